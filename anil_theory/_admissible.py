@@ -1,0 +1,74 @@
+"""Validation of user input: every rejection names the parameter, what is allowed and what came."""
+
+import math
+import operator
+from typing import Any
+
+
+class InvalidParameter(ValueError):
+    """A parameter outside its admissible set.
+
+    Attributes: `name` (the parameter), `allowed` (its admissible set, in words), `given` (the value that came).
+    """
+
+    def __init__(self, name: str, allowed: str, given: object):
+        self.name, self.allowed, self.given = name, allowed, given
+        super().__init__(f"{name} must be {allowed}; got {given!r}")
+
+
+def real(name: str, value: Any, allowed: str = "a finite real number") -> float:
+    """`value` as a finite float. Raises InvalidParameter for NaN, infinities, booleans and non-numbers."""
+    if isinstance(value, (bool, str, bytes)):
+        raise InvalidParameter(name, allowed, value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameter(name, allowed, value) from error
+    if not math.isfinite(number):
+        raise InvalidParameter(name, allowed, value)
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """`value` as a finite float > 0."""
+    number = real(name, value, "a finite number > 0")
+    if number <= 0:
+        raise InvalidParameter(name, "a finite number > 0", value)
+    return number
+
+
+def nonnegative(name: str, value: Any) -> float:
+    """`value` as a finite float >= 0."""
+    number = real(name, value, "a finite number >= 0")
+    if number < 0:
+        raise InvalidParameter(name, "a finite number >= 0", value)
+    return number
+
+
+def within(name: str, value: Any, low: float, high: float, allowed: str) -> float:
+    """`value` as a finite float in [low, high]; `allowed` says the interval in words."""
+    number = real(name, value, allowed)
+    if not low <= number <= high:
+        raise InvalidParameter(name, allowed, value)
+    return number
+
+
+def count(name: str, value: Any, minimum: int = 1) -> int:
+    """`value` as an integer >= minimum. Raises InvalidParameter for floats, booleans and smaller values."""
+    allowed = f"an integer >= {minimum}"
+    if isinstance(value, bool):
+        raise InvalidParameter(name, allowed, value)
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise InvalidParameter(name, allowed, value) from error
+    if number < minimum:
+        raise InvalidParameter(name, allowed, value)
+    return number
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """`value` if it is one of `choices`."""
+    if value not in choices:
+        raise InvalidParameter(name, "one of " + ", ".join(map(repr, choices)), value)
+    return value

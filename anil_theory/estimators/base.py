@@ -1,0 +1,71 @@
+"""What an estimate is: a value, the direction in which it can err, its error, and the point that shows it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from anil_theory._admissible import InvalidParameter, nonnegative
+
+BLOCKS = ("ww", "wphi", "phiw", "phiphi")
+"""The blocks of the meta-gradient's Lipschitz constant: block xy says how fast D_x L_meta moves when only y moves."""
+
+
+class Direction(StrEnum):
+    """On which side of the true value an estimate can lie (theory, section 7)."""
+
+    LOWER = "lower"
+    """sampled or searched: at most the supremum, so it can refute a bound and never confirm it"""
+    UPPER = "upper"
+    """certified: at least the supremum, so it can confirm a bound and never refute it"""
+    EXACT = "exact"
+    """a closed form"""
+    MEAN = "mean"
+    """a mean over seeds, with a standard error"""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What is needed to see an estimate again.
+
+    points   named float64 arrays (a point z and unit directions, or a pair of points), as nested lists of floats;
+    task     the index of the task in its batch;
+    """
+
+    points: Mapping[str, Any]
+    task: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One measured quantity.
+
+    quantity   key, the same as in the claim that bounds it;
+    value      the measured number;
+    direction  see Direction;
+    method     how it was measured ("pairs", "points", "ascent", ...);
+    rounding   upper bound on the absolute error of `value` from float64 arithmetic;
+    stderr     standard error (means only, else 0);
+    samples    how many points, pairs, starts or seeds stand behind it;
+    seed       the integer the random key was made from;
+    outside    by how much (in norm) the computation left the region where the constants hold; 0 if it stayed inside;
+    witness    the point that shows the value.
+    """
+
+    quantity: str
+    value: float
+    direction: Direction
+    method: str
+    rounding: float = 0.0
+    stderr: float = 0.0
+    samples: int = 1
+    seed: int = 0
+    outside: float = 0.0
+    witness: Witness | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.value):
+            raise InvalidParameter("value", "a number (a diverging run is a status, not an estimate)", self.value)
+        for name in ("rounding", "stderr", "outside"):
+            nonnegative(name, getattr(self, name))

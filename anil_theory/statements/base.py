@@ -1,0 +1,102 @@
+"""What a statement is: named claims, each with hypotheses that have a margin and a bound that has a value."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anil_theory.constants import Constants, Geometry
+from anil_theory.schedule import Schedule
+
+
+class Kind(StrEnum):
+    """What sort of claim it is, and where its constants come from."""
+
+    IDENTITY = "identity"
+    """two expressions are equal"""
+    EXPLICIT = "explicit"
+    """upper bound with the constants of the paper's own route (theory, section 3.1)"""
+    REFINED = "refined"
+    """upper bound with the tightened constants (theory, section 3.2)"""
+    ORDER = "order"
+    """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One condition of a statement, evaluated: it holds when `margin` >= 0, and fails by -margin otherwise.
+
+    `margin` is in the units that `condition` is written in.
+    """
+
+    condition: str
+    margin: float
+
+    @property
+    def holds(self) -> bool:
+        return self.margin >= 0
+
+    def __str__(self) -> str:
+        return f"{self.condition}: " + ("holds" if self.holds else f"fails by {-self.margin:.3g}")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The value of a bound at given constants and schedule.
+
+    value     the number; inf when it exceeds float64;
+    log10     its decimal logarithm, finite also where `value` overflows;
+    rounding  an upper bound on the error of `value` from rounding, absolute;
+    note      why the value is infinite, or what else a reader should know.
+    """
+
+    value: float
+    log10: float
+    rounding: float = 0.0
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.value) or self.value < 0:
+            raise ArithmeticError(f"a bound must be a number >= 0; got {self.value!r}")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One inequality or identity: what is bounded, by what, under which hypotheses.
+
+    quantity    the key under which estimators report the measured side, for example "meta_gradient_lipschitz/ww";
+    block       the part of the statement that it is: "ww", "wphi", "phiw", "phiphi", or a name of its own;
+    evaluate    (constants, schedule) -> Bound;
+    hypotheses  (constants, schedule) -> the evaluated conditions;
+    latex       the formula, for reports.
+    """
+
+    statement: str
+    block: str
+    kind: Kind
+    quantity: str
+    evaluate: Callable[[Constants, Schedule], Bound]
+    hypotheses: Callable[[Constants, Schedule], tuple[Hypothesis, ...]]
+    latex: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.statement}/{self.block}/{self.kind.value}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One numbered result of the paper.
+
+    `geometry` is the one it speaks about, None for both.
+    """
+
+    name: str
+    title: str
+    source: str
+    geometry: Geometry | None
+    claims: tuple[Claim, ...]
+
+    def select(self, kind: Kind, block: str | None = None) -> tuple[Claim, ...]:
+        """The claims of one kind, and of one block if `block` is given."""
+        return tuple(c for c in self.claims if c.kind is kind and block in (None, c.block))
