@@ -1,0 +1,142 @@
+"""The meta-gradient of one task, three ways that must agree: autodiff, product formula, backward recursion.
+
+Proposition 1 (identity). With increasing m from left to right in every product,
+
+    g_w   =  prod_{m=0}^{N-1} (I - alpha H_m)  D_w L_D(w_N, phi)
+    g_phi = -alpha sum_{m=0}^{N-1} C_m  prod_{j=m+1}^{N-1} (I - alpha H_j)  D_w L_D(w_N, phi)  +  D_phi L_D(w_N, phi)
+
+Source: Proposition 1 of the paper.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, PyTree
+
+from anil_theory._admissible import one_of
+from anil_theory.algorithm.inner_loop import check_losses, inner_loop, run_if_active
+from anil_theory.tasks.base import Losses
+
+
+class MetaGradient(NamedTuple):
+    """(g_w, g_phi), with the structures of w and phi."""
+
+    w: PyTree
+    phi: PyTree
+
+
+class _Method(Protocol):
+    def __call__(
+        self, losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any
+    ) -> MetaGradient: ...
+
+
+def by_recursion(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any) -> MetaGradient:
+    """Proposition 1 evaluated backwards with v <- v - alpha H_m v and acc <- acc - alpha C_m v.
+
+    Memory is the N inner iterates. Each step back costs one directional derivative of the gradient of L_S along
+    (v, 0): the Hessian of L_S is symmetric, so that one product returns H_m v and C_m v together.
+    """
+    adapted = inner_loop(losses.support, w, phi, data, **loop)
+    v, direct = jax.grad(losses.query, argnums=(0, 1))(adapted.final, phi, data)
+    if first_order:
+        return MetaGradient(v, direct)
+    alpha, active = loop["alpha"], loop.get("active_steps")
+    gradient = jax.grad(losses.support, argnums=(0, 1))
+    still = jax.tree.map(jnp.zeros_like, phi)
+
+    def body(carry: tuple[PyTree, PyTree], step: tuple[Array, PyTree]) -> tuple[tuple[PyTree, PyTree], None]:
+        index, iterate = step
+
+        def back(carry: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
+            v, _ = carry
+            _, curved = jax.jvp(lambda w, phi: gradient(w, phi, data), (iterate, phi), (v, still))
+            return jax.tree.map(lambda x, s: x - alpha * s, carry, curved)
+
+        return run_if_active(back, carry, index, active), None
+
+    (g_w, g_phi), _ = jax.lax.scan(body, (v, direct), (jnp.arange(loop["inner_steps"]), adapted.iterates), reverse=True)
+    return MetaGradient(g_w, g_phi)
+
+
+def by_autodiff(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any) -> MetaGradient:
+    """Reverse-mode differentiation of L_D(w_N(w, phi), phi) through the scan; memory also holds every step's residuals."""
+
+    def adapted_loss(w: PyTree, phi: PyTree) -> Array:
+        # FO-ANIL: the inner gradients are constants, also in phi, so the loop becomes a translation.
+        return losses.query(inner_loop(losses.support, w, phi, data, first_order=first_order, **loop).final, phi, data)
+
+    return MetaGradient(*jax.grad(adapted_loss, argnums=(0, 1))(w, phi))
+
+
+def by_product(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any) -> MetaGradient:
+    """Proposition 1 as printed, with dense H_m and C_m: a reference for small dimensions."""
+    adapted = inner_loop(losses.support, w, phi, data, **loop)
+    v, direct = jax.grad(losses.query, argnums=(0, 1))(adapted.final, phi, data)
+    if first_order:
+        return MetaGradient(v, direct)
+    v_flat, unravel_w = ravel_pytree(v)
+    direct_flat, unravel_phi = ravel_pytree(direct)
+    phi_flat, unravel_phi_point = ravel_pytree(phi)
+    w_flat, unravel_w_point = ravel_pytree(w)
+    alpha, active = loop["alpha"], loop.get("active_steps")
+
+    def support(w_flat: Array, phi_flat: Array) -> Array:
+        return losses.support(unravel_w_point(w_flat), unravel_phi_point(phi_flat), data)
+
+    def factor(index: Array, iterate: PyTree) -> tuple[Array, Array]:
+        step = alpha if active is None else jnp.where(index < active, alpha, 0.0)
+        at = ravel_pytree(iterate)[0], phi_flat
+        H = jax.hessian(support)(*at)
+        C = jax.jacfwd(jax.grad(support, argnums=1), argnums=0)(*at)
+        return jnp.eye(w_flat.size) - step * H, step * C
+
+    factors, mixed = jax.vmap(factor)(jnp.arange(loop["inner_steps"]), adapted.iterates)
+
+    def body(carry: tuple[Array, Array], step: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+        product, total = carry  # total = sum_{m < here} alpha C_m prod_{m < j < here} (I - alpha H_j)
+        factor, mixed = step
+        return (product @ factor, total @ factor + mixed), None
+
+    start = jnp.eye(w_flat.size), jnp.zeros((phi_flat.size, w_flat.size))
+    (product, total), _ = jax.lax.scan(body, start, (factors, mixed))
+    return MetaGradient(unravel_w(product @ v_flat), unravel_phi(direct_flat - total @ v_flat))
+
+
+METHODS: dict[str, Callable[..., MetaGradient]] = {
+    "recursion": by_recursion,
+    "autodiff": by_autodiff,
+    "product": by_product,
+}
+
+
+def meta_gradient(
+    losses: Losses,
+    w: PyTree,
+    phi: PyTree,
+    data: PyTree,
+    *,
+    alpha: Any,
+    inner_steps: int,
+    method: str = "recursion",
+    first_order: bool = False,
+    active_steps: Array | None = None,
+) -> MetaGradient:
+    """The gradient of L_D(w_N(w, phi), phi) in w and phi, for one task.
+
+    losses        (L_S, L_D), each `loss(w, phi, data) -> scalar`; MAML is phi without leaves, for example ();
+    w, phi, data  pytrees;
+    alpha         inner step size;  inner_steps  N >= 1;
+    method        "recursion" (default; memory = N inner iterates), "autodiff", or "product" (dense, small dimensions);
+    first_order   FO-ANIL: drop every second-order term;
+    active_steps  see `inner_loop`.
+
+    Raises InvalidParameter for an unknown method, N < 1, alpha <= 0, or a loss that is not a scalar.
+    """
+    one_of("method", method, tuple(METHODS))
+    check_losses({"query": losses.query}, w, phi, data)
+    loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
+    return METHODS[method](losses, w, phi, data, first_order=first_order, **loop)

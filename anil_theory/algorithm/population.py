@@ -1,0 +1,41 @@
+"""Exact population quantities over a finite task set: L_meta = mean_i L_D(w_N^i, phi) and its gradient."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.meta_gradient import MetaGradient, meta_gradient
+from anil_theory.tasks.base import TaskSet
+
+
+def task_losses(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps: int, **rest: Any) -> Array:
+    """L_D(w_N^i, phi) of every task, shape (T,)."""
+
+    def one(data: PyTree) -> Array:
+        adapted = inner_loop(tasks.support, w, phi, data, alpha=alpha, inner_steps=inner_steps, **rest)
+        return tasks.query(adapted.final, phi, data)
+
+    return jax.vmap(one)(tasks.data)
+
+
+def meta_loss(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps: int, **rest: Any) -> Array:
+    """L_meta(w, phi), the mean of `task_losses`: exact when `tasks` is the whole population."""
+    return jnp.mean(task_losses(tasks, w, phi, alpha=alpha, inner_steps=inner_steps, **rest))
+
+
+def task_gradients(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps: int, **rest: Any) -> MetaGradient:
+    """The meta-gradient of every task, leaves with a leading axis (T, ...); options as in `meta_gradient`."""
+    return jax.vmap(
+        lambda data: meta_gradient(tasks.losses, w, phi, data, alpha=alpha, inner_steps=inner_steps, **rest)
+    )(tasks.data)
+
+
+def population_gradient(
+    tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps: int, **rest: Any
+) -> MetaGradient:
+    """The gradient of L_meta: the mean of `task_gradients`."""
+    each = task_gradients(tasks, w, phi, alpha=alpha, inner_steps=inner_steps, **rest)
+    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), each)

@@ -1,0 +1,104 @@
+"""What a task is: a support loss, a query loss and data; what a population is: the same with a leading task axis."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, PyTree
+
+from anil_theory._admissible import InvalidParameter, count
+from anil_theory.constants import Constants
+
+Loss = Callable[[Any, Any, Any], Array]
+"""`loss(w, phi, data) -> scalar`, with w, phi and data arbitrary pytrees; MAML is phi without leaves, for example ()."""
+
+
+class Losses(NamedTuple):
+    """The inner (support) loss L_S and the outer (query) loss L_D, both `loss(w, phi, data) -> scalar`."""
+
+    support: Loss
+    query: Loss
+
+
+class TaskSet(eqx.Module):
+    """A finite population of tasks: losses shared by all, `data` with a leading axis over the T tasks.
+
+    Raises InvalidParameter when the population is empty or the leading axes of `data` differ.
+    """
+
+    support: Loss = eqx.field(static=True)
+    query: Loss = eqx.field(static=True)
+    data: PyTree
+
+    def __check_init__(self) -> None:
+        sizes = {getattr(leaf, "shape", ())[:1] for leaf in jax.tree.leaves(self.data)}
+        if len(sizes) > 1 or () in sizes:
+            raise InvalidParameter("data", "a pytree whose leaves share one leading task axis", sizes)
+        if sizes == {(0,)} or not sizes:
+            raise InvalidParameter("data", "at least one task", "an empty batch")
+
+    def __len__(self) -> int:
+        return jax.tree.leaves(self.data)[0].shape[0]
+
+    @property
+    def losses(self) -> Losses:
+        """The pair (L_S, L_D)."""
+        return Losses(self.support, self.query)
+
+    def task(self, index: Any) -> PyTree:
+        """The data of one task; `index` may be traced. Raises InvalidParameter when an integer is out of range."""
+        if isinstance(index, int) and not -len(self) <= index < len(self):
+            raise InvalidParameter("index", f"an integer in [0, {len(self)})", index)
+        return jax.tree.map(lambda leaf: leaf[index], self.data)
+
+    def take(self, indices: Array) -> "TaskSet":
+        """The population made of the given tasks, with repetition: how a batch is drawn."""
+        return TaskSet(self.support, self.query, jax.tree.map(lambda leaf: leaf[indices], self.data))
+
+
+class Family(abc.ABC):
+    """A distribution of tasks whose constants are declared by construction.
+
+    Attributes: `constants`, dimensions `n_w`, `n_phi`, and `length_scale`, the distance over which its losses vary:
+    searches take it as their first step. Points are arrays w of shape (n_w,) and phi of shape (n_phi,).
+    """
+
+    name: ClassVar[str]
+    constants: Constants
+    n_w: int
+    n_phi: int
+    length_scale: float
+
+    @abc.abstractmethod
+    def sample(self, key: Array, num_tasks: int) -> TaskSet:
+        """`num_tasks` i.i.d. tasks drawn with a `jax.random` key."""
+
+    @abc.abstractmethod
+    def query_infimum(self, data: PyTree) -> Array:
+        """A lower bound of L_D over all points, for one task or (leading axis) for each task of a population."""
+
+    def points(self, key: Array, shape: tuple[int, ...], spread: float = 4.0) -> Array:
+        """Random flat points z of shape `shape + (n_w + n_phi,)`, normal, `spread` length scales wide."""
+        width = spread * self.length_scale
+        return width * jax.random.normal(key, (*shape, self.n_w + self.n_phi))
+
+    def split(self, z: Array) -> tuple[Array, Array]:
+        """A flat point z = (w, phi) as its two blocks. Raises InvalidParameter when the dimension does not match."""
+        if z.shape[-1] != self.n_w + self.n_phi:
+            raise InvalidParameter("z", f"a point of dimension n_w + n_phi = {self.n_w} + {self.n_phi}", z.shape)
+        return z[..., : self.n_w], z[..., self.n_w :]
+
+
+def check_num_tasks(num_tasks: int) -> int:
+    """`num_tasks` as an integer >= 1."""
+    return count("num_tasks", num_tasks)
+
+
+def flatten_blocks(w: PyTree, phi: PyTree) -> tuple[Array, Callable[[Array], tuple[PyTree, PyTree]], int]:
+    """z = (w, phi) as one vector, the inverse map, and the dimension n_w at which to cut."""
+    n_w = ravel_pytree(w)[0].size
+    z, unravel = ravel_pytree((w, phi))
+    return z, unravel, n_w

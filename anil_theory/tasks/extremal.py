@@ -1,0 +1,112 @@
+"""The extremal family: one task whose meta-gradient attains the `ww` constant of Propositions 2 and 3, for every N.
+
+One dimension, phi idle. Let `low` be mu or -L, start at w_0 = 0 with a small slope g_0 > 0, and let the inner loop
+step to the left: w_{m+1} = w_m - alpha g_m. Between w_{m+1} and w_m, L_S'' is a triangle: `low` at both ends and
+slope +-rho towards the middle. Outside, L_S'' = min(low + rho dist(w, nearest w_m), L). The query loss has
+L_D'(w) = max(M - L |w - w_N|, -M). Moving right from 0, every 1 - alpha H_m falls at the full rate alpha rho r^m and
+L_D' falls at rate L: the difference quotient of the meta-gradient tends to the explicit `ww` bound.
+
+Source: derived for this project (attained: witness/bound = 1 up to rounding and the distance from 0).
+"""
+
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.constants import Constants
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
+from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
+
+
+class ExtremalTask(NamedTuple):
+    """The two functions of w."""
+
+    support: PiecewiseCubic
+    query: PiecewiseCubic
+
+
+def support_loss(w: Array, phi: Array, task: ExtremalTask) -> Array:
+    """L_S(w); phi is idle."""
+    return task.support(w[0])
+
+
+def query_loss(w: Array, phi: Array, task: ExtremalTask) -> Array:
+    """L_D(w); phi is idle."""
+    return task.query(w[0])
+
+
+class ExtremalFamily(Family):
+    """The task that attains the `ww` constant at one schedule; every sample is the same task.
+
+    Raises InvalidParameter when rho = 0 (nothing to turn), or when alpha leaves 1 - alpha low at or below 0.
+    """
+
+    name: ClassVar[str] = "extremal"
+
+    def __init__(self, constants: Constants, schedule: Schedule):
+        if constants.rho == 0:
+            raise InvalidParameter("rho", "> 0 for the extremal family", constants.rho)
+        self.constants, self.schedule = constants, schedule
+        self.n_w, self.n_phi = 1, 1
+        low, L, rho, alpha = constants.lowest_curvature, constants.L, constants.rho, schedule.alpha
+        self.contraction = 1 - alpha * low
+        if self.contraction <= 0 or low >= L:
+            raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
+        # The slope stays positive, and no triangle reaches L, while g_m <= half of either limit; g_m <= g_0 r^m.
+        growth = max(1.0, self.contraction**schedule.inner_steps)
+        limit = min((L - low) / (rho * alpha), self.contraction / (rho * alpha**2), 0.1 * L / rho)
+        self.first_slope = 0.5 * limit / growth
+        self.length_scale = alpha * self.first_slope
+
+    def trajectory(self) -> tuple[np.ndarray, np.ndarray]:
+        """The inner iterates w_0..w_N and the slopes g_0..g_N there."""
+        low, rho, alpha = self.constants.lowest_curvature, self.constants.rho, self.schedule.alpha
+        w, g = [0.0], [self.first_slope]
+        for _ in range(self.schedule.inner_steps):
+            gap = alpha * g[-1]
+            w.append(w[-1] - gap)
+            g.append(g[-1] - low * gap - rho * gap**2 / 4)
+        return np.array(w), np.array(g)
+
+    def sample(self, key: Array, num_tasks: int) -> TaskSet:
+        """`num_tasks` copies of the task (there is nothing random in it; the key is not used)."""
+        task = ExtremalTask(self._support(), self._query())
+        data = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (check_num_tasks(num_tasks), *leaf.shape)), task)
+        return TaskSet(support_loss, query_loss, data)
+
+    def query_infimum(self, data: ExtremalTask) -> Array:
+        """-inf: L_D falls without bound far from w_N."""
+        return jnp.full(data.query.anchor.shape[:-1], -jnp.inf)
+
+    def attaining_point(self, distance: float = 2.0**-24) -> Array:
+        """z = (w, phi) just right of the start, `distance` first gaps away: there the Hessian's ww entry is the bound."""
+        return jnp.array([distance * self.length_scale, 0.0])
+
+    def _support(self) -> PiecewiseCubic:
+        low, L, rho = self.constants.lowest_curvature, self.constants.L, self.constants.rho
+        w, g = (a[::-1] for a in self.trajectory())
+        middle = (w[:-1] + w[1:]) / 2
+        ramp = (L - low) / rho
+        knots = np.empty(2 * w.size - 1)
+        knots[::2], knots[1::2] = w, middle
+        breaks = np.concatenate([[w[0] - ramp], knots, [w[-1] + ramp]])
+        gaps = np.diff(w)
+        # Pieces: flat L, ramp down to w_N, then up and down over each gap, ramp up from w_0, flat L.
+        rising = np.repeat([low], gaps.size)
+        falling = low + rho * gaps / 2
+        curvature = [L, L, *np.column_stack([rising, falling]).ravel(), low, L]
+        jerk = [0.0, -rho, *([rho, -rho] * gaps.size), rho, 0.0]
+        slopes = {1 + 2 * m: float(value) for m, value in enumerate(g)}
+        return integrate(list(breaks), curvature, jerk, slopes)
+
+    def _query(self) -> PiecewiseCubic:
+        M, L = self.constants.M, self.constants.L
+        peak = float(self.trajectory()[0][-1])
+        reach = 2 * M / L
+        breaks = [peak - reach, peak, peak + reach]
+        return integrate(breaks, [0.0, L, -L, 0.0], [0.0] * 4, {0: -M, 1: M, 2: -M})
