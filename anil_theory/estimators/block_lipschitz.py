@@ -1,0 +1,223 @@
+"""Block Lipschitz constants of the meta-gradient, measured from below in three ways.
+
+pairs   ||D_x L(z1) - D_x L(z2)|| / ||z1 - z2|| over random pairs that differ in block y alone;
+points  norms of the Hessian block at random points, by power iteration on Hessian-vector products;
+ascent  the same norms, maximised over the point from the best of those points.
+
+All three are lower bounds of the supremum over points and tasks. A single task is a population of one, to which the
+propositions apply: the constants are measured task by task and the largest is kept. The meta-gradient is the gradient
+of a function, so one search serves both cross blocks (the Hessian is symmetric; a test holds that).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from anil_theory._admissible import count
+from anil_theory._precision import gamma, require_float64
+from anil_theory.constants import WHOLE_SPACE, Region
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.fields import block_masks, live_blocks, meta_field
+from anil_theory.estimators.forms import Form, Search, ascend, power_iteration, start_directions
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import Family, TaskSet
+
+METHODS = ("pairs", "points", "ascent")
+_SEARCHED = ("ww", "wphi", "phiphi")
+"""phiw is the transpose of wphi and shares its search."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How hard to search, per task: pairs, points, power iterations at each point, ascents and their iterations."""
+
+    pairs: int = 64
+    points: int = 16
+    power_iterations: int = 8
+    starts: int = 4
+    iterations: int = 40
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            count(field.name, getattr(self, field.name))
+        if self.starts > self.points:
+            object.__setattr__(self, "points", self.starts)
+
+
+class _Measured(NamedTuple):
+    """Best of each method over points, for every task: pair blocks (T, 4), searches (T, 3)."""
+
+    pair_value: Array
+    pair_noise: Array
+    pair_points: Array
+    points: Search
+    ascent: Search
+
+
+def measure_block_lipschitz(
+    family: Family,
+    tasks: TaskSet,
+    schedule: Schedule,
+    *,
+    seed: int = 0,
+    budget: Budget | None = None,
+    max_inner_steps: int | None = None,
+    region: Region = WHOLE_SPACE,
+) -> dict[str, dict[str, Estimate]]:
+    """Lower estimates of the four block constants: {block: {method: Estimate}}, blocks of an empty phi left out.
+
+    family, tasks    where points come from, and the tasks that are searched (all of them);
+    schedule         alpha and N;
+    budget           how hard to search;
+    max_inner_steps  compile for this many inner steps and run N of them, so that a grid over N compiles once;
+    region           the ball that points are kept in.
+
+    Raises InvalidParameter for tasks that are not float64 and for budgets below 1.
+    Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (theory, section 7).
+    """
+    require_float64("tasks", tasks.data)
+    budget = Budget() if budget is None else budget
+    length = max(schedule.inner_steps, max_inner_steps or 1)
+    with_traced = None if length == schedule.inner_steps and max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    key_points, key_search = jax.random.split(jax.random.key(seed))
+    shape = (len(tasks), max(budget.pairs, budget.points))
+    measured = _measure(
+        (tasks.support, tasks.query),
+        (family.n_w, family.n_phi),
+        length,
+        budget,
+        tasks.data,
+        family.points(key_points, shape),
+        key_search,
+        jnp.asarray(schedule.alpha),
+        with_traced,
+        jnp.asarray(family.length_scale),
+        jnp.asarray(region.radius),
+    )
+    operations = schedule.inner_steps * (8 * (family.n_w + family.n_phi) + 64)
+    return _estimates(jax.tree.map(np.asarray, measured), live_blocks(family.n_phi), len(tasks), budget, seed, operations)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _measure(
+    losses: tuple[Any, Any],
+    sizes: tuple[int, int],
+    inner_steps: int,
+    budget: Budget,
+    data: PyTree,
+    z: Array,
+    key: Array,
+    alpha: Array,
+    active_steps: Array | None,
+    length_scale: Array,
+    radius: Array,
+) -> _Measured:
+    n_w, n_phi = sizes
+    template = (jnp.zeros(n_w), jnp.zeros(n_phi))
+    masks = block_masks(n_w, n_phi)
+    tasks = TaskSet(*losses, data)
+    field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+    norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
+    z = jnp.where(norm > radius, z * (radius / norm), z)
+    T = z.shape[0]
+    key_pairs, key_directions = jax.random.split(key)
+
+    pairs = partial(_pair_quotients, field, masks, length_scale)
+    over_points = jax.vmap(pairs, in_axes=(0, None, 0))
+    quotients, noise, points = jax.vmap(over_points)(
+        z[:, : budget.pairs], data, jax.random.split(key_pairs, (T, budget.pairs))
+    )
+    best = jnp.argmax(quotients, axis=1)  # (T, 4)
+    take = lambda a: jnp.take_along_axis(a, best.reshape(T, 1, 4, *[1] * (a.ndim - 3)), axis=1)[:, 0]  # noqa: E731
+
+    live = [b for b in _SEARCHED if b in live_blocks(n_phi)]
+    names = {"ww": ("w", "w"), "wphi": ("w", "phi"), "phiphi": ("phi", "phi")}
+    forms = jnp.stack([jnp.stack([masks[name] for name in names[b]]) for b in live])
+
+    def search(form_masks: Array, data: PyTree, z: Array, key: Array) -> tuple[Search, Search]:
+        """One block of one task: norms at all points, then ascents from the best of them."""
+        form = Form(form_masks)
+        directions = jax.vmap(partial(start_directions, form))(jax.random.split(key, z.shape[0]))
+        at_points = jax.vmap(
+            lambda z, d: power_iteration(field, form, z, data, d, budget.power_iterations)
+        )(z, directions)
+        _, order = jax.lax.top_k(at_points.value, budget.starts)
+        climb = partial(ascend, field, form, iterations=budget.iterations, first_step=length_scale / 4, radius=radius)
+        climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], at_points.directions[order])
+        first = lambda found: jax.tree.map(lambda a: a[jnp.argmax(found.value)], found)  # noqa: E731
+        return first(at_points), first(climbed)
+
+    keys = jax.random.split(key_directions, (T, len(live)))
+    over_blocks = jax.vmap(search, in_axes=(0, None, None, 0))
+    at_points, climbed = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))(forms, data, z[:, : budget.points], keys)
+    return _Measured(take(quotients), take(noise), take(points), at_points, climbed)
+
+
+def _pair_quotients(field, masks: dict[str, Array], length_scale: Array, z: Array, data: PyTree, key: Array):
+    """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
+    key_move, key_length = jax.random.split(key)
+    length = length_scale * 10 ** jax.random.uniform(key_length, minval=-3.0, maxval=1.0)
+    random = jax.random.normal(key_move, z.shape)
+    here = field(z, data)
+    values, noise, points = {}, {}, {}
+    for y in ("w", "phi"):
+        move = masks[y] * random
+        norm = jnp.linalg.norm(move)
+        other = z + move * (length / jnp.where(norm > 0, norm, 1.0))
+        distance = jnp.linalg.norm(other - z)
+        distance = jnp.where(distance > 0, distance, jnp.inf)
+        there = field(other, data)
+        for x in ("w", "phi"):
+            values[x + y] = jnp.linalg.norm(masks[x] * (there - here)) / distance
+            noise[x + y] = (jnp.linalg.norm(there) + jnp.linalg.norm(here)) / distance
+            points[x + y] = jnp.stack([z, other])
+    order = ("ww", "wphi", "phiw", "phiphi")
+    return tuple(jnp.stack([table[b] for b in order]) for table in (values, noise, points))
+
+
+def _estimates(
+    measured: _Measured, live: tuple[str, ...], T: int, budget: Budget, seed: int, operations: int
+) -> dict[str, dict[str, Estimate]]:
+    searched = [b for b in _SEARCHED if b in live]
+    relative = gamma(operations)
+    found: dict[str, dict[str, Estimate]] = {}
+    for i, block in enumerate(("ww", "wphi", "phiw", "phiphi")):
+        if block not in live:
+            continue
+        make = partial(Estimate, f"meta_gradient_lipschitz/{block}", direction=Direction.LOWER, seed=seed)
+        task = int(np.argmax(measured.pair_value[:, i]))
+        z1, z2 = measured.pair_points[task, i]
+        found[block] = {
+            "pairs": make(
+                float(measured.pair_value[task, i]),
+                method="pairs",
+                rounding=relative * float(measured.pair_noise[task, i]),
+                samples=T * budget.pairs,
+                witness=Witness({"z1": z1.tolist(), "z2": z2.tolist()}, task),
+            )
+        }
+        j = searched.index("wphi" if block == "phiw" else block)
+        for method, search, samples in (("points", measured.points, budget.points), ("ascent", measured.ascent, budget.starts)):
+            task = int(np.argmax(search.value[:, j]))
+            value = float(search.value[task, j])
+            u, v = search.directions[task, j][:: -1 if block == "phiw" else 1]
+            witness = {"z": search.point[task, j].tolist(), "u": u.tolist(), "v": v.tolist()}
+            found[block][method] = make(
+                value,
+                method=method,
+                rounding=relative * abs(value),
+                samples=T * samples,
+                witness=Witness(witness, task),
+            )
+    return found
+
+
+def largest(estimates: dict[str, Estimate]) -> Estimate:
+    """The best lower estimate of one block: the largest value, with its witness."""
+    return max(estimates.values(), key=lambda e: e.value)

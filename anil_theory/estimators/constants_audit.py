@@ -1,0 +1,128 @@
+"""The constants mu, L, rho, tau and M of a family, measured from below against what it declares.
+
+Each is the supremum of a multilinear form (see `forms`):
+
+    L     D^2 f [u, v],    u, v in z,              f = L_S and f = L_D;
+    M     D L_D [u],       u in z;
+    mu    L - x^T (D_w^2 L_S) x, x in w: the range of curvature, at most L - mu;
+    rho   D^3 L_S [d, x, y], d in z, x, y in w;
+    tau   D^3 L_S [d, x, y], d in z, x in w, y in phi.
+
+Source of the definitions: Assumptions 1, 2 and Definition 2 of the paper. Direction LOWER: an audit can show that a
+declaration is false, never that it is true.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from anil_theory._admissible import positive
+from anil_theory._precision import gamma, require_float64
+from anil_theory.constants import WHOLE_SPACE, Region
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.fields import block_masks, loss_field
+from anil_theory.estimators.forms import Form, Search, ascend, start_directions
+from anil_theory.tasks.base import Family, TaskSet
+
+_FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "L_support": ("support", ("z", "z")),
+    "L_query": ("query", ("z", "z")),
+    "M": ("query", ("z",)),
+    "mu": ("support", ("w", "w")),
+    "rho": ("support", ("z", "w", "w")),
+    "tau": ("support", ("z", "w", "phi")),
+}
+
+
+def audit_constants(
+    family: Family,
+    tasks: TaskSet,
+    *,
+    seed: int = 0,
+    starts: int = 16,
+    iterations: int = 60,
+    region: Region = WHOLE_SPACE,
+) -> dict[str, Estimate]:
+    """Lower estimates of L, M, rho, tau and of the range of curvature ("mu"), over all the given tasks.
+
+    starts, iterations   how many ascents per task and constant, and how long each is;
+    region               the ball the points are kept in.
+
+    Returns {name: Estimate} with names "mu", "L", "rho", "tau", "M" ("tau" left out when phi is empty). Raises
+    InvalidParameter for tasks that are not float64.
+    """
+    require_float64("tasks", tasks.data)
+    positive("starts", starts)
+    key_points, key_directions = jax.random.split(jax.random.key(seed))
+    L = family.constants.L
+    found = _search(
+        (tasks.support, tasks.query),
+        (family.n_w, family.n_phi),
+        iterations,
+        tasks.data,
+        family.points(key_points, (len(tasks), starts)),
+        key_directions,
+        jnp.asarray(L),
+        jnp.asarray(family.length_scale),
+        jnp.asarray(region.radius),
+    )
+    relative = gamma(8 * (family.n_w + family.n_phi) + 64)
+    best: dict[str, Estimate] = {}
+    for name, search in found.items():
+        constant, loss = name.split("_")[0], _FORMS[name][0]
+        search = Search(*map(np.asarray, search))
+        task, start = np.unravel_index(np.argmax(search.value), search.value.shape)
+        value = float(search.value[task, start])
+        # The Rayleigh quotient is -x^T H x; the range of curvature adds L, a number >= 0 that a bound can bound.
+        value = value + L if constant == "mu" else value
+        directions = search.directions[task, start]
+        points = {"z": search.point[task, start].tolist(), "directions": directions.tolist(), "loss": loss}
+        estimate = Estimate(
+            f"constants/{constant}",
+            value,
+            Direction.LOWER,
+            method="ascent",
+            rounding=relative * (abs(value) + (L if constant == "mu" else 0)),
+            samples=search.value.size,
+            seed=seed,
+            witness=Witness(points, int(task)),
+        )
+        if constant not in best or best[constant].value < value:
+            best[constant] = estimate
+    return best
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _search(
+    losses: tuple[Any, Any],
+    sizes: tuple[int, int],
+    iterations: int,
+    data: PyTree,
+    z: Array,
+    key: Array,
+    L: Array,
+    length_scale: Array,
+    radius: Array,
+) -> dict[str, Search]:
+    template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
+    fields = {"support": loss_field(losses[0], template), "query": loss_field(losses[1], template)}
+    masks = block_masks(*sizes)
+    found = {}
+    for name, (loss, blocks) in _FORMS.items():
+        if name == "tau" and sizes[1] == 0:
+            continue
+        stacked = jnp.stack([masks[b] for b in blocks])
+        form = Form(stacked, sign=-1.0, tied=True, shift=L) if name == "mu" else Form(stacked)
+
+        def climb(z: Array, data: PyTree, key: Array, form: Form = form, field=fields[loss]) -> Search:
+            directions = start_directions(form, key)
+            options = {"iterations": iterations, "first_step": length_scale / 4, "radius": radius}
+            return ascend(field, form, z, data, directions, **options)
+
+        keys = jax.random.split(key, z.shape[:2])
+        found[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, keys)
+    return found

@@ -1,0 +1,52 @@
+"""Gradient fields on flat points z = (w, phi): what the estimators differentiate."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PyTree
+
+from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.tasks.base import Loss, TaskSet
+
+Field = Callable[[Float[Array, " n"], PyTree], Float[Array, " n"]]
+"""`field(z, data)`: the gradient at the flat point z of one task's scalar function."""
+
+
+def meta_field(tasks: TaskSet, template: PyTree, *, alpha: Any, inner_steps: int, active_steps: Any = None) -> Field:
+    """The exact meta-gradient of one task as a field on flat points; `template` is a pair (w, phi) of the structure.
+
+    It is the gradient of a function, so its Jacobian and its second derivative are symmetric: forward-mode
+    derivatives give every product the searches need, and no residuals of the inner loop are ever stored.
+    """
+    _, unravel = ravel_pytree(template)
+
+    def field(z: Array, data: PyTree) -> Array:
+        w, phi = unravel(z)
+        loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
+        return ravel_pytree(tuple(meta_gradient(tasks.losses, w, phi, data, **loop)))[0]
+
+    return field
+
+
+def loss_field(loss: Loss, template: PyTree) -> Field:
+    """The gradient of L_S or L_D as a field on flat points."""
+    _, unravel = ravel_pytree(template)
+    return lambda z, data: jax.grad(lambda z: loss(*unravel(z), data))(z)
+
+
+def block_masks(n_w: int, n_phi: int) -> dict[str, Float[Array, " n"]]:
+    """Masks over z that select w, phi, or both ("z")."""
+    w = jnp.concatenate([jnp.ones(n_w), jnp.zeros(n_phi)])
+    return {"w": w, "phi": 1 - w, "z": jnp.ones(n_w + n_phi)}
+
+
+BLOCK_DIRECTIONS = {"ww": ("w", "w"), "wphi": ("w", "phi"), "phiw": ("phi", "w"), "phiphi": ("phi", "phi")}
+"""Block xy of the Jacobian: the output in x, the move in y."""
+
+
+def live_blocks(n_phi: int) -> tuple[str, ...]:
+    """The blocks that exist: `ww` alone when phi is empty (MAML)."""
+    return tuple(BLOCK_DIRECTIONS) if n_phi > 0 else ("ww",)

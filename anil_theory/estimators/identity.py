@@ -1,0 +1,98 @@
+"""Proposition 1 at points: how far the three evaluations of the meta-gradient are apart, block by block."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from anil_theory._precision import gamma, require_float64
+from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import Family, TaskSet
+
+DENSE_LIMIT = 64
+"""Above this many entries of w + phi the dense product formula is left out."""
+
+
+def measure_identity(
+    family: Family,
+    tasks: TaskSet,
+    schedule: Schedule,
+    *,
+    seed: int = 0,
+    points: int = 8,
+    max_inner_steps: int | None = None,
+) -> dict[str, Estimate]:
+    """The largest distance between any two of autodiff, product formula and recursion: {"w": .., "phi": ..}.
+
+    Measured at `points` random points of every task. Raises InvalidParameter for tasks that are not float64.
+    Source: Proposition 1 of the paper (an identity: the exact value is 0). Direction LOWER.
+
+    `rounding` propagates one rounding error per operation to first order: an error made in a step is amplified by at
+    most 1 in the strongly convex geometry and by (1 + alpha L) per step on the way out and back otherwise, and
+    moves the outer gradient by L and the Hessian products by alpha rho M per step.
+    """
+    require_float64("tasks", tasks.data)
+    dense = family.n_w + family.n_phi <= DENSE_LIMIT
+    methods = tuple(m for m in METHODS if dense or m != "product")
+    length = max(schedule.inner_steps, max_inner_steps or 1)
+    active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    z = family.points(jax.random.key(seed), (len(tasks), points))
+    losses = (tasks.support, tasks.query)
+    sizes = (family.n_w, family.n_phi)
+    apart, size = _compare(losses, sizes, length, methods, tasks.data, z, jnp.asarray(schedule.alpha), active)
+    apart, size = np.asarray(apart), float(size)
+
+    constants, alpha, N = family.constants, schedule.alpha, schedule.inner_steps
+    contracts = constants.mu is not None and alpha * constants.L <= 1
+    amplification = 1.0 if contracts else (1 + alpha * constants.L) ** (2 * N)
+    sensitivity = constants.L + alpha * N * constants.rho * constants.M
+    operations = N * (8 * (family.n_w + family.n_phi) + 64)
+    rounding = gamma(operations) * amplification * (constants.M + sensitivity * size)
+    found = {}
+    for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
+        task, point = np.unravel_index(np.argmax(apart[..., i]), apart.shape[:2])
+        found[block] = Estimate(
+            f"meta_gradient_discrepancy/{block}",
+            float(apart[task, point, i]),
+            Direction.LOWER,
+            method="+".join(methods),
+            rounding=min(rounding, 1e300),
+            samples=apart.shape[0] * points,
+            seed=seed,
+            witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
+        )
+    return found
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _compare(
+    losses: tuple[Any, Any],
+    sizes: tuple[int, int],
+    inner_steps: int,
+    methods: tuple[str, ...],
+    data: PyTree,
+    z: Array,
+    alpha: Array,
+    active_steps: Array | None,
+) -> tuple[Array, Array]:
+    """Distances (T, P, 2) and the largest norm of any iterate or point met."""
+    tasks = TaskSet(*losses, data)
+    loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
+
+    def one(data: PyTree, z: Array) -> tuple[Array, Array]:
+        w, phi = z[: sizes[0]], z[sizes[0] :]
+        each = [meta_gradient(tasks.losses, w, phi, data, method=m, **loop) for m in methods]
+        pairs = [(a, b) for i, a in enumerate(each) for b in each[:i]]
+        apart = [jnp.max(jnp.stack([jnp.linalg.norm(a[i] - b[i]) for a, b in pairs])) for i in (0, 1)]
+        iterates = inner_loop(tasks.support, w, phi, data, **loop).iterates
+        size = jnp.linalg.norm(z) + jnp.max(jnp.linalg.norm(iterates, axis=-1))
+        return jnp.stack(apart), size
+
+    apart, size = jax.vmap(lambda data, z: jax.vmap(partial(one, data))(z))(data, z)
+    return apart, jnp.max(size)
