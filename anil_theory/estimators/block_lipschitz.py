@@ -85,16 +85,18 @@ def measure_block_lipschitz(
     budget = Budget() if budget is None else budget
     length = max(schedule.inner_steps, max_inner_steps or 1)
     with_traced = None if length == schedule.inner_steps and max_inner_steps is None else jnp.asarray(schedule.inner_steps)
-    key_points, key_search = jax.random.split(jax.random.key(seed))
-    shape = (len(tasks), max(budget.pairs, budget.points))
+    generator = np.random.default_rng(seed)
+    T, n = len(tasks), family.n_w + family.n_phi
     measured = _measure(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
         length,
         budget,
         tasks.data,
-        family.points(key_points, shape),
-        key_search,
+        family.points(generator, (T, max(budget.pairs, budget.points))),
+        jnp.asarray(generator.standard_normal((T, budget.pairs, n))),
+        jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
+        jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
         jnp.asarray(schedule.alpha),
         with_traced,
         jnp.asarray(family.length_scale),
@@ -112,7 +114,9 @@ def _measure(
     budget: Budget,
     data: PyTree,
     z: Array,
-    key: Array,
+    moves: Array,
+    lengths: Array,
+    directions: Array,
     alpha: Array,
     active_steps: Array | None,
     length_scale: Array,
@@ -126,13 +130,8 @@ def _measure(
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > radius, z * (radius / norm), z)
     T = z.shape[0]
-    key_pairs, key_directions = jax.random.split(key)
-
-    pairs = partial(_pair_quotients, field, masks, length_scale)
-    over_points = jax.vmap(pairs, in_axes=(0, None, 0))
-    quotients, noise, points = jax.vmap(over_points)(
-        z[:, : budget.pairs], data, jax.random.split(key_pairs, (T, budget.pairs))
-    )
+    over_points = jax.vmap(partial(_pair_quotients, field, masks), in_axes=(0, None, 0, 0))
+    quotients, noise, points = jax.vmap(over_points)(z[:, : budget.pairs], data, moves, length_scale * lengths)
     best = jnp.argmax(quotients, axis=1)  # (T, 4)
     take = lambda a: jnp.take_along_axis(a, best.reshape(T, 1, 4, *[1] * (a.ndim - 3)), axis=1)[:, 0]  # noqa: E731
 
@@ -140,10 +139,10 @@ def _measure(
     names = {"ww": ("w", "w"), "wphi": ("w", "phi"), "phiphi": ("phi", "phi")}
     forms = jnp.stack([jnp.stack([masks[name] for name in names[b]]) for b in live])
 
-    def search(form_masks: Array, data: PyTree, z: Array, key: Array) -> tuple[Search, Search]:
+    def search(form_masks: Array, data: PyTree, z: Array, normals: Array) -> tuple[Search, Search]:
         """One block of one task: norms at all points, then ascents from the best of them."""
         form = Form(form_masks)
-        directions = jax.vmap(partial(start_directions, form))(jax.random.split(key, z.shape[0]))
+        directions = jax.vmap(partial(start_directions, form))(normals)
         at_points = jax.vmap(
             lambda z, d: power_iteration(field, form, z, data, d, budget.power_iterations)
         )(z, directions)
@@ -153,17 +152,14 @@ def _measure(
         first = lambda found: jax.tree.map(lambda a: a[jnp.argmax(found.value)], found)  # noqa: E731
         return first(at_points), first(climbed)
 
-    keys = jax.random.split(key_directions, (T, len(live)))
-    over_blocks = jax.vmap(search, in_axes=(0, None, None, 0))
-    at_points, climbed = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))(forms, data, z[:, : budget.points], keys)
+    over_blocks = jax.vmap(search, in_axes=(0, None, None, None))
+    over_tasks = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))
+    at_points, climbed = over_tasks(forms, data, z[:, : budget.points], directions)
     return _Measured(take(quotients), take(noise), take(points), at_points, climbed)
 
 
-def _pair_quotients(field, masks: dict[str, Array], length_scale: Array, z: Array, data: PyTree, key: Array):
+def _pair_quotients(field, masks: dict[str, Array], z: Array, data: PyTree, random: Array, length: Array):
     """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
-    key_move, key_length = jax.random.split(key)
-    length = length_scale * 10 ** jax.random.uniform(key_length, minval=-3.0, maxval=1.0)
-    random = jax.random.normal(key_move, z.shape)
     here = field(z, data)
     values, noise, points = {}, {}, {}
     for y in ("w", "phi"):

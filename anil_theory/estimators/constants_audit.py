@@ -57,15 +57,15 @@ def audit_constants(
     """
     require_float64("tasks", tasks.data)
     positive("starts", starts)
-    key_points, key_directions = jax.random.split(jax.random.key(seed))
+    generator = np.random.default_rng(seed)
     L = family.constants.L
     found = _search(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
         iterations,
         tasks.data,
-        family.points(key_points, (len(tasks), starts)),
-        key_directions,
+        family.points(generator, (len(tasks), starts)),
+        jnp.asarray(generator.standard_normal((len(tasks), starts, 3, family.n_w + family.n_phi))),
         jnp.asarray(L),
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
@@ -103,7 +103,7 @@ def _search(
     iterations: int,
     data: PyTree,
     z: Array,
-    key: Array,
+    normals: Array,
     L: Array,
     length_scale: Array,
     radius: Array,
@@ -118,11 +118,10 @@ def _search(
         stacked = jnp.stack([masks[b] for b in blocks])
         form = Form(stacked, sign=-1.0, tied=True, shift=L) if name == "mu" else Form(stacked)
 
-        def climb(z: Array, data: PyTree, key: Array, form: Form = form, field=fields[loss]) -> Search:
-            directions = start_directions(form, key)
+        def climb(z: Array, data: PyTree, normals: Array, form: Form = form, field=fields[loss]) -> Search:
+            directions = start_directions(form, normals[: form.masks.shape[0]])
             options = {"iterations": iterations, "first_step": length_scale / 4, "radius": radius}
             return ascend(field, form, z, data, directions, **options)
 
-        keys = jax.random.split(key, z.shape[:2])
-        found[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, keys)
+        found[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, normals)
     return found

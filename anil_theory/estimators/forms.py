@@ -79,9 +79,9 @@ def _improve(form: Form, directions: Array, to_directions: Array) -> Array:
     return jnp.broadcast_to(new[0], new.shape) if form.tied else new
 
 
-def start_directions(form: Form, key: Array) -> Array:
-    """Random unit directions in the blocks of the form, shape (k, n)."""
-    d = _unit(form.masks * jax.random.normal(key, form.masks.shape))
+def start_directions(form: Form, normals: Float[Array, "k n"]) -> Array:
+    """Random unit directions in the blocks of the form, from standard normals; shape (k, n)."""
+    d = _unit(form.masks * normals)
     return jnp.broadcast_to(d[0], d.shape) if form.tied else d
 
 

@@ -42,7 +42,7 @@ def measure_identity(
     methods = tuple(m for m in METHODS if dense or m != "product")
     length = max(schedule.inner_steps, max_inner_steps or 1)
     active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
-    z = family.points(jax.random.key(seed), (len(tasks), points))
+    z = family.points(np.random.default_rng(seed), (len(tasks), points))
     losses = (tasks.support, tasks.query)
     sizes = (family.n_w, family.n_phi)
     apart, size = _compare(losses, sizes, length, methods, tasks.data, z, jnp.asarray(schedule.alpha), active)

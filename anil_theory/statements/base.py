@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """upper bound with the tightened constants (theory, section 3.2)"""
     ORDER = "order"
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
+    DECLARED = "declared"
+    """an upper bound that a family of tasks declares by construction"""
 
 
 @dataclass(frozen=True)

@@ -43,15 +43,18 @@ def query_loss(w: Array, phi: Array, task: ExtremalTask) -> Array:
 class ExtremalFamily(Family):
     """The task that attains the `ww` constant at one schedule; every sample is the same task.
 
+    max_inner_steps   pad the pieces to those of this many steps, so that a grid over N compiles once.
+
     Raises InvalidParameter when rho = 0 (nothing to turn), or when alpha leaves 1 - alpha low at or below 0.
     """
 
     name: ClassVar[str] = "extremal"
 
-    def __init__(self, constants: Constants, schedule: Schedule):
+    def __init__(self, constants: Constants, schedule: Schedule, max_inner_steps: int | None = None):
         if constants.rho == 0:
             raise InvalidParameter("rho", "> 0 for the extremal family", constants.rho)
         self.constants, self.schedule = constants, schedule
+        self.max_inner_steps = max(schedule.inner_steps, max_inner_steps or 1)
         self.n_w, self.n_phi = 1, 1
         low, L, rho, alpha = constants.lowest_curvature, constants.L, constants.rho, schedule.alpha
         self.contraction = 1 - alpha * low
@@ -102,7 +105,7 @@ class ExtremalFamily(Family):
         curvature = [L, L, *np.column_stack([rising, falling]).ravel(), low, L]
         jerk = [0.0, -rho, *([rho, -rho] * gaps.size), rho, 0.0]
         slopes = {1 + 2 * m: float(value) for m, value in enumerate(g)}
-        return integrate(list(breaks), curvature, jerk, slopes)
+        return integrate(list(breaks), curvature, jerk, slopes).pad(2 * self.max_inner_steps + 4)
 
     def _query(self) -> PiecewiseCubic:
         M, L = self.constants.M, self.constants.L

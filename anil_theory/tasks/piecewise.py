@@ -29,6 +29,12 @@ class PiecewiseCubic(NamedTuple):
         d = x - here @ self.anchor
         return here @ self.value + d * (here @ self.slope + d * (here @ self.curvature / 2 + d * (here @ self.jerk) / 6))
 
+    def pad(self, pieces: int) -> "PiecewiseCubic":
+        """The same function with pieces that are never reached appended, up to `pieces` in all."""
+        extra = pieces - self.anchor.shape[-1]
+        zeros = [jnp.pad(leaf, (0, extra)) for leaf in self[1:]]
+        return PiecewiseCubic(jnp.pad(self.breaks, (0, extra), constant_values=jnp.inf), *zeros)
+
 
 def integrate(
     breaks: Sequence[float], curvature: Sequence[float], jerk: Sequence[float], slopes: dict[int, float]

@@ -1,0 +1,42 @@
+"""The `ww` constant at the point where the extremal task attains it: the Hessian's only entry just right of the start."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from anil_theory._precision import gamma
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.fields import meta_field
+from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.extremal import ExtremalFamily
+
+
+def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
+    """{"ww": the Rayleigh quotient u^T D_w^2 L_meta(z) v at the attaining point}, direction LOWER.
+
+    One-dimensional, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound.
+    """
+    schedule = family.schedule
+    tasks = family.sample(jax.random.key(0), 1)
+    z = family.attaining_point()
+    active = jnp.asarray(schedule.inner_steps)
+    losses = (tasks.support, tasks.query)
+    value = float(_curvature(losses, family.max_inner_steps, tasks.task(0), z, jnp.asarray(schedule.alpha), active))
+    witness = Witness({"z": np.asarray(z).tolist(), "u": [-1.0, 0.0], "v": [1.0, 0.0]}, 0)
+    rounding = gamma(64 * schedule.inner_steps) * abs(value)
+    return {
+        "ww": Estimate(
+            "meta_gradient_lipschitz/ww", value, Direction.LOWER, "witness", rounding=rounding, witness=witness
+        )
+    }
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _curvature(losses: tuple[Any, Any], inner_steps: int, data: PyTree, z: Array, alpha: Array, active: Array) -> Array:
+    batch = jax.tree.map(lambda leaf: leaf[None], data)
+    field = meta_field(TaskSet(*losses, batch), (z[:1], z[1:]), alpha=alpha, inner_steps=inner_steps, active_steps=active)
+    return -jax.jvp(lambda z: field(z, data), (z,), (jnp.array([1.0, 0.0]),))[1][0]

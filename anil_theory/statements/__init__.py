@@ -1,0 +1,40 @@
+"""The claimed side: one file per numbered result of the paper, one line per result in `STATEMENTS`."""
+
+from anil_theory.statements import prop1_meta_gradient, prop2_strongly_convex, prop3_nonconvex
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, Statement
+from anil_theory.statements.contraction import (
+    BLOCKS,
+    Blocks,
+    block_bound,
+    block_constants,
+    blocks,
+    contraction_factor,
+    gradient_sizes,
+    mixed_norm,
+)
+from anil_theory.statements.scaled import Enclosure, Scaled
+
+STATEMENTS: dict[str, Statement] = {
+    "prop1": prop1_meta_gradient.STATEMENT,
+    "prop2": prop2_strongly_convex.STATEMENT,
+    "prop3": prop3_nonconvex.STATEMENT,
+}
+
+__all__ = [
+    "BLOCKS",
+    "STATEMENTS",
+    "Blocks",
+    "Bound",
+    "Claim",
+    "Enclosure",
+    "Hypothesis",
+    "Kind",
+    "Scaled",
+    "Statement",
+    "block_bound",
+    "block_constants",
+    "blocks",
+    "contraction_factor",
+    "gradient_sizes",
+    "mixed_norm",
+]

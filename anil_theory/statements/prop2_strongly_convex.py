@@ -1,0 +1,89 @@
+"""Proposition 2: block Lipschitz constants of the meta-gradient when L_S is mu-strongly convex in w.
+
+Claim: ||D_x L_meta(z1) - D_x L_meta(z2)|| <= L_xw ||w1 - w2|| + L_xphi ||phi1 - phi2|| for x = w, phi.
+Regime: A1, A2, Definition 2, 0 < alpha <= 1/L (the paper's alpha = mu/L^2 qualifies); contraction factor
+r = 1 - alpha mu. Kind: EXPLICIT and REFINED are upper bounds derived from the assumptions (`contraction`); ORDER is
+what the paper prints, with q = 1 - alpha mu and alpha = mu/L^2,
+
+    w row    poly (L/mu) q^N,      poly (L/mu + 1) N q^N
+    phi row  poly (L/mu) q^(N/2),  poly L^3/mu^3
+
+with poly(L, M, rho, tau) set to 1. Source: the paper, Proposition 2; theory, sections 3.1 to 3.3.
+
+Where the printed form needs care: the derivation gives q^(N-1) where the w row prints q^N. Away from perfect
+conditioning a constant absorbs the missing 1/q; as mu -> L, q -> 0, and no mu-free polynomial does. At N = 1 the explicit L_ww stays
+above alpha rho M -> rho M/L^2, which is attained, while the printed (L/mu) q -> 0: finding 1 of section 3.3.
+
+Units: those of the second derivative of L_D. Errors: `evaluate` raises InvalidParameter where mu is None or alpha > 1/L
+(the hypotheses say so, with the amount, without raising).
+"""
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory._precision import UNIT_ROUNDOFF
+from anil_theory.constants import Constants, Geometry
+from anil_theory.schedule import Schedule
+from anil_theory.statements.base import Bound, Hypothesis, Statement
+from anil_theory.statements.block_claims import POLY_IS_ONE, Order, block_claims, order_latex
+from anil_theory.statements.contraction import contraction_factor, roundings, step_margin
+from anil_theory.statements.scaled import Enclosure, Scaled
+
+NAME = "prop2"
+
+
+def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
+    # Without Definition 2 the curvature is only known to exceed -L: strong convexity may fail by that much.
+    step = Hypothesis("alpha <= 1/L", step_margin(schedule.alpha, constants.L))
+    return Hypothesis("mu > 0", constants.lowest_curvature), step
+
+
+def _order_hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
+    hypotheses = _hypotheses(constants, schedule)
+    if constants.mu is None:
+        return hypotheses
+    deviation = abs(schedule.alpha * constants.L / constants.mu * constants.L - 1)
+    deviation = 0.0 if deviation <= 8 * UNIT_ROUNDOFF else deviation
+    return *hypotheses, Hypothesis("alpha = mu/L^2 (relative deviation)", -deviation)
+
+
+def _order(block: str, constants: Constants, schedule: Schedule) -> Bound:
+    q, N = contraction_factor(constants, schedule, Geometry.STRONGLY_CONVEX), schedule.inner_steps
+    if constants.mu is None:
+        raise InvalidParameter("mu", "known (> 0) in the strongly convex geometry", None)
+    ratio = constants.L / constants.mu
+
+    def at(q: float) -> Scaled:
+        if block == "ww":
+            return Scaled(q) ** N * ratio
+        if block == "wphi":
+            return Scaled(q) ** N * (ratio + 1) * N
+        return Scaled(q).sqrt() ** N * ratio if block == "phiw" else Scaled(ratio) ** 3
+
+    return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
+
+
+_PRINTED = {
+    "ww": r"\frac{L q^{N}}{\mu}",
+    "wphi": r"N q^{N} \left(\frac{L}{\mu} + 1\right)",
+    "phiw": r"\frac{L q^{\frac{N}{2}}}{\mu}",
+    "phiphi": r"\frac{L^{3}}{\mu^{3}}",
+}
+
+
+def _printed(block: str, growth: str) -> Order:
+    latex = order_latex(block, growth) + r",\quad q = 1 - \alpha \mu,\quad \alpha = \mu / L^{2}"
+    return Order(lambda constants, schedule: _order(block, constants, schedule), latex)
+
+
+STATEMENT = Statement(
+    name=NAME,
+    title="Smoothness of the meta-objective, strongly convex inner loss",
+    source="Proposition 2",
+    geometry=Geometry.STRONGLY_CONVEX,
+    claims=block_claims(
+        NAME,
+        Geometry.STRONGLY_CONVEX,
+        _hypotheses,
+        _order_hypotheses,
+        {block: _printed(block, growth) for block, growth in _PRINTED.items()},
+    ),
+)

@@ -1,0 +1,138 @@
+"""Nonnegative numbers with the precision of float64 and an exponent that cannot overflow.
+
+With a fixed inner step size the nonconvex constants grow like (1 + alpha L)^(2N): 2^20000 at N = 10,000. A bound of
+that size is still a number with a logarithm, so it is carried as mantissa * 2^exponent until it is reported.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import Self
+
+from anil_theory._admissible import nonnegative
+from anil_theory._precision import UNIT_ROUNDOFF, gamma
+from anil_theory.statements.base import Bound
+
+SMALLEST_NORMAL = 2.0**-1022
+
+
+@total_ordering
+@dataclass(frozen=True)
+class Scaled:
+    """mantissa * 2**exponent, with 1/2 <= mantissa < 1 (or 0, with exponent 0); `Scaled(x)` is the float x >= 0.
+
+    Sums, products and quotients of nonnegative numbers, integer powers and square roots; each rounds once, relatively,
+    like the float64 operation that it replaces (a power k at most 2k times). Raises InvalidParameter for a mantissa
+    that is negative, infinite or NaN.
+    """
+
+    mantissa: float
+    exponent: int = 0
+
+    def __post_init__(self) -> None:
+        mantissa, shift = math.frexp(nonnegative("mantissa", self.mantissa))
+        object.__setattr__(self, "mantissa", mantissa)
+        object.__setattr__(self, "exponent", self.exponent + shift if mantissa else 0)
+
+    def __bool__(self) -> bool:
+        return self.mantissa > 0
+
+    def __add__(self, other: "Scaled | float") -> "Scaled":
+        other = _scaled(other)
+        if not (self and other):
+            return self if self else other
+        top = max(self.exponent, other.exponent)
+        parts = (math.ldexp(x.mantissa, x.exponent - top) for x in (self, other))
+        return Scaled(sum(parts), top)
+
+    def __mul__(self, other: "Scaled | float") -> "Scaled":
+        other = _scaled(other)
+        return Scaled(self.mantissa * other.mantissa, self.exponent + other.exponent)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: "Scaled | float") -> "Scaled":
+        other = _scaled(other)
+        return Scaled(self.mantissa / other.mantissa, self.exponent - other.exponent)
+
+    def __rtruediv__(self, other: float) -> "Scaled":
+        return Scaled(other) / self
+
+    def __pow__(self, power: int) -> "Scaled":
+        result, square = Scaled(1.0), self
+        while power:
+            result = result * square if power & 1 else result
+            power >>= 1
+            square = square * square
+        return result
+
+    def sqrt(self) -> "Scaled":
+        """The square root."""
+        odd = self.exponent & 1
+        return Scaled(math.sqrt(math.ldexp(self.mantissa, odd)), (self.exponent - odd) // 2)
+
+    def __lt__(self, other: "Scaled | float") -> bool:
+        other = _scaled(other)
+        if not (self and other):
+            return bool(other) and not self
+        return (self.exponent, self.mantissa) < (other.exponent, other.mantissa)
+
+    def __float__(self) -> float:
+        """The nearest float64; inf where it overflows."""
+        try:
+            return math.ldexp(self.mantissa, self.exponent)
+        except OverflowError:
+            return math.inf
+
+    @property
+    def log10(self) -> float:
+        """The decimal logarithm, -inf for 0."""
+        return math.log10(self.mantissa) + self.exponent * math.log10(2) if self else -math.inf
+
+
+def _scaled(x: "Scaled | float") -> Scaled:
+    return x if isinstance(x, Scaled) else Scaled(x)
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """What rounding can do to an increasing function of a number r >= 0 that is itself rounded.
+
+    at    the function at r as computed;
+    low, high   the function at r less, and plus, the error that r may carry.
+    """
+
+    low: Scaled
+    at: Scaled
+    high: Scaled
+
+    @classmethod
+    def of(cls, function: Callable[[float], Scaled], r: float) -> Self:
+        """Evaluate `function` at r and at r -+ 8 u max(1, r).
+
+        1 - alpha mu and 1 + alpha L carry at most two roundings of numbers up to max(1, r); alpha <= 1/L may be
+        exceeded by four more (`step_margin`), and forming r -+ takes another.
+        """
+        slack = 8 * UNIT_ROUNDOFF * max(1.0, r)
+        return cls(function(max(r - slack, 0.0)), function(r), function(r + slack))
+
+    def bound(self, operations: int, note: str = "") -> Bound:
+        """The value at r as a Bound, where evaluating the function takes `operations` roundings in a row at most.
+
+        Error of the value: the change between r and its true value, and the rounding of each of the three evaluations.
+        A value within that error of overflow is reported as infinite; one that underflows to 0 keeps its logarithm.
+        """
+        low, at, high = map(float, (self.low, self.at, self.high))
+        if math.isinf(high):
+            return Bound(math.inf, self.at.log10, 0.0, _join(note, f"exceeds float64: 10^{self.at.log10:.6g}"))
+        rounding = max(high - at, at - low) + 3 * gamma(operations) * high
+        if self.high and at < SMALLEST_NORMAL:
+            rounding += math.ulp(0.0)
+            note = _join(note, f"below float64: 10^{self.at.log10:.6g}") if self.at else note
+        return Bound(at, self.at.log10, rounding, note)
+
+
+def _join(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)

@@ -1,0 +1,90 @@
+"""A cell: everything that defines one check, as plain values, so that a record can name it and repeat it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from anil_theory._admissible import InvalidParameter, count
+from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators import Budget
+from anil_theory.schedule import Schedule
+from anil_theory.tasks import ExtremalFamily, Family, SeparableFamily
+
+
+class Check(StrEnum):
+    """What a cell measures."""
+
+    CONSTANTS = "constants"
+    """the declared mu, L, rho, tau, M against an audit of the family"""
+    IDENTITY = "identity"
+    """Proposition 1"""
+    BLOCKS = "blocks"
+    """Propositions 2 and 3 on sampled tasks"""
+    ATTAINED = "attained"
+    """the `ww` constant on the extremal task"""
+
+
+class Regime(StrEnum):
+    """How the inner step size is chosen; a label for reports, the number itself is in the schedule."""
+
+    STRONGLY_CONVEX = "alpha = mu/L^2"
+    FIXED = "alpha fixed"
+    SCALED = "alpha = c/(N L)"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One check of one setting.
+
+    statement        the statement's name in the registry;
+    constants, schedule, regime   the setting;
+    n_w, n_phi, tasks, query, seed   the population (ignored by the extremal task);
+    max_inner_steps  the N that the computation is compiled for, shared by the cells of a grid;
+    budget           how hard to search.
+
+    Raises InvalidParameter on construction when no task has these constants: before any work is done.
+    """
+
+    check: Check
+    statement: str
+    constants: Constants
+    schedule: Schedule
+    regime: Regime
+    n_w: int = 2
+    n_phi: int = 2
+    tasks: int = 4
+    query: str = "sine"
+    seed: int = 0
+    max_inner_steps: int = 1
+    budget: Budget = Budget()
+
+    def __post_init__(self) -> None:
+        count("tasks", self.tasks)
+        count("seed", self.seed, minimum=0)
+        if self.max_inner_steps < self.schedule.inner_steps:
+            raise InvalidParameter("max_inner_steps", f"at least N = {self.schedule.inner_steps}", self.max_inner_steps)
+        _ = self.family
+
+    @cached_property
+    def family(self) -> Family:
+        """The family that the cell draws its tasks from."""
+        if self.check is Check.ATTAINED:
+            return ExtremalFamily(self.constants, self.schedule, self.max_inner_steps)
+        return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.constants.geometry
+
+    @property
+    def compiled_shape(self) -> tuple:
+        """Cells that agree in this share one compilation."""
+        return (self.check, self.n_w, self.n_phi, self.tasks, self.query, self.max_inner_steps, self.budget)
+
+    def describe(self) -> str:
+        """The setting in one line."""
+        c, s = self.constants, self.schedule
+        mu = "" if c.mu is None else f"mu={c.mu:g} "
+        text = f"{mu}L={c.L:g} rho={c.rho:g} tau={c.tau:g} M={c.M:g}"
+        size = "extremal 1+1" if self.check is Check.ATTAINED else f"{self.n_w}+{self.n_phi}"
+        return f"{text} alpha={s.alpha:.3g} N={s.inner_steps} dim {size}"

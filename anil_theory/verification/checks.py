@@ -1,0 +1,142 @@
+"""One cell through the pipeline: measure, evaluate the claims, judge, and lay the outcome out in rows."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+
+from anil_theory.certify.witness import replay_witness
+from anil_theory.estimators import (
+    Estimate,
+    audit_constants,
+    largest,
+    measure_attained,
+    measure_block_lipschitz,
+    measure_identity,
+)
+from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
+from anil_theory.tasks import ExtremalFamily, TaskSet
+from anil_theory.verdict import Outcome, Verdict, judge, with_replay
+from anil_theory.verification.cells import Cell, Check
+
+SEVERITY = (
+    Outcome.REFUTED,
+    Outcome.INCONCLUSIVE,
+    Outcome.NOT_APPLICABLE,
+    Outcome.CONSISTENT,
+    Outcome.CONFIRMED,
+)
+"""A row shows the most severe outcome of its bounds: one refuted bound refutes the row."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of a report: a block of a statement at one setting, measured beside its bounds.
+
+    `bounds` maps a kind ("explicit", "refined", "order", ..) to a number; `tightness` is measured/tightest bound.
+    """
+
+    statement: str
+    block: str
+    check: str
+    geometry: str
+    regime: str
+    setting: str
+    measured: float
+    method: str
+    direction: str
+    bounds: dict[str, float]
+    tightness: float
+    outcome: str
+    reason: str
+    verdicts: list[dict[str, Any]]
+    estimates: list[dict[str, Any]]
+
+
+def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
+    """All rows of one cell.
+
+    broken   a block whose bounds are halved on purpose, to show that the checker can fail.
+    """
+    tasks = cell.family.sample(jax.random.key(cell.seed), 1 if cell.check is Check.ATTAINED else cell.tasks)
+    statement = STATEMENTS[cell.statement]
+    rows = []
+    for block, estimates in _measure(cell, tasks).items():
+        claims = [c for c in statement.claims if c.block == block]
+        if block == broken:
+            claims = [_halved(c) for c in claims]
+        rows.append(_row(cell, tasks, block, claims, estimates))
+    return rows
+
+
+def _measure(cell: Cell, tasks: TaskSet) -> dict[str, list[Estimate]]:
+    """Estimates by block."""
+    options = {"seed": cell.seed, "max_inner_steps": cell.max_inner_steps}
+    if cell.check is Check.BLOCKS:
+        found = measure_block_lipschitz(cell.family, tasks, cell.schedule, budget=cell.budget, **options)
+        return {block: list(by_method.values()) for block, by_method in found.items()}
+    if cell.check is Check.ATTAINED:
+        assert isinstance(cell.family, ExtremalFamily)
+        return {block: [e] for block, e in measure_attained(cell.family).items()}
+    if cell.check is Check.IDENTITY:
+        return {block: [e] for block, e in measure_identity(cell.family, tasks, cell.schedule, **options).items()}
+    return {block: [e] for block, e in audit_constants(cell.family, tasks, seed=cell.seed).items()}
+
+
+def _halved(claim: Claim) -> Claim:
+    def evaluate(*setting: Any) -> Bound:
+        bound = claim.evaluate(*setting)
+        note = "halved on purpose" if not bound.note else f"halved on purpose; {bound.note}"
+        return Bound(bound.value / 2, bound.log10 - math.log10(2), bound.rounding, note)
+
+    return dataclasses.replace(claim, evaluate=evaluate)
+
+
+def _row(cell: Cell, tasks: TaskSet, block: str, claims: list[Claim], estimates: list[Estimate]) -> Row:
+    best = largest({e.method: e for e in estimates})
+    verdicts = [_judged(cell, tasks, claim, best) for claim in claims]
+    bounds = {c.kind.value: v.bound.value for c, v in zip(claims, verdicts, strict=True) if v.bound is not None}
+    # An order judges nothing: it is shown beside the bounds, and the outcome is theirs.
+    decisive = [v for v in verdicts if v.kind is not Kind.ORDER]
+    worst = min(decisive, key=lambda v: (SEVERITY.index(v.outcome), v.bound.value if v.bound else math.inf))
+    return Row(
+        statement=cell.statement,
+        block=block,
+        check=cell.check.value,
+        geometry=cell.geometry.value,
+        regime=cell.regime.value,
+        setting=cell.describe(),
+        measured=best.value,
+        method=best.method,
+        direction=best.direction.value,
+        bounds=bounds,
+        tightness=max((v.tightness for v in decisive if not math.isnan(v.tightness)), default=math.nan),
+        outcome=worst.outcome.value,
+        reason=worst.reason,
+        verdicts=[_plain_verdict(v) for v in verdicts],
+        estimates=[dataclasses.asdict(e) for e in estimates],
+    )
+
+
+def _judged(cell: Cell, tasks: TaskSet, claim: Claim, estimate: Estimate) -> Verdict:
+    verdict = judge(claim, cell.constants, cell.schedule, estimate)
+    if verdict.outcome is Outcome.REFUTED and cell.check in (Check.BLOCKS, Check.ATTAINED):
+        enclosure = replay_witness(tasks, cell.schedule, estimate, cell.n_w if cell.check is Check.BLOCKS else 1)
+        verdict = with_replay(verdict, enclosure.low, enclosure.high)
+    return verdict
+
+
+def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict without its estimate, which the row holds once."""
+    return {
+        "claim": verdict.claim,
+        "outcome": verdict.outcome.value,
+        "bound": None if verdict.bound is None else dataclasses.asdict(verdict.bound),
+        "tightness": verdict.tightness,
+        "slack": verdict.slack,
+        "reason": verdict.reason,
+        "hypotheses": [{"condition": h.condition, "margin": h.margin} for h in verdict.hypotheses],
+        "suspects": list(verdict.suspects),
+        "replayed": verdict.replayed,
+    }
