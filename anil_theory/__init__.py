@@ -1,5 +1,87 @@
-"""anil_theory"""
+"""Run the convergence theory of ANIL: exact tasks, measured constants, explicit bounds, honest verdicts.
+
+    constants, schedule -> tasks -> algorithm -> estimators --.
+                                                               verdict -> record -> report
+    constants, schedule -> statements ------------------------'
+
+The measured side (tasks, algorithm, estimators, certify) and the claimed side (statements) meet in `verdict` only.
+Importing the package makes float64 JAX's default: constants are measured in float64.
+"""
 
 from anil_theory._precision import enable_float64
 
 enable_float64()
+
+from anil_theory._admissible import InvalidParameter  # noqa: E402
+from anil_theory.algorithm import (  # noqa: E402
+    InnerLoop,
+    MetaGradient,
+    inner_loop,
+    meta_gradient,
+    meta_loss,
+    population_gradient,
+    task_gradients,
+    task_losses,
+)
+from anil_theory.constants import Constants, Geometry, Knowledge, Region  # noqa: E402
+from anil_theory.estimators import (  # noqa: E402
+    Budget,
+    Direction,
+    Estimate,
+    Witness,
+    audit_constants,
+    largest,
+    measure_attained,
+    measure_block_lipschitz,
+    measure_identity,
+)
+from anil_theory.record import Record, RecordStore  # noqa: E402
+from anil_theory.schedule import Schedule  # noqa: E402
+from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement  # noqa: E402
+from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet  # noqa: E402
+from anil_theory.verdict import Outcome, Verdict, judge  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FAMILIES",
+    "STATEMENTS",
+    "Bound",
+    "Budget",
+    "Claim",
+    "Constants",
+    "Direction",
+    "Estimate",
+    "ExtremalFamily",
+    "Family",
+    "Geometry",
+    "Hypothesis",
+    "InnerLoop",
+    "InvalidParameter",
+    "Kind",
+    "Knowledge",
+    "Losses",
+    "MetaGradient",
+    "Outcome",
+    "Record",
+    "RecordStore",
+    "Region",
+    "Schedule",
+    "SeparableFamily",
+    "Statement",
+    "TaskSet",
+    "Verdict",
+    "Witness",
+    "audit_constants",
+    "inner_loop",
+    "judge",
+    "largest",
+    "measure_attained",
+    "measure_block_lipschitz",
+    "measure_identity",
+    "meta_gradient",
+    "meta_loss",
+    "population_gradient",
+    "task_gradients",
+    "task_losses",
+]

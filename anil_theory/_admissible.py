@@ -4,6 +4,8 @@ import math
 import operator
 from typing import Any
 
+import numpy as np
+
 
 class InvalidParameter(ValueError):
     """A parameter outside its admissible set.
@@ -18,7 +20,7 @@ class InvalidParameter(ValueError):
 
 def real(name: str, value: Any, allowed: str = "a finite real number") -> float:
     """`value` as a finite float. Raises InvalidParameter for NaN, infinities, booleans and non-numbers."""
-    if isinstance(value, (bool, str, bytes)):
+    if isinstance(value, (bool, np.bool_, str, bytes)):
         raise InvalidParameter(name, allowed, value)
     try:
         number = float(value)
@@ -56,7 +58,7 @@ def within(name: str, value: Any, low: float, high: float, allowed: str) -> floa
 def count(name: str, value: Any, minimum: int = 1) -> int:
     """`value` as an integer >= minimum. Raises InvalidParameter for floats, booleans and smaller values."""
     allowed = f"an integer >= {minimum}"
-    if isinstance(value, bool):
+    if isinstance(value, (bool, np.bool_)):
         raise InvalidParameter(name, allowed, value)
     try:
         number = operator.index(value)

@@ -50,10 +50,10 @@ def to_plain(value: Any, name: str = "value") -> Plain:
 
 
 def _array_to_plain(value: Any, name: str) -> Plain:
-    array = np.asarray(value)
-    if array.dtype.kind in "biuU":
-        return array.tolist()
-    try:  # kind "V" is bfloat16 and the smaller floats: every value is a float64
-        return array.astype(np.float64, casting="safe").tolist()
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biuU":
+            return array.tolist()
+        return array.astype(np.float64, casting="safe").tolist()  # every value of a smaller float type is a float64
     except TypeError as error:
         raise InvalidParameter(name, _ALLOWED, value) from error

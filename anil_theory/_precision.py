@@ -31,4 +31,6 @@ def require_float64(name: str, tree: object) -> None:
     for leaf in jax.tree.leaves(tree):
         dtype = jnp.result_type(leaf)
         if jnp.issubdtype(dtype, jnp.floating) and dtype != jnp.float64:
-            raise InvalidParameter(name, "float64 throughout (constants and bounds are measured in float64)", dtype.name)
+            raise InvalidParameter(
+                name, "float64 throughout (constants and bounds are measured in float64)", dtype.name
+            )

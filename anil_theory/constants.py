@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from anil_theory._admissible import InvalidParameter, nonnegative, positive
+from anil_theory._admissible import InvalidParameter, nonnegative, positive, real
 
 
 class Geometry(StrEnum):
@@ -29,8 +29,11 @@ class Region:
     radius: float = math.inf
 
     def __post_init__(self) -> None:
-        if math.isnan(self.radius) or self.radius <= 0:
-            raise InvalidParameter("radius", "a number > 0 (inf for the whole space)", self.radius)
+        allowed = "a number > 0 (inf for the whole space)"
+        if self.radius != math.inf:
+            object.__setattr__(self, "radius", real("radius", self.radius, allowed))
+        if self.radius <= 0:
+            raise InvalidParameter("radius", allowed, self.radius)
 
     def __str__(self) -> str:
         return "the whole space" if math.isinf(self.radius) else f"the ball of radius {self.radius:g}"
@@ -71,6 +74,10 @@ class Constants:
         object.__setattr__(self, "rho", nonnegative("rho", self.rho))
         object.__setattr__(self, "tau", nonnegative("tau", self.tau))
         object.__setattr__(self, "M", positive("M", self.M))
+        if not isinstance(self.region, Region):
+            raise InvalidParameter("region", "a Region", self.region)
+        if not isinstance(self.known, Knowledge):
+            raise InvalidParameter("known", "a Knowledge: exact, certified or estimated", self.known)
 
     @property
     def geometry(self) -> Geometry:

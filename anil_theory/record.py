@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -17,6 +17,9 @@ from typing import Any, Self
 
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._plain import Plain, to_plain
+from anil_theory.provenance import provenance
+
+__all__ = ["SCHEMA", "Record", "RecordStore", "Status", "UnreadableRecord", "key", "provenance", "to_plain"]
 
 SCHEMA = 1
 _TAG = "$float"
@@ -85,7 +88,7 @@ class Record:
 
     def to_json(self) -> str:
         """The record as strict JSON."""
-        return json.dumps(_encode(asdict(self)), allow_nan=False, ensure_ascii=False, indent=1)
+        return json.dumps(encode_floats(asdict(self)), allow_nan=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -103,7 +106,7 @@ def key(cell: Mapping[str, Any]) -> str:
     Canonical: members sorted, no white space, 2.0 written as 2 and -0.0 as 0, so that cells that compare equal as
     numbers have one key. 64 bits: two of 1e5 different cells share a key with probability below 3e-10.
     """
-    canonical = _encode(_integral(to_plain(cell, "cell")))
+    canonical = encode_floats(_integral(to_plain(cell, "cell")))
     text = json.dumps(canonical, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -120,23 +123,25 @@ class RecordStore:
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder, prefix=_WRITING) as probe:
-                probe.write(b"\0")
+            probe = self._temporary()
+            probe.write_bytes(b"probe")
+            probe.unlink()
         except OSError as error:
             raise InvalidParameter("out", f"a folder that can be written ({error.strerror})", str(folder)) from error
 
     def put(self, record: Record) -> str:
         """Keep `record` and return its key. Raises OSError, with nothing changed, when the disk does not take it."""
         name = record.key
-        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=_WRITING)
+        text = record.to_json()
+        temporary = self._temporary()
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(record.to_json())
+            with temporary.open("x", encoding="utf-8") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self._path(name))
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         return name
 
@@ -172,15 +177,19 @@ class RecordStore:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
 
+    def _temporary(self) -> Path:
+        # In the same folder, because a rename is atomic within one file system only; `keys` does not see the name.
+        return self.folder / f"{_WRITING}{secrets.token_hex(8)}"
 
-def _encode(value: Plain) -> Plain:
+
+def encode_floats(value: Plain) -> Plain:
     """`value` with the floats that JSON cannot say replaced by their tags."""
     if isinstance(value, dict):
         if value.keys() == {_TAG}:
             raise InvalidParameter("record", f"free of objects whose only member is {_TAG!r}", value)
-        return {name: _encode(member) for name, member in value.items()}
+        return {name: encode_floats(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_encode(member) for member in value]
+        return [encode_floats(member) for member in value]
     if isinstance(value, float) and value - value != 0:  # only nan, inf and -inf
         return {_TAG: repr(value)}
     return value

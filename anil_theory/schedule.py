@@ -46,7 +46,8 @@ class Schedule:
         """
         if constants.mu is None:
             raise InvalidParameter("mu", "known (> 0) for a strongly convex schedule", None)
-        alpha = constants.mu / constants.L**2 if alpha is None else positive("alpha", alpha)
+        # Two divisions: mu / L**2 can round above 1/L when mu = L.
+        alpha = constants.mu / constants.L / constants.L if alpha is None else positive("alpha", alpha)
         if alpha > 1 / constants.L:
             allowed = f"in (0, 1/L] = (0, {1 / constants.L:g}] in the strongly convex geometry"
             raise InvalidParameter("alpha", allowed, alpha)

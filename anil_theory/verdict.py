@@ -1,11 +1,12 @@
 """Where the two sides meet: a claim, constants, a schedule and an estimate become a verdict with a reason.
 
-| direction of the estimate | estimate <= bound                  | estimate > bound + slack                              |
-|---------------------------|------------------------------------|-------------------------------------------------------|
-| lower (sampled, searched) | CONSISTENT, with the tightness     | REFUTED                                               |
-| upper (certified)         | CONFIRMED                          | INCONCLUSIVE                                          |
-| exact                     | CONFIRMED                          | REFUTED                                               |
-| mean over seeds           | CONFIRMED if mean + k se <= bound  | REFUTED if mean - k se > bound, otherwise INCONCLUSIVE |
+| direction of the estimate | estimate <= bound                 | estimate > bound + slack                  |
+|---------------------------|-----------------------------------|-------------------------------------------|
+| lower (sampled, searched) | CONSISTENT, with the tightness    | REFUTED                                   |
+| upper (certified)         | CONFIRMED                         | INCONCLUSIVE                              |
+| exact                     | CONFIRMED                         | REFUTED                                   |
+| mean over seeds           | CONFIRMED if mean + k se <= bound | REFUTED if mean - k se > bound,           |
+|                           |                                   | otherwise INCONCLUSIVE                    |
 
 NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. The slack is rounding
 (of the estimate and of the bound) plus k standard errors: computed from the inputs, never chosen per test.
@@ -98,6 +99,8 @@ def with_replay(verdict: Verdict, low: float, high: float) -> Verdict:
     The refutation stands when `low` exceeds the bound and its own rounding; otherwise it was an artefact of rounding
     or the enclosure is too wide, and the verdict becomes INCONCLUSIVE.
     """
+    if not low <= high:
+        raise ValueError(f"an enclosure has low <= high; got [{low!r}, {high!r}]")
     if verdict.outcome is not Outcome.REFUTED or verdict.bound is None:
         raise ValueError(f"only a refutation is replayed; got {verdict.outcome}")
     replayed = f"the witness gives [{low:.17g}, {high:.17g}] in ball arithmetic"
@@ -124,7 +127,7 @@ def _compare(kind: Kind, estimate: Estimate, bound: Bound, slack: float) -> tupl
             return Outcome.CONSISTENT, "the largest value found is at most the bound (a search cannot confirm it)"
         return Outcome.REFUTED, f"a point exceeds the bound by {value - limit:.3g}, slack {slack:.3g}"
     if estimate.direction is Direction.UPPER:
-        if value + estimate.rounding <= limit:
+        if value + estimate.rounding + bound.rounding <= limit:
             return Outcome.CONFIRMED, "a certified upper bound of the quantity is at most the bound"
         return Outcome.INCONCLUSIVE, "the certified upper bound exceeds the bound, which says nothing of the truth"
     if within:

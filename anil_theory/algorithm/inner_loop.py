@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, positive
@@ -68,7 +69,7 @@ def run_if_active(step: Callable[[PyTree], PyTree], carry: PyTree, index: Array,
 
 def check_step_size(alpha: Any) -> None:
     """Raise InvalidParameter for a step size that is a number and not positive and finite; traced values pass."""
-    if not isinstance(alpha, jax.core.Tracer):
+    if not isinstance(alpha, Tracer):
         positive("alpha", alpha)
 
 
@@ -81,6 +82,8 @@ def check_losses(losses: dict[str, Loss], w: PyTree, phi: PyTree, data: PyTree) 
             if isinstance(error, InvalidParameter):
                 raise
             shapes = jax.tree.map(jnp.shape, {"w": w, "phi": phi, "data": data})
-            raise InvalidParameter(f"{name} loss", f"a function of w, phi and data of these shapes ({error})", shapes) from error
+            raise InvalidParameter(
+                f"{name} loss", f"a function of w, phi and data of these shapes ({error})", shapes
+            ) from error
         if not hasattr(out, "shape") or out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
             raise InvalidParameter(f"{name} loss", "a function that returns one real scalar", out)

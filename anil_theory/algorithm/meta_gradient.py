@@ -34,7 +34,9 @@ class _Method(Protocol):
     ) -> MetaGradient: ...
 
 
-def by_recursion(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any) -> MetaGradient:
+def by_recursion(
+    losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any
+) -> MetaGradient:
     """Proposition 1 evaluated backwards with v <- v - alpha H_m v and acc <- acc - alpha C_m v.
 
     Memory is the N inner iterates. Each step back costs one directional derivative of the gradient of L_S along
@@ -62,8 +64,10 @@ def by_recursion(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_
     return MetaGradient(g_w, g_phi)
 
 
-def by_autodiff(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any) -> MetaGradient:
-    """Reverse-mode differentiation of L_D(w_N(w, phi), phi) through the scan; memory also holds every step's residuals."""
+def by_autodiff(
+    losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any
+) -> MetaGradient:
+    """Reverse-mode differentiation of L_D(w_N(w, phi), phi) through the scan; memory also holds their residuals."""
 
     def adapted_loss(w: PyTree, phi: PyTree) -> Array:
         # FO-ANIL: the inner gradients are constants, also in phi, so the loop becomes a translation.

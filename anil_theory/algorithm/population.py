@@ -26,7 +26,9 @@ def meta_loss(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps
     return jnp.mean(task_losses(tasks, w, phi, alpha=alpha, inner_steps=inner_steps, **rest))
 
 
-def task_gradients(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps: int, **rest: Any) -> MetaGradient:
+def task_gradients(
+    tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: Any, inner_steps: int, **rest: Any
+) -> MetaGradient:
     """The meta-gradient of every task, leaves with a leading axis (T, ...); options as in `meta_gradient`."""
     return jax.vmap(
         lambda data: meta_gradient(tasks.losses, w, phi, data, alpha=alpha, inner_steps=inner_steps, **rest)

@@ -1,4 +1,4 @@
-"""The `ww` constant at the point where the extremal task attains it: the Hessian's only entry just right of the start."""
+"""The `ww` constant at the point where the extremal task attains it: the only Hessian entry right of the start."""
 
 from functools import partial
 from typing import Any
@@ -38,5 +38,7 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
 @partial(jax.jit, static_argnums=(0, 1))
 def _curvature(losses: tuple[Any, Any], inner_steps: int, data: PyTree, z: Array, alpha: Array, active: Array) -> Array:
     batch = jax.tree.map(lambda leaf: leaf[None], data)
-    field = meta_field(TaskSet(*losses, batch), (z[:1], z[1:]), alpha=alpha, inner_steps=inner_steps, active_steps=active)
+    field = meta_field(
+        TaskSet(*losses, batch), (z[:1], z[1:]), alpha=alpha, inner_steps=inner_steps, active_steps=active
+    )
     return -jax.jvp(lambda z: field(z, data), (z,), (jnp.array([1.0, 0.0]),))[1][0]

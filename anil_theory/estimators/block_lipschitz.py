@@ -84,7 +84,9 @@ def measure_block_lipschitz(
     require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget
     length = max(schedule.inner_steps, max_inner_steps or 1)
-    with_traced = None if length == schedule.inner_steps and max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    with_traced = (
+        None if length == schedule.inner_steps and max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    )
     generator = np.random.default_rng(seed)
     T, n = len(tasks), family.n_w + family.n_phi
     measured = _measure(
@@ -103,7 +105,9 @@ def measure_block_lipschitz(
         jnp.asarray(region.radius),
     )
     operations = schedule.inner_steps * (8 * (family.n_w + family.n_phi) + 64)
-    return _estimates(jax.tree.map(np.asarray, measured), live_blocks(family.n_phi), len(tasks), budget, seed, operations)
+    return _estimates(
+        jax.tree.map(np.asarray, measured), live_blocks(family.n_phi), len(tasks), budget, seed, operations
+    )
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -143,9 +147,9 @@ def _measure(
         """One block of one task: norms at all points, then ascents from the best of them."""
         form = Form(form_masks)
         directions = jax.vmap(partial(start_directions, form))(normals)
-        at_points = jax.vmap(
-            lambda z, d: power_iteration(field, form, z, data, d, budget.power_iterations)
-        )(z, directions)
+        at_points = jax.vmap(lambda z, d: power_iteration(field, form, z, data, d, budget.power_iterations))(
+            z, directions
+        )
         _, order = jax.lax.top_k(at_points.value, budget.starts)
         climb = partial(ascend, field, form, iterations=budget.iterations, first_step=length_scale / 4, radius=radius)
         climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], at_points.directions[order])
@@ -199,7 +203,10 @@ def _estimates(
             )
         }
         j = searched.index("wphi" if block == "phiw" else block)
-        for method, search, samples in (("points", measured.points, budget.points), ("ascent", measured.ascent, budget.starts)):
+        for method, search, samples in (
+            ("points", measured.points, budget.points),
+            ("ascent", measured.ascent, budget.starts),
+        ):
             task = int(np.argmax(search.value[:, j]))
             value = float(search.value[task, j])
             u, v = search.directions[task, j][:: -1 if block == "phiw" else 1]

@@ -74,20 +74,20 @@ def audit_constants(
     best: dict[str, Estimate] = {}
     for name, search in found.items():
         constant, loss = name.split("_")[0], _FORMS[name][0]
-        search = Search(*map(np.asarray, search))
-        task, start = np.unravel_index(np.argmax(search.value), search.value.shape)
-        value = float(search.value[task, start])
+        values = np.asarray(search.value)
+        task, start = np.unravel_index(np.argmax(values), values.shape)
+        value = float(values[task, start])
         # The Rayleigh quotient is -x^T H x; the range of curvature adds L, a number >= 0 that a bound can bound.
         value = value + L if constant == "mu" else value
-        directions = search.directions[task, start]
-        points = {"z": search.point[task, start].tolist(), "directions": directions.tolist(), "loss": loss}
+        directions = np.asarray(search.directions)[task, start]
+        points = {"z": np.asarray(search.point)[task, start].tolist(), "directions": directions.tolist(), "loss": loss}
         estimate = Estimate(
             f"constants/{constant}",
             value,
             Direction.LOWER,
             method="ascent",
             rounding=relative * (abs(value) + (L if constant == "mu" else 0)),
-            samples=search.value.size,
+            samples=values.size,
             seed=seed,
             witness=Witness(points, int(task)),
         )

@@ -34,7 +34,12 @@ def meta_field(tasks: TaskSet, template: PyTree, *, alpha: Any, inner_steps: int
 def loss_field(loss: Loss, template: PyTree) -> Field:
     """The gradient of L_S or L_D as a field on flat points."""
     _, unravel = ravel_pytree(template)
-    return lambda z, data: jax.grad(lambda z: loss(*unravel(z), data))(z)
+
+    def value(z: Array, data: PyTree) -> Array:
+        w, phi = unravel(z)
+        return loss(w, phi, data)
+
+    return jax.grad(value)
 
 
 def block_masks(n_w: int, n_phi: int) -> dict[str, Float[Array, " n"]]:

@@ -143,17 +143,17 @@ def ascend(
         return kept, None
 
     z = project(z)
-    start = _State(*_start(field, form, z, data, directions), jnp.asarray(first_step, z.dtype))
+    start = _start(field, form, z, data, directions, jnp.asarray(first_step, z.dtype))
     state, _ = jax.lax.scan(body, start, None, length=iterations)
     return Search(state.value, state.z, state.directions)
 
 
-def _start(field: Field, form: Form, z: Array, data: PyTree, directions: Array) -> tuple[Array, ...]:
-    """The first state's fields; a start of negative value flips one direction (an odd power step cannot)."""
+def _start(field: Field, form: Form, z: Array, data: PyTree, directions: Array, step: Array) -> _State:
+    """The first state; a start of negative value flips one direction (an odd power step cannot)."""
     value, to_directions, to_point = _evaluate(field, form, z, data, directions)
     if form.tied:
-        return value, z, directions, to_directions, to_point
+        return _State(value, z, directions, to_directions, to_point, step)
     sign = jnp.where(value < 0, -1.0, 1.0)
     directions = directions.at[0].multiply(sign)
     to_directions = to_directions.at[1:].multiply(sign)
-    return value * sign, z, directions, to_directions, to_point * sign
+    return _State(value * sign, z, directions, to_directions, to_point * sign, step)

@@ -1,6 +1,6 @@
 """The claimed side: one file per numbered result of the paper, one line per result in `STATEMENTS`."""
 
-from anil_theory.statements import prop1_meta_gradient, prop2_strongly_convex, prop3_nonconvex
+from anil_theory.statements import assumptions, prop1_meta_gradient, prop2_strongly_convex, prop3_nonconvex
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, Statement
 from anil_theory.statements.contraction import (
     BLOCKS,
@@ -15,6 +15,7 @@ from anil_theory.statements.contraction import (
 from anil_theory.statements.scaled import Enclosure, Scaled
 
 STATEMENTS: dict[str, Statement] = {
+    "assumptions": assumptions.STATEMENT,
     "prop1": prop1_meta_gradient.STATEMENT,
     "prop2": prop2_strongly_convex.STATEMENT,
     "prop3": prop3_nonconvex.STATEMENT,

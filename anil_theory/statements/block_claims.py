@@ -93,9 +93,9 @@ def block_latex(geometry: Geometry, kind: Kind, block: str) -> str:
         formula = rf"\min\left\{{{right['wphi']}, {right['phiw']}\right\}}"
     parts = [f"{_LEFT[block]} = {formula}", f"r = {_FACTOR[geometry]}"]
     if block != "ww":
-        move = rf"1 + \bar{{c}} \alpha {_SUM}"
+        move = rf"\bar{{c}} \alpha {_SUM} + 1"
         if kind is Kind.REFINED:
-            move = rf"\sqrt{{1 + \bar{{c}}^{{2}} \alpha^{{2}} \left({_SUM}\right)^{{2}}}}"
+            move = rf"\sqrt{{\bar{{c}}^{{2}} \alpha^{{2}} \left({_SUM}\right)^{{2}} + 1}}"
         tightened = (geometry, kind) == (Geometry.STRONGLY_CONVEX, Kind.REFINED)
         cbar = r"\sqrt{L^{2} - \mu^{2}}" if tightened else "L"
         parts += [f"{x}_{{m}} = {move}", rf"\bar{{c}} = {cbar}"]

@@ -153,7 +153,7 @@ def claim_latex(geometry: Geometry, kind: Kind, block: str) -> str:
         right = sp.latex(plain_block(block, x))
     parts = [f"{_LEFT[block]} = {right}", f"r = {sp.latex(CONTRACTION_FACTOR[geometry], order='rev-lex')}"]
     if block != "ww":
-        parts.append(f"{sp.latex(x[m])} = {sp.latex(per_step(kind), order='rev-lex')}")
+        parts.append(f"{sp.latex(x[m])} = {sp.latex(per_step(kind))}")
         parts.append(rf"\bar{{c}} = {sp.latex(mixed_norm(geometry, kind))}")
     return r",\quad ".join(parts)
 

@@ -63,7 +63,7 @@ class Blocks:
 
 
 def step_margin(alpha: float, L: float) -> float:
-    """1/L - alpha: by how much the strongly convex geometry's alpha <= 1/L holds; 0 within four roundings of equality."""
+    """1/L - alpha: by how much alpha <= 1/L holds (strongly convex); 0 within four roundings of equality."""
     margin = 1 / L - alpha
     return 0.0 if abs(margin) <= 4 * UNIT_ROUNDOFF / L else margin
 

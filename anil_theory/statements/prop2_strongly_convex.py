@@ -11,8 +11,9 @@ what the paper prints, with q = 1 - alpha mu and alpha = mu/L^2,
 with poly(L, M, rho, tau) set to 1. Source: the paper, Proposition 2; theory, sections 3.1 to 3.3.
 
 Where the printed form needs care: the derivation gives q^(N-1) where the w row prints q^N. Away from perfect
-conditioning a constant absorbs the missing 1/q; as mu -> L, q -> 0, and no mu-free polynomial does. At N = 1 the explicit L_ww stays
-above alpha rho M -> rho M/L^2, which is attained, while the printed (L/mu) q -> 0: finding 1 of section 3.3.
+conditioning a constant absorbs the missing 1/q; as mu -> L, q -> 0, and no mu-free polynomial does. At N = 1 the
+explicit L_ww stays above alpha rho M -> rho M/L^2, which is attained, while the printed (L/mu) q -> 0: finding 1 of
+section 3.3.
 
 Units: those of the second derivative of L_D. Errors: `evaluate` raises InvalidParameter where mu is None or alpha > 1/L
 (the hypotheses say so, with the amount, without raising).

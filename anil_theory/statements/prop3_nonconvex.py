@@ -9,8 +9,8 @@ four blocks, with poly set to 1. Source: the paper, Proposition 3; theory, secti
 Where the printed form needs care: "the smoothness grows linearly with N" holds in neither regime as read. Under the
 step-size condition made explicit, alpha = c/(N L), every constant is bounded in N (poly contains alpha, and N alpha is
 constant), since r^N <= e^c; with alpha held fixed, growth is linear only while alpha N L is small, and exponential
-beyond: finding 2 of section 3.3. So c = alpha N L is reported with every bound. With cbar = L, e_m = r^m exactly, hence the
-explicit constants of a row are equal: L_ww = L_wphi and L_phiw = L_phiphi.
+beyond: finding 2 of section 3.3. So c = alpha N L is reported with every bound. With cbar = L, e_m = r^m exactly,
+hence the explicit constants of a row are equal: L_ww = L_wphi and L_phiw = L_phiphi.
 
 Units: those of the second derivative of L_D. Errors: InvalidParameter when 1 + alpha L overflows.
 """

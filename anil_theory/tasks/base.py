@@ -15,7 +15,7 @@ from anil_theory._admissible import InvalidParameter, count
 from anil_theory.constants import Constants
 
 Loss = Callable[[Any, Any, Any], Array]
-"""`loss(w, phi, data) -> scalar`, with w, phi and data arbitrary pytrees; MAML is phi without leaves, for example ()."""
+"""`loss(w, phi, data) -> scalar`; w, phi and data are arbitrary pytrees, and MAML is phi without leaves, such as ()."""
 
 
 class Losses(NamedTuple):

@@ -87,7 +87,7 @@ class ExtremalFamily(Family):
         return jnp.full(data.query.anchor.shape[:-1], -jnp.inf)
 
     def attaining_point(self, distance: float = 2.0**-24) -> Array:
-        """z = (w, phi) just right of the start, `distance` first gaps away: there the Hessian's ww entry is the bound."""
+        """z = (w, phi) just right of the start, `distance` first gaps away: there the Hessian's ww entry is L_ww."""
         return jnp.array([distance * self.length_scale, 0.0])
 
     def _support(self) -> PiecewiseCubic:

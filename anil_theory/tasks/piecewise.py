@@ -27,7 +27,9 @@ class PiecewiseCubic(NamedTuple):
         # A product with a one-hot row, not an index: it costs nothing here and every arithmetic can evaluate it.
         here = (jnp.arange(self.anchor.size) == piece).astype(self.anchor.dtype)
         d = x - here @ self.anchor
-        return here @ self.value + d * (here @ self.slope + d * (here @ self.curvature / 2 + d * (here @ self.jerk) / 6))
+        return here @ self.value + d * (
+            here @ self.slope + d * (here @ self.curvature / 2 + d * (here @ self.jerk) / 6)
+        )
 
     def pad(self, pieces: int) -> "PiecewiseCubic":
         """The same function with pieces that are never reached appended, up to `pieces` in all."""

@@ -128,7 +128,9 @@ class SeparableFamily(Family):
             low = -L if lowest_curvature is None else lowest_curvature
             self.lowest_curvature = within("lowest_curvature", low, -L, 0.0, f"in [-L, 0] = [{-L:g}, 0]")
         elif lowest_curvature not in (None, constants.mu):
-            raise InvalidParameter("lowest_curvature", "left out: mu says it in the strongly convex geometry", lowest_curvature)
+            raise InvalidParameter(
+                "lowest_curvature", "left out: mu says it in the strongly convex geometry", lowest_curvature
+            )
         else:
             self.lowest_curvature = constants.mu
         self._check_reachable()
@@ -166,7 +168,7 @@ class SeparableFamily(Family):
             raise InvalidParameter("n_w", "at least 2 when rho = 0 and n_phi = 0 (one curvature cannot be both)", 1)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
-        """`num_tasks` tasks, all in one pytree with a leading axis; one compilation per shape, whatever the constants."""
+        """`num_tasks` tasks, in one pytree with a leading axis; one compilation per shape, whatever the constants."""
         T = check_num_tasks(num_tasks)
         dials = (self.lowest_curvature, self.constants.L, self.constants.rho, self.ratio, self.eta, self.constants.M)
         data = _generate(jnp.asarray(dials), key, T, self.n_w, self.n_phi, self.share_rotation)

@@ -49,7 +49,7 @@ def coordinate_ends(
     has_phi: Bool[Array, " k"],
     attain_in_pair: bool,
 ) -> CurvatureEnds:
-    """E for k coordinates from uniform numbers in [0, 1): E_11 in [low, L - 2 eta], norms within L, `low` and L attained.
+    """E for k coordinates from uniform numbers: E_11 in [low, L - 2 eta], norms within L, `low` and L attained.
 
     With a coordinate that has both variables (`attain_in_pair`) the first attains both: E_11 = low and E_22 at the
     upper end of its interval, where the largest eigenvalue of F is L. Otherwise (phi is empty) the first attains
@@ -76,7 +76,7 @@ def coordinate_ends(
 
 
 def oscillation(eta: Array, rho: Array, t: Float[Array, " k"], has_w: Bool[Array, " k"]) -> Oscillation:
-    """The wave with curvature range 2 eta whose frequency vector has norm rho/eta; none where eta = 0 or w is absent."""
+    """The wave with curvature range 2 eta and a frequency vector of norm rho/eta; none where eta = 0 or w is absent."""
     frequency_w = _ratio(rho, eta) / jnp.sqrt(1 + t * t)
     amplitude = _ratio(eta, frequency_w**2)
     return Oscillation(

@@ -1,6 +1,6 @@
 """A cell: everything that defines one check, as plain values, so that a record can name it and repeat it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -56,7 +56,7 @@ class Cell:
     query: str = "sine"
     seed: int = 0
     max_inner_steps: int = 1
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         count("tasks", self.tasks)

@@ -65,23 +65,30 @@ def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
     for block, estimates in _measure(cell, tasks).items():
         claims = [c for c in statement.claims if c.block == block]
         if block == broken:
-            claims = [_halved(c) for c in claims]
+            claims = [c if c.kind is Kind.ORDER else _halved(c) for c in claims]
         rows.append(_row(cell, tasks, block, claims, estimates))
     return rows
 
 
 def _measure(cell: Cell, tasks: TaskSet) -> dict[str, list[Estimate]]:
     """Estimates by block."""
-    options = {"seed": cell.seed, "max_inner_steps": cell.max_inner_steps}
+    seed, longest = cell.seed, cell.max_inner_steps
     if cell.check is Check.BLOCKS:
-        found = measure_block_lipschitz(cell.family, tasks, cell.schedule, budget=cell.budget, **options)
+        found = measure_block_lipschitz(
+            cell.family, tasks, cell.schedule, seed=seed, max_inner_steps=longest, budget=cell.budget
+        )
         return {block: list(by_method.values()) for block, by_method in found.items()}
     if cell.check is Check.ATTAINED:
         assert isinstance(cell.family, ExtremalFamily)
         return {block: [e] for block, e in measure_attained(cell.family).items()}
     if cell.check is Check.IDENTITY:
-        return {block: [e] for block, e in measure_identity(cell.family, tasks, cell.schedule, **options).items()}
-    return {block: [e] for block, e in audit_constants(cell.family, tasks, seed=cell.seed).items()}
+        return {
+            block: [e]
+            for block, e in measure_identity(
+                cell.family, tasks, cell.schedule, seed=seed, max_inner_steps=longest
+            ).items()
+        }
+    return {block: [e] for block, e in audit_constants(cell.family, tasks, seed=seed).items()}
 
 
 def _halved(claim: Claim) -> Claim:

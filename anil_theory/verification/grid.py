@@ -119,7 +119,7 @@ def attained_cells(axes: Axes, statements: tuple[str, ...]) -> list[Cell]:
 
 
 def default_cells(statements: tuple[str, ...] = SUPPORTED, *, quick: bool = False, seed: int = 0) -> list[Cell]:
-    """The grid of `anil-theory verify`: both geometries, N = 1..30, several (mu, rho, tau), 2 to 50 coordinates a block.
+    """The grid of `anil-theory verify`: both geometries, N = 1..30, several (mu, rho, tau), blocks of 2 to 50.
 
     quick   fewer settings and one shape.
     """

@@ -124,7 +124,10 @@ def _record(cell: Cell, broken: str | None) -> Record:
     started = datetime.now(UTC)
     rows = check_cell(cell, broken)
     return Record(
-        cell=cell_description(cell, broken), verdicts=to_plain(rows), provenance=provenance(started), status=Status.COMPLETE
+        cell=cell_description(cell, broken),
+        verdicts=to_plain(rows),
+        provenance=provenance(started),
+        status=Status.COMPLETE,
     )
 
 

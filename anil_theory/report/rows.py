@@ -1,0 +1,66 @@
+"""The rows of records, and how numbers and names are written in every report."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from anil_theory.record import Record
+
+Row = dict[str, Any]
+"""One line of a report, as `verification.checks.Row` lays it out, with the record's cell under "cell"."""
+
+BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi, phi"}
+BOUND_KINDS = ("refined", "explicit", "order")
+SEVERITY = ("REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE", "CONSISTENT", "CONFIRMED")
+
+
+def all_rows(records: Iterable[Record]) -> list[Row]:
+    """Every row of every record."""
+    return [dict(row) | {"cell": record.cell} for record in records for row in record.verdicts]
+
+
+def tightest_rows(rows: Iterable[Row]) -> list[Row]:
+    """One row per statement, block, regime and check: the most severe outcome, and of those the tightest.
+
+    Rows of the extremal task are all kept: it attains its bound for every N, and each N is a result. The row's "rows"
+    says how many it stands for, "counts" their outcomes.
+    """
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        each = row["cell"]["schedule"]["inner_steps"] if row["check"] == "attained" else None
+        key = (row["statement"], row["geometry"], row["regime"], row["check"], row["block"], each)
+        groups.setdefault(key, []).append(row)
+    found = []
+    for members in groups.values():
+        first = min(members, key=lambda r: (SEVERITY.index(r["outcome"]), -_or(r["tightness"], r["measured"])))
+        counts = {s: n for s in SEVERITY if (n := sum(r["outcome"] == s for r in members))}
+        found.append(first | {"rows": len(members), "counts": counts})
+    return sorted(found, key=lambda r: (r["statement"], r["geometry"], r["regime"], r["check"]))
+
+
+def _or(value: float, other: float) -> float:
+    return other if math.isnan(value) else value
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; a dash for a number that does not exist."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.4g}"
+
+
+def tightness(row: Row) -> str:
+    """measured/bound: six decimals close to 1, three otherwise; of an identity, with a star, measured/rounding."""
+    value = row["tightness"]
+    if math.isnan(value):
+        slack = max((v["slack"] for v in row["verdicts"]), default=0.0)
+        return f"{row['measured'] / slack:.0e}*" if slack > 0 else "-"
+    return f"{value:.6f}" if 0.999 < value < 1.001 else f"{value:.3f}"
+
+
+def bound(row: Row, kind: str) -> str:
+    """One bound of a row; a declared constant stands in the place of the refined bound."""
+    bounds = row["bounds"]
+    if kind == "refined" and kind not in bounds:
+        return number(bounds.get("declared", bounds.get("identity")))
+    return number(bounds.get(kind))

@@ -1,0 +1,102 @@
+"""Rows as a table on a terminal."""
+
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, tightness
+
+STYLES = {
+    "CONFIRMED": "bold green",
+    "CONSISTENT": "green",
+    "REFUTED": "bold red",
+    "INCONCLUSIVE": "yellow",
+    "NOT_APPLICABLE": "dim",
+}
+
+
+def _parts(row: Row) -> dict[str, str]:
+    """The setting of a row, by name."""
+    cell, extremal = row["cell"], row["check"] == "attained"
+    constants, schedule = cell["constants"], cell["schedule"]
+    parts = {n: f"{n}={constants[n]:g}" for n in ("mu", "L", "rho", "tau", "M") if constants[n] is not None}
+    if row["check"] != "constants":
+        parts |= {"alpha": _step_size(row), "N": f"N={schedule['inner_steps']}"}
+    parts["size"] = "extremal" if extremal else f"{cell['n_w']}+{cell['n_phi']}"
+    return parts
+
+
+def _step_size(row: Row) -> str:
+    schedule, L = row["cell"]["schedule"], row["cell"]["constants"]["L"]
+    if row["regime"] == "alpha = c/(N L)":
+        return f"c={schedule['alpha'] * schedule['inner_steps'] * L:.3g}"
+    return f"alpha={schedule['alpha']:.3g}"
+
+
+def print_rows(console: Console, rows: list[Row], title: str) -> None:
+    """One line per row: block, setting, measured, refined and explicit bound, tightness, verdict, by statement.
+
+    What all rows of a heading share stands beside it once; the settings in the lines are what differs.
+    """
+    if not rows:
+        return
+    console.print(Text(title, style="italic"))
+    for heading, members in groupby(rows, key=_heading):
+        group = list(members)
+        each = [_parts(row) for row in group]
+        shared = {name: text for name, text in each[0].items() if all(p.get(name) == text for p in each)}
+        console.print(Text.assemble((heading, "bold cyan"), f"   {' '.join(shared.values())}"))
+        differing = [" ".join(text for name, text in parts.items() if name not in shared) for parts in each]
+        console.print(_table(list(zip(group, differing, strict=True))))
+
+
+def _heading(row: Row) -> str:
+    """What the rows of one table have in common by kind."""
+    parts = [row["statement"], row["geometry"], *([] if row["check"] == "constants" else [row["regime"]])]
+    return ", ".join([*parts, "extremal task"] if row["check"] == "attained" else parts)
+
+
+def _table(rows: list[tuple[Row, str]]) -> Table:
+    # Fixed widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
+    table = Table(header_style="dim", padding=(0, 1), box=None, expand=True)
+    table.add_column("block", no_wrap=True, width=8)
+    table.add_column("setting", overflow="fold", ratio=1)
+    for name, width in (("measured", 9), ("refined", 8), ("explicit", 8), ("tightness", 9)):
+        table.add_column(name, justify="right", no_wrap=True, width=width)
+    table.add_column("verdict", no_wrap=True, width=15)
+    for row, setting in rows:
+        of = f" x{row['rows']}" if row.get("rows", 1) > 1 else ""
+        table.add_row(
+            BLOCK_LABELS.get(row["block"], row["block"]),
+            setting,
+            number(row["measured"]),
+            bound(row, "refined"),
+            bound(row, "explicit"),
+            tightness(row),
+            Text(row["outcome"] + of, style=STYLES[row["outcome"]]),
+        )
+    return table
+
+
+def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
+    """Counts of outcomes; for refuted and inapplicable rows the reason, the suspects and the replay."""
+    counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
+    text = "   ".join(f"[{STYLES[o]}]{o}[/] {n}" for o, n in counts.items() if n)
+    console.print(f"{len(rows)} rows:  {text}")
+    for outcome in ("REFUTED", "NOT_APPLICABLE"):
+        shown: set[str] = set()
+        for row in rows:
+            if row["outcome"] != outcome or len(shown) >= refuted_limit:
+                continue
+            line = f"{row['statement']}/{row['block']} at {row['setting']}: {row['reason']}"
+            if line in shown:
+                continue
+            shown.add(line)
+            console.print(f"[{STYLES[outcome]}]{outcome}[/] {line}", highlight=False)
+            for verdict in row["verdicts"]:
+                if verdict["suspects"]:
+                    console.print(f"    suspects: {'; '.join(verdict['suspects'])}", highlight=False)
+                    console.print(f"    replay: {verdict['replayed'] or 'not replayed'}", highlight=False)
+                    break

@@ -1,0 +1,122 @@
+"""What `anil-theory verify` does: grid, run with progress, table, report, plots."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from anil_theory._admissible import InvalidParameter, count, one_of
+from anil_theory._plain import to_plain
+from anil_theory.estimators import BLOCKS
+from anil_theory.record import RecordStore, encode_floats
+from anil_theory.report import (
+    all_rows,
+    plot_blocks,
+    plot_tightness,
+    print_rows,
+    print_summary,
+    tightest_rows,
+    write_markdown,
+)
+from anil_theory.verification.cells import Cell
+from anil_theory.verification.grid import SUPPORTED, Axes, attained_cells, default_cells, grid_cells
+from anil_theory.verification.runner import RunSummary, run_cells
+
+FEW_ROWS = 40
+"""Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
+
+
+def axes_from_options(options: dict[str, Any], seed: int) -> Axes:
+    """The grid that the given axes make; the others keep the defaults of `Axes`.
+
+    n_w and n_phi are paired, one of them may be a single value. Raises InvalidParameter when their lengths differ.
+    """
+    axes = dict(options)
+    n_w, n_phi = axes.pop("n_w", None), axes.pop("n_phi", None)
+    if n_w or n_phi:
+        n_w, n_phi = list(n_w or [2]), list(n_phi or [2])
+        length = max(len(n_w), len(n_phi))
+        if {len(n_w), len(n_phi)} - {1, length}:
+            raise InvalidParameter("n_phi", f"one value or as many as n_w ({len(n_w)})", n_phi)
+        pairs = zip(n_w * (length if len(n_w) == 1 else 1), n_phi * (length if len(n_phi) == 1 else 1), strict=True)
+        axes["shapes"] = tuple((count("n_w", a), count("n_phi", b, minimum=0)) for a, b in pairs)
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in axes.items()}
+    return Axes(seed=seed, **values)
+
+
+def _cells(statements: tuple[str, ...], options: dict[str, Any], seed: int, quick: bool) -> list[Cell]:
+    for name in statements:
+        one_of("statement", name, SUPPORTED)
+    chosen = statements or SUPPORTED
+    if not options:
+        return default_cells(chosen, quick=quick, seed=seed)
+    axes = axes_from_options(options, seed)
+    return attained_cells(axes, chosen) + grid_cells(axes, chosen)
+
+
+def run_verify(
+    statements: tuple[str, ...],
+    options: dict[str, Any],
+    *,
+    seed: int,
+    out: Path,
+    quick: bool,
+    broken: str | None,
+    resume: bool,
+    shown: str,
+    console: Console,
+) -> tuple[int, dict[str, Any]]:
+    """Run, print and write; returns the exit status and the rows as plain values.
+
+    Raises InvalidParameter for misuse, before any work is done.
+    """
+    one_of("rows", shown, ("auto", "tightest", "all"))
+    if broken is not None:
+        one_of("break", broken, BLOCKS)
+    cells = _cells(statements, options, count("seed", seed, minimum=0), quick)
+    store = RecordStore(out / "records")
+    summary = _run(cells, store, broken, resume)
+    rows = all_rows(summary.records)
+    plots = [
+        path
+        for path, draw in ((out / "blocks.png", plot_blocks), (out / "tightness.png", plot_tightness))
+        if draw(rows, path)
+    ]
+    report = out / "report.md"
+    write_markdown(report, summary.records, " ".join(["anil-theory", *sys.argv[1:]]), plots)
+
+    every = shown == "all" or (shown == "auto" and len(rows) <= FEW_ROWS)
+    title = "every row" if every else "the tightest row of each statement and block (xN: rows it stands for)"
+    print_rows(console, rows if every else tightest_rows(rows), title)
+    print_summary(console, rows)
+    names = ", ".join(str(path) for path in (report, *plots))
+    console.print(
+        f"{len(summary.records)} of {summary.total} cells, {summary.reused} from an earlier run; {names}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if broken is not None:
+        console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+    if summary.interrupted:
+        console.print(
+            f"interrupted: the finished cells are kept in {store.folder}; --resume goes on from there", style="yellow"
+        )
+        return 130, {}
+    return (1 if summary.refuted else 0), {"outcomes": summary.outcomes(), "rows": encode_floats(to_plain(rows))}
+
+
+def _run(cells: list[Cell], store: RecordStore, broken: str | None, resume: bool) -> RunSummary:
+    columns = (
+        TextColumn("checking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cells"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=len(cells))
+        return run_cells(cells, store, broken=broken, resume=resume, on_done=lambda record: progress.advance(bar))

@@ -1,0 +1,96 @@
+"""Reports say what the rows say: the most severe outcome wins, nothing is dropped, plots need rows."""
+
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from anil_theory.record import Record
+from anil_theory.report import (
+    all_rows,
+    plot_blocks,
+    plot_tightness,
+    print_rows,
+    print_summary,
+    tightest_rows,
+    write_markdown,
+)
+from anil_theory.report.rows import number, tightness
+
+
+def record(
+    N: int, outcome: str, measured: float, block: str = "ww", check: str = "blocks", refined: float = 1.0
+) -> Record:
+    cell = {
+        "constants": {"mu": 0.1, "L": 1.0, "rho": 1.0, "tau": 0.5, "M": 1.0},
+        "schedule": {"alpha": 0.1, "inner_steps": N},
+        "n_w": 2,
+        "n_phi": 2,
+    }
+    row = {
+        "statement": "prop2",
+        "block": block,
+        "check": check,
+        "geometry": "strongly-convex",
+        "regime": "alpha = mu/L^2",
+        "setting": f"N={N}",
+        "measured": measured,
+        "method": "ascent",
+        "direction": "lower",
+        "bounds": {"refined": refined, "explicit": 2 * refined, "order": 3.0},
+        "tightness": measured / refined,
+        "outcome": outcome,
+        "reason": f"because of {N}",
+        "verdicts": [{"suspects": ["the statement itself"], "replayed": "[1, 2]", "slack": 1e-12}],
+        "estimates": [],
+    }
+    return Record(cell=cell, verdicts=[row])
+
+
+def test_the_most_severe_row_of_a_block_is_shown_and_all_are_counted() -> None:
+    records = [record(1, "CONSISTENT", 0.9), record(5, "REFUTED", 0.5), record(9, "NOT_APPLICABLE", 0.99)]
+    (row,) = tightest_rows(all_rows(records))
+    assert row["outcome"] == "REFUTED" and row["rows"] == 3
+    assert row["counts"] == {"REFUTED": 1, "NOT_APPLICABLE": 1, "CONSISTENT": 1}
+
+
+def test_of_equal_outcomes_the_tightest_is_shown_and_extremal_rows_are_all_kept() -> None:
+    records = [record(n, "CONSISTENT", n / 10) for n in (1, 8, 3)]
+    records += [record(n, "CONSISTENT", 1.0, check="attained") for n in (1, 2)]
+    rows = tightest_rows(all_rows(records))
+    assert [r["measured"] for r in rows if r["check"] == "blocks"] == [0.8]
+    assert sum(r["check"] == "attained" for r in rows) == 2
+
+
+def test_terminal_and_markdown_name_every_refutation(tmp_path: Path) -> None:
+    records = [record(1, "CONSISTENT", 0.9), record(5, "REFUTED", 1.5, block="phiphi")]
+    rows = all_rows(records)
+    console = Console(record=True, width=100)
+    print_rows(console, rows, "title")
+    print_summary(console, rows)
+    text = console.export_text()
+    for word in ("REFUTED", "because of 5", "suspects: the statement itself", "replay: [1, 2]", "w, w", "phi, phi"):
+        assert word in text
+    target = tmp_path / "report.md"
+    write_markdown(target, records, "anil-theory verify", [tmp_path / "blocks.png"])
+    report = target.read_text()
+    assert "REFUTED: because of 5" in report and "![blocks](blocks.png)" in report and "| phi, phi |" in report
+
+
+@pytest.mark.parametrize("plot", [plot_blocks, plot_tightness])
+def test_plots_are_written_from_rows_and_only_then(plot, tmp_path: Path) -> None:
+    target = tmp_path / "figure.png"
+    assert not plot([], target) and not target.exists()
+    records = [record(n, "CONSISTENT", 0.5, refined=math.inf if n == 9 else 1.0) for n in (1, 9)]
+    records += [record(n, "CONSISTENT", 1.0, check="attained") for n in (1, 9)]
+    assert plot(all_rows(records), target)
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert (number(None), number(math.nan), number(1234567.0), number(math.inf)) == ("-", "-", "1.235e+06", "inf")
+    (row,) = all_rows([record(1, "CONSISTENT", 0.9999999)])
+    assert tightness(row) == "1.000000"
+    assert tightness(row | {"tightness": 0.5}) == "0.500"
+    assert tightness(row | {"tightness": math.nan, "measured": 1e-15}) == "1e-03*"

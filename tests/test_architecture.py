@@ -1,0 +1,160 @@
+"""The architecture, held by the imports: two sides that meet in the verdict, and imports that only go downwards."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.import_graph import ImportGraph
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "anil_theory"
+
+MEASURED = {"tasks", "algorithm", "estimators", "certify"}
+CLAIMED = {"statements"}
+
+ORDER = (
+    *("_admissible", "_plain", "_precision", "_shapes", "constants", "schedule"),
+    *("tasks", "algorithm", "estimators", "certify", "neural", "statements"),
+    *("verdict", "provenance", "record", "report", "verification", "cli"),
+)
+"""The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
+
+MEETING = ORDER[ORDER.index("verdict") :]
+"""What may see both sides."""
+
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
+MAX_LINES = 350
+READ_BY_FIGURES = {"record", "report"}
+
+
+def noun(module: str) -> str:
+    """`anil_theory.tasks.base` -> `tasks`; the package itself -> ``."""
+    return module.removeprefix(PACKAGE).lstrip(".").split(".")[0]
+
+
+def sides_that_meet(graph: ImportGraph) -> list[str]:
+    """Modules of one side that reach the other, and modules below the verdict that reach both, directly or not."""
+    found = []
+    for module in graph.modules:
+        if noun(module) in ("", *MEETING):
+            continue
+        sees = {noun(other): path for other, path in graph.reachable(module).items()}
+        own = {noun(module)}
+        if (MEASURED & (own | sees.keys())) and (CLAIMED & (own | sees.keys())):
+            across = sorted((MEASURED | CLAIMED) & (sees.keys() - own))
+            found.append(f"{module} sees both sides: " + "; ".join(" -> ".join(sees[name]) for name in across))
+    return found
+
+
+def upward_imports(graph: ImportGraph) -> list[str]:
+    """Imports of a noun that comes later in ORDER, and nouns that have no place in ORDER."""
+    unplaced = {noun(module) for module in graph.modules} - {"", *ORDER}
+    found = [f"{name} has no place in ORDER" for name in sorted(unplaced)]
+    for module, imported in graph.edges():
+        low, high = noun(module), noun(imported)
+        if low == "" or low in unplaced or high in unplaced:
+            continue
+        if high == "" or ORDER.index(high) > ORDER.index(low):
+            found.append(f"{module} imports {imported}, which comes after it")
+    return found
+
+
+def bad_files(root: Path) -> list[str]:
+    """Python files that are too long or named after nothing."""
+    found = []
+    for folder in (PACKAGE, "tests", "experiments", "paper_figures"):
+        for path in sorted((root / folder).rglob("*.py")):
+            here = path.relative_to(root)
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            if lines > MAX_LINES:
+                found.append(f"{here} has {lines} lines, more than {MAX_LINES}")
+            if FORBIDDEN_NAMES & {part.removesuffix(".py").strip("_") for part in here.parts}:
+                found.append(f"{here} is not named after what it holds")
+    return found
+
+
+def computing_figures(root: Path) -> list[str]:
+    """Imports by paper_figures of anything of ours but records and reports."""
+    graph = ImportGraph(root, "paper_figures")
+    ours = (PACKAGE, "experiments", "tests")
+    return [
+        f"{module} imports {imported}"
+        for module, imported in graph.outside(ours)
+        if not (imported.startswith(f"{PACKAGE}.") and noun(imported) in READ_BY_FIGURES)
+    ]
+
+
+def violations(root: Path) -> list[str]:
+    """Every way in which the tree at `root` departs from the architecture."""
+    graph = ImportGraph(root, PACKAGE)
+    return [
+        *sides_that_meet(graph),
+        *upward_imports(graph),
+        *graph.cycles(),
+        *bad_files(root),
+        *computing_figures(root),
+    ]
+
+
+def test_the_package_keeps_its_architecture() -> None:
+    assert len(ImportGraph(ROOT, PACKAGE).modules) > 15, "the package was not found"
+    assert violations(ROOT) == []
+
+
+SOUND = {
+    "anil_theory/__init__.py": "from anil_theory.verdict import judge",
+    "anil_theory/constants.py": "",
+    "anil_theory/tasks/__init__.py": "from anil_theory.tasks.base import Family",
+    "anil_theory/tasks/base.py": "from anil_theory.constants import Constants",
+    "anil_theory/estimators/__init__.py": "",
+    "anil_theory/estimators/base.py": "from anil_theory import constants\nfrom ..tasks import base",
+    "anil_theory/statements/__init__.py": "from . import base",
+    "anil_theory/statements/base.py": "import anil_theory.constants",
+    "anil_theory/verdict.py": "from anil_theory.statements.base import Claim\nimport anil_theory.estimators.base",
+    "anil_theory/record.py": "import json",
+    "paper_figures/figure.py": "import matplotlib\nfrom anil_theory.record import RecordStore",
+}
+
+
+def write(root: Path, tree: dict[str, str]) -> Path:
+    for name, text in tree.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def test_a_sound_tree_passes(tmp_path: Path) -> None:
+    assert violations(write(tmp_path, SOUND)) == []
+
+
+FAULTS = {
+    "direct": ("tasks/base.py", "from anil_theory.statements.base import Claim", "sees both sides"),
+    "other way": ("statements/base.py", "import anil_theory.estimators.base as e", "sees both sides"),
+    "relative": ("statements/base.py", "from ..tasks import base", "sees both sides"),
+    "in a function": ("statements/base.py", "def f():\n    from anil_theory import tasks", "sees both sides"),
+    "for types only": ("statements/base.py", "if TYPE_CHECKING:\n    from anil_theory import tasks", "sees both sides"),
+    "by name": ("statements/base.py", "import_module('anil_theory.tasks.base')", "sees both sides"),
+    "through a third module": ("constants.py", "import anil_theory.statements.base", "tasks.base -> anil_theory.const"),
+    "through the verdict": ("tasks/base.py", "from anil_theory.verdict import judge", "sees both sides"),
+    "through the package": ("statements/base.py", "from anil_theory import judge", "comes after it"),
+    "upwards": ("verdict.py", "import anil_theory.record", "anil_theory.record, which comes after it"),
+    "unplaced noun": ("novelty.py", "", "novelty has no place in ORDER"),
+    "cycle": ("tasks/other.py", "import anil_theory.tasks.third", "cycle"),
+    "long file": ("record.py", "\n" * 351, "351 lines"),
+    "nameless file": ("tasks/utils.py", "", "not named after what it holds"),
+    "nameless folder": ("tasks/_helpers/base.py", "", "not named after what it holds"),
+    "figure computes": ("../paper_figures/figure.py", "from anil_theory import verdict", "figure imports anil_theory"),
+    "figure runs": ("../paper_figures/figure.py", "import experiments.speed", "figure imports experiments.speed"),
+    "figure imports all": ("../paper_figures/figure.py", "import anil_theory", "figure imports anil_theory"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_found(tmp_path: Path, fault: str) -> None:
+    name, text, message = FAULTS[fault]
+    write(tmp_path, SOUND)
+    write(tmp_path / "anil_theory", {name: text, "tasks/third.py": "import anil_theory.tasks.other"})
+    if fault != "cycle":
+        (tmp_path / "anil_theory/tasks/third.py").unlink()
+    assert any(message in violation for violation in violations(tmp_path)), violations(tmp_path)

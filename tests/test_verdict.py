@@ -1,0 +1,209 @@
+"""verdict.py: every row of its table, NOT_APPLICABLE before all of them, and what must not fool it."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.constants import Constants
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.schedule import Schedule
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
+from anil_theory.verdict import STANDARD_ERRORS, SUSPECTS, Outcome, Verdict, judge, with_replay
+from tests.strategies import fractions, log_uniform, settings_of_theory
+
+QUANTITY = "a quantity"
+CONSTANTS = Constants(mu=0.5, L=1.0, rho=1.0, tau=1.0, M=1.0)
+SCHEDULE = Schedule.strongly_convex(CONSTANTS, 1)
+JUDGED = (Kind.EXPLICIT, Kind.REFINED, Kind.IDENTITY)
+
+bounds = log_uniform(1e-3, 1e3)
+roundings = st.just(0.0) | log_uniform(1e-12, 1e-6)
+above = st.floats(1.01, 1e3)
+"""Factors by which an estimate exceeds the bound and the slack together."""
+
+
+def claim(bound: float = 1.0, rounding: float = 0.0, kind: Kind = Kind.EXPLICIT, *margins: float) -> Claim:
+    """A claim that QUANTITY <= bound, with one hypothesis for each margin."""
+    conditions = tuple(Hypothesis(f"condition {index}", margin) for index, margin in enumerate(margins))
+
+    def evaluate(constants: Constants, schedule: Schedule) -> Bound:
+        assert all(h.holds for h in conditions), "a bound is not evaluated outside its hypotheses"
+        return Bound(bound, math.log10(bound) if 0 < bound < math.inf else math.nan, rounding)
+
+    return Claim("test", "block", kind, QUANTITY, evaluate, lambda constants, schedule: conditions, r"\ell")
+
+
+def verdict_on(claim: Claim, value: float, direction: Direction, **rest: float) -> Verdict:
+    """The verdict on an estimate of QUANTITY."""
+    return judge(claim, CONSTANTS, SCHEDULE, Estimate(QUANTITY, value, direction, "test", **rest))  # pyright: ignore
+
+
+# One row of the table each: the outcome at or below the bound, and beyond the bound and the slack.
+ROWS = {
+    Direction.LOWER: (Outcome.CONSISTENT, Outcome.REFUTED),
+    Direction.UPPER: (Outcome.CONFIRMED, Outcome.INCONCLUSIVE),
+    Direction.EXACT: (Outcome.CONFIRMED, Outcome.REFUTED),
+}
+
+
+@pytest.mark.parametrize("kind", JUDGED)
+@pytest.mark.parametrize("direction", ROWS)
+@given(bound=bounds, fraction=fractions(), factor=above, bound_rounding=roundings, rounding=roundings)
+def test_the_rows_lower_upper_and_exact(
+    direction: Direction,
+    kind: Kind,
+    bound: float,
+    fraction: float,
+    factor: float,
+    bound_rounding: float,
+    rounding: float,
+) -> None:
+    stated = claim(bound, bound_rounding, kind)
+    # An upper bound confirms with its own error and the bound's counted against it, so it is put below by both.
+    within = fraction * (bound - 3 * (rounding + bound_rounding))
+    beyond = factor * (bound + rounding + bound_rounding)
+    at_most, exceeds = ROWS[direction]
+    assert verdict_on(stated, within, direction, rounding=rounding).outcome is at_most
+    assert verdict_on(stated, beyond, direction, rounding=rounding).outcome is exceeds
+
+
+@given(bound=bounds, fraction=st.floats(0.0, 0.99), factor=above, stderr=log_uniform(1e-6, 1e2))
+def test_the_row_mean(bound: float, fraction: float, factor: float, stderr: float) -> None:
+    error, stated = STANDARD_ERRORS * stderr, claim(bound)
+    far_below, far_above = bound - factor * error, bound + factor * error
+    near = [bound - fraction * error, bound + fraction * error]
+    assert verdict_on(stated, far_below, Direction.MEAN, stderr=stderr).outcome is Outcome.CONFIRMED
+    assert verdict_on(stated, far_above, Direction.MEAN, stderr=stderr).outcome is Outcome.REFUTED
+    if error > 1e-9 * bound:  # else the three values are the same float
+        for mean in near:
+            assert verdict_on(stated, mean, Direction.MEAN, stderr=stderr).outcome is Outcome.INCONCLUSIVE
+
+
+@given(value=bounds, bound=bounds, direction=st.sampled_from(Direction))
+def test_an_order_is_never_judged(value: float, bound: float, direction: Direction) -> None:
+    verdict = verdict_on(claim(bound, kind=Kind.ORDER), value, direction)
+    assert verdict.outcome is Outcome.INCONCLUSIVE and "hides a factor" in verdict.reason
+
+
+@pytest.mark.parametrize("direction", Direction)
+@given(value=bounds, failures=st.lists(log_uniform(1e-3, 1e3), min_size=1, max_size=3), margin=log_uniform(1e-3, 1e3))
+def test_a_failed_hypothesis_comes_first_and_says_by_how_much(
+    direction: Direction, value: float, failures: list[float], margin: float
+) -> None:
+    stated = claim(value / 2, 0.0, Kind.EXPLICIT, margin, *[-amount for amount in failures])
+    verdict = verdict_on(stated, value, direction)
+    assert verdict.outcome is Outcome.NOT_APPLICABLE
+    assert verdict.bound is None and math.isnan(verdict.tightness) and verdict.suspects == ()
+    for index, amount in enumerate(failures, start=1):
+        assert f"condition {index}: fails by {amount:.3g}" in verdict.reason
+    assert "condition 0" not in verdict.reason and len(verdict.hypotheses) == 1 + len(failures)
+
+
+def test_a_hypothesis_that_is_met_with_equality_holds_and_one_that_is_not_a_number_fails() -> None:
+    assert verdict_on(claim(1.0, 0.0, Kind.EXPLICIT, 0.0), 0.5, Direction.LOWER).outcome is Outcome.CONSISTENT
+    assert verdict_on(claim(1.0, 0.0, Kind.EXPLICIT, math.nan), 0.5, Direction.LOWER).outcome is Outcome.NOT_APPLICABLE
+
+
+@given(outside=log_uniform(1e-6, 1e3))
+def test_leaving_the_region_makes_the_claim_not_applicable(outside: float) -> None:
+    verdict = verdict_on(claim(), 2.0, Direction.LOWER, outside=outside)
+    assert verdict.outcome is Outcome.NOT_APPLICABLE
+    assert f"every iterate stays in the whole space: fails by {outside:.3g}" in verdict.reason
+
+
+@given(setting=settings_of_theory(), fraction=fractions(), bound=bounds)
+def test_tightness_is_the_ratio_and_rejudging_changes_nothing(
+    setting: tuple[Constants, Schedule], fraction: float, bound: float
+) -> None:
+    estimate = Estimate(QUANTITY, fraction * bound, Direction.LOWER, "test", witness=Witness({"z": [0.0]}, 0))
+    first, second = (judge(claim(bound), *setting, estimate) for _ in range(2))
+    assert (first.outcome, first.reason) == (second.outcome, second.reason)
+    assert first.tightness == fraction * bound / bound and first.estimate.witness == estimate.witness
+
+
+@pytest.mark.parametrize("direction", [Direction.LOWER, Direction.EXACT])
+@given(bound=bounds)
+def test_a_bound_that_is_halved_on_its_extremal_task_is_refuted(direction: Direction, bound: float) -> None:
+    attained = verdict_on(claim(bound), bound, direction)
+    halved = verdict_on(claim(bound / 2), bound, direction)
+    assert attained.outcome in (Outcome.CONSISTENT, Outcome.CONFIRMED) and attained.tightness == 1
+    assert halved.outcome is Outcome.REFUTED and halved.suspects == SUSPECTS and halved.tightness == 2
+
+
+@given(bound=bounds, bound_rounding=roundings, rounding=roundings)
+def test_the_slack_is_the_rounding_of_both_sides(bound: float, bound_rounding: float, rounding: float) -> None:
+    verdict = verdict_on(claim(bound, bound_rounding), bound, Direction.LOWER, rounding=rounding)
+    assert verdict.slack == rounding + bound_rounding
+    assert verdict_on(claim(bound), bound, Direction.LOWER).slack == 0
+
+
+@given(bound=bounds, rounding=log_uniform(1e-9, 1e-4))
+def test_what_rounding_can_explain_neither_refutes_nor_confirms(bound: float, rounding: float) -> None:
+    above_bound = bound + rounding / 2
+    below_bound = bound - rounding / 2
+    assert verdict_on(claim(bound, rounding), above_bound, Direction.LOWER).outcome is Outcome.CONSISTENT
+    assert verdict_on(claim(bound), below_bound, Direction.UPPER, rounding=rounding).outcome is Outcome.INCONCLUSIVE
+
+
+@given(bound=bounds, rounding=log_uniform(1e-9, 1e-4))
+def test_a_certificate_confirms_only_below_the_rounding_of_the_bound(bound: float, rounding: float) -> None:
+    verdict = verdict_on(claim(bound, rounding), bound - rounding / 2, Direction.UPPER)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_an_infinite_bound_has_no_tightness_and_a_zero_bound_no_ratio() -> None:
+    infinite = verdict_on(claim(math.inf), 1.0, Direction.LOWER)
+    assert infinite.outcome is Outcome.CONSISTENT and infinite.tightness == 0
+    zero = verdict_on(claim(0.0), 0.0, Direction.EXACT)
+    assert zero.outcome is Outcome.CONFIRMED and math.isnan(zero.tightness)
+    assert verdict_on(claim(0.0), 1e-300, Direction.LOWER).outcome is Outcome.REFUTED
+
+
+def test_another_quantity_is_misuse() -> None:
+    with pytest.raises(ValueError, match="bounds 'a quantity'; the estimate measures 'another'"):
+        judge(claim(), CONSTANTS, SCHEDULE, Estimate("another", 1.0, Direction.LOWER, "test"))
+
+
+@given(bound=bounds, factor=above, width=fractions(), bound_rounding=roundings)
+def test_a_refutation_stands_when_the_enclosure_lies_above_the_bound(
+    bound: float, factor: float, width: float, bound_rounding: float
+) -> None:
+    value = factor * (bound + bound_rounding)
+    refuted = verdict_on(claim(bound, bound_rounding), value, Direction.LOWER)
+    upheld = with_replay(refuted, value, value + width)
+    assert upheld.outcome is Outcome.REFUTED and upheld.suspects == SUSPECTS and "ball arithmetic" in upheld.replayed
+
+
+@given(bound=bounds, factor=above, fraction=fractions(), bound_rounding=roundings)
+def test_a_refutation_falls_when_the_enclosure_reaches_the_bound(
+    bound: float, factor: float, fraction: float, bound_rounding: float
+) -> None:
+    value = factor * (bound + bound_rounding)
+    refuted = verdict_on(claim(bound, bound_rounding), value, Direction.LOWER)
+    fallen = with_replay(refuted, fraction * (bound + bound_rounding), value)
+    assert fallen.outcome is Outcome.INCONCLUSIVE and fallen.suspects == ()
+    assert refuted.reason in fallen.reason and "not upheld" in fallen.reason and fallen.replayed
+    assert with_replay(refuted, math.nan, math.nan).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("value, direction", [(0.5, Direction.LOWER), (0.5, Direction.EXACT), (2.0, Direction.UPPER)])
+def test_only_refutations_are_replayed(value: float, direction: Direction) -> None:
+    with pytest.raises(ValueError, match="only a refutation is replayed; got"):
+        with_replay(verdict_on(claim(), value, direction), 0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["rounding", "stderr", "outside"])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_an_estimate_refuses_errors_that_are_not_errors(name: str, value: float) -> None:
+    with pytest.raises(InvalidParameter, match=f"^{name} must be"):
+        verdict_on(claim(), 1.0, Direction.LOWER, **{name: value})
+
+
+def test_nan_is_neither_an_estimate_nor_a_bound() -> None:
+    with pytest.raises(InvalidParameter, match=r"^value must be a number"):
+        verdict_on(claim(), math.nan, Direction.LOWER)
+    with pytest.raises(ArithmeticError, match="got nan"):
+        verdict_on(claim(math.nan), 1.0, Direction.LOWER)

@@ -1,0 +1,68 @@
+"""Grids cover what they say, share compilations, and refuse impossible settings before any work."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anil_theory import Constants, Geometry, InvalidParameter, Schedule
+from anil_theory.verification import Axes, Cell, Check, default_cells, grid_cells
+from anil_theory.verification.cells import Regime
+from anil_theory.verification.command import axes_from_options
+from anil_theory.verification.grid import SUPPORTED, attained_cells
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_default_grid_covers_what_the_documentation_says(quick: bool) -> None:
+    cells = default_cells(quick=quick)
+    assert {c.statement for c in cells} == set(SUPPORTED)
+    assert {c.geometry for c in cells} == set(Geometry)
+    blocks = [c for c in cells if c.check is Check.BLOCKS]
+    assert {c.regime for c in blocks} == set(Regime)
+    assert {1, 30} <= {c.schedule.inner_steps for c in blocks}
+    attained = {(c.geometry, c.schedule.inner_steps) for c in cells if c.check is Check.ATTAINED}
+    assert {(g, n) for g in Geometry for n in (1, 2, 5, 10, 30)} <= attained
+    if not quick:
+        assert {2, 50} <= {c.n_w for c in blocks}
+        assert len({(c.constants.mu, c.constants.rho, c.constants.tau) for c in blocks}) >= 6
+    assert len({c.compiled_shape for c in cells}) <= (4 if quick else 10), "few shapes, so few compilations"
+
+
+@given(
+    st.lists(st.floats(0.01, 0.9), min_size=1, max_size=3, unique=True),
+    st.lists(st.integers(1, 50), min_size=1, max_size=3, unique=True),
+    st.lists(st.floats(0.0, 2.0), min_size=1, max_size=2, unique=True),
+)
+def test_a_grid_is_the_product_of_its_axes(mu: list[float], steps: list[int], tau: list[float]) -> None:
+    axes = Axes(mu=tuple(mu), inner_steps=tuple(steps), tau=tuple(tau))
+    cells = grid_cells(axes, ("prop2", "prop3"))
+    convex = [c for c in cells if c.statement == "prop2"]
+    assert len(convex) == len(mu) * len(steps) * len(tau)
+    assert len(cells) - len(convex) == 2 * len(steps) * len(tau)  # fixed alpha, and c/(N L)
+    assert {c.max_inner_steps for c in cells} == {max(steps)}
+    for c in cells:
+        if c.regime is Regime.SCALED:
+            assert c.schedule.total_step(c.constants.L) == pytest.approx(0.7)
+
+
+def test_dimensions_are_paired() -> None:
+    assert axes_from_options({"n_w": [2, 10], "n_phi": [3]}, 0).shapes == ((2, 3), (10, 3))
+    assert axes_from_options({"n_w": [2, 10], "n_phi": [3, 4]}, 0).shapes == ((2, 3), (10, 4))
+    with pytest.raises(InvalidParameter, match="n_phi must be one value or as many as n_w"):
+        axes_from_options({"n_w": [1, 2], "n_phi": [1, 2, 3]}, 0)
+
+
+def test_the_extremal_task_is_left_out_where_it_does_not_exist() -> None:
+    assert not attained_cells(Axes(rho=(0.0,), tau=(0.0,)), ("prop2", "prop3"))
+    assert not attained_cells(Axes(mu=(0.5,), alpha=(2.0,), inner_steps=(1,)), ("prop2",))
+    assert len(attained_cells(Axes(mu=(0.5,), inner_steps=(1, 2)), ("prop2",))) == 2
+
+
+def test_an_impossible_cell_is_refused_on_construction() -> None:
+    constants = Constants(0.5, 1.0, 0.0, 1.0, 1.0)
+    with pytest.raises(InvalidParameter, match="tau must be 0 when rho = 0"):
+        Cell(Check.BLOCKS, "prop2", constants, Schedule(0.1, 1), Regime.FIXED)
+    good = Constants(0.5, 1.0, 1.0, 1.0, 1.0)
+    with pytest.raises(InvalidParameter, match="max_inner_steps must be at least N = 3"):
+        Cell(Check.BLOCKS, "prop2", good, Schedule(0.1, 3), Regime.FIXED, max_inner_steps=2)
+    with pytest.raises(InvalidParameter, match="statement must be one of"):
+        grid_cells(Axes(), ("thm9",))
