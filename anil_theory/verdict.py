@@ -99,7 +99,7 @@ def with_replay(verdict: Verdict, low: float, high: float) -> Verdict:
     The refutation stands when `low` exceeds the bound and its own rounding; otherwise it was an artefact of rounding
     or the enclosure is too wide, and the verdict becomes INCONCLUSIVE.
     """
-    if not low <= high:
+    if low > high:
         raise ValueError(f"an enclosure has low <= high; got [{low!r}, {high!r}]")
     if verdict.outcome is not Outcome.REFUTED or verdict.bound is None:
         raise ValueError(f"only a refutation is replayed; got {verdict.outcome}")

@@ -14,8 +14,8 @@ CLAIMED = {"statements"}
 
 ORDER = (
     *("_admissible", "_plain", "_precision", "_shapes", "constants", "schedule"),
-    *("tasks", "algorithm", "estimators", "certify", "neural", "statements"),
-    *("verdict", "provenance", "record", "report", "verification", "cli"),
+    *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "advice"),
+    *("verdict", "provenance", "record", "report", "verification", "cli", "__main__"),
 )
 """The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
 

@@ -48,8 +48,10 @@ def _one_setting(rows: Sequence[Row]) -> tuple[list[Row], str]:
 
     def setting(row: Row) -> tuple:
         constants, regime = row["cell"]["constants"], row["regime"]
-        size = row["cell"]["schedule"]["alpha"] if regime == "alpha fixed" else 0
-        size = round(size * _steps(row) * constants["L"], 9) if regime == "alpha = c/(N L)" else size
+        alpha = row["cell"]["schedule"]["alpha"]
+        size = {"alpha fixed": alpha, "alpha = c/(N L)": round(alpha * _steps(row) * constants["L"], 9)}.get(
+            regime, 0.0
+        )
         return (*(constants[k] for k in ("mu", "L", "rho", "tau", "M")), size)
 
     steps: dict[tuple, set[int]] = {}
