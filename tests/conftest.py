@@ -1,8 +1,13 @@
-"""Hypothesis profiles and the one place where the tests make float64 the default."""
+"""Hypothesis profiles, float64, and the run-time check of shapes and types in the measured side."""
 
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
-from anil_theory._precision import enable_float64
+# Before the first import of the package: from here on a wrong shape or type in these folders is an error.
+CHECKED = ["anil_theory.tasks", "anil_theory.algorithm", "anil_theory.estimators"]
+install_import_hook(CHECKED, "beartype.beartype")
+
+from anil_theory._precision import enable_float64  # noqa: E402
 
 enable_float64()
 

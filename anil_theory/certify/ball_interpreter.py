@@ -4,7 +4,8 @@ Claim: if every input lies in its ball, every output lies in its ball; numbers i
 float64 values that they are. Differentiated functions, scans and conditionals are jaxprs like any other, so that
 a Hessian-vector product of the meta-gradient is enclosed by the same code as a sum.
 
-A Boolean that the balls cannot decide makes `select_n` return the union of its branches; control flow raises `Undecided`.
+A Boolean that the balls cannot decide makes `select_n` return the union of its branches, and control flow raise
+`Undecided`.
 """
 
 from collections.abc import Callable
