@@ -22,8 +22,8 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import WHOLE_SPACE, Region
-from anil_theory.estimators.base import Direction, Estimate, Witness
-from anil_theory.estimators.fields import block_masks, live_blocks, meta_field
+from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
+from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
 from anil_theory.estimators.forms import Form, Search, ascend, power_iteration, start_directions
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
@@ -84,9 +84,7 @@ def measure_block_lipschitz(
     require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget
     length = max(schedule.inner_steps, max_inner_steps or 1)
-    with_traced = (
-        None if length == schedule.inner_steps and max_inner_steps is None else jnp.asarray(schedule.inner_steps)
-    )
+    active_steps = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
     generator = np.random.default_rng(seed)
     T, n = len(tasks), family.n_w + family.n_phi
     measured = _measure(
@@ -100,7 +98,7 @@ def measure_block_lipschitz(
         jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
         jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
         jnp.asarray(schedule.alpha),
-        with_traced,
+        active_steps,
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
     )
@@ -140,8 +138,7 @@ def _measure(
     take = lambda a: jnp.take_along_axis(a, best.reshape(T, 1, 4, *[1] * (a.ndim - 3)), axis=1)[:, 0]  # noqa: E731
 
     live = [b for b in _SEARCHED if b in live_blocks(n_phi)]
-    names = {"ww": ("w", "w"), "wphi": ("w", "phi"), "phiphi": ("phi", "phi")}
-    forms = jnp.stack([jnp.stack([masks[name] for name in names[b]]) for b in live])
+    forms = jnp.stack([jnp.stack([masks[name] for name in BLOCK_DIRECTIONS[b]]) for b in live])
 
     def search(form_masks: Array, data: PyTree, z: Array, normals: Array) -> tuple[Search, Search]:
         """One block of one task: norms at all points, then ascents from the best of them."""
@@ -162,7 +159,9 @@ def _measure(
     return _Measured(take(quotients), take(noise), take(points), at_points, climbed)
 
 
-def _pair_quotients(field, masks: dict[str, Array], z: Array, data: PyTree, random: Array, length: Array):
+def _pair_quotients(
+    field: Field, masks: dict[str, Array], z: Array, data: PyTree, random: Array, length: Array
+) -> tuple[Array, ...]:
     """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
     here = field(z, data)
     values, noise, points = {}, {}, {}
@@ -177,8 +176,7 @@ def _pair_quotients(field, masks: dict[str, Array], z: Array, data: PyTree, rand
             values[x + y] = jnp.linalg.norm(masks[x] * (there - here)) / distance
             noise[x + y] = (jnp.linalg.norm(there) + jnp.linalg.norm(here)) / distance
             points[x + y] = jnp.stack([z, other])
-    order = ("ww", "wphi", "phiw", "phiphi")
-    return tuple(jnp.stack([table[b] for b in order]) for table in (values, noise, points))
+    return tuple(jnp.stack([table[b] for b in BLOCKS]) for table in (values, noise, points))
 
 
 def _estimates(
@@ -187,7 +185,7 @@ def _estimates(
     searched = [b for b in _SEARCHED if b in live]
     relative = gamma(operations)
     found: dict[str, dict[str, Estimate]] = {}
-    for i, block in enumerate(("ww", "wphi", "phiw", "phiphi")):
+    for i, block in enumerate(BLOCKS):
         if block not in live:
             continue
         make = partial(Estimate, f"meta_gradient_lipschitz/{block}", direction=Direction.LOWER, seed=seed)

@@ -161,7 +161,9 @@ def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
                 for N, value in points:
                     best[N] = max(best.get(N, 0.0), value)
             if best:
-                (handles[label],) = axis.plot(*zip(*sorted(best.items()), strict=True), "-", color=colour, lw=1.5)
+                # Both cross constants are one number wherever the search found it: dashes let the other colour show.
+                style = "--" if block == "phiw" else "-"
+                (handles[label],) = axis.plot(*zip(*sorted(best.items()), strict=True), style, color=colour, lw=1.6)
         axis.axhline(1.0, color="black", lw=0.8, ls="--")
         _log_axes(plt, axis)
         axis.set_yscale("linear")

@@ -86,5 +86,7 @@ class Cell:
         c, s = self.constants, self.schedule
         mu = "" if c.mu is None else f"mu={c.mu:g} "
         text = f"{mu}L={c.L:g} rho={c.rho:g} tau={c.tau:g} M={c.M:g}"
+        if self.check is Check.CONSTANTS:
+            return f"{text} dim {self.n_w}+{self.n_phi}"
         size = "extremal 1+1" if self.check is Check.ATTAINED else f"{self.n_w}+{self.n_phi}"
         return f"{text} alpha={s.alpha:.3g} N={s.inner_steps} dim {size}"

@@ -112,7 +112,7 @@ def _row(cell: Cell, tasks: TaskSet, block: str, claims: list[Claim], estimates:
         block=block,
         check=cell.check.value,
         geometry=cell.geometry.value,
-        regime=cell.regime.value,
+        regime="-" if cell.check is Check.CONSTANTS else cell.regime.value,
         setting=cell.describe(),
         measured=best.value,
         method=best.method,

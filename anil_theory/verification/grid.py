@@ -123,7 +123,7 @@ def default_cells(statements: tuple[str, ...] = SUPPORTED, *, quick: bool = Fals
 
     quick   fewer settings and one shape.
     """
-    witness = Axes(mu=(0.1,), inner_steps=(1, 2, 5, 10, 30), seed=seed)
+    witness = Axes(mu=(0.1,), inner_steps=(1, 2, 5, 10, 20, 30), seed=seed)
     cells = attained_cells(witness, statements)
     if quick:
         small = Budget(pairs=32, points=16, power_iterations=6, starts=4, iterations=40)
