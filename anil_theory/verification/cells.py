@@ -22,6 +22,12 @@ class Check(StrEnum):
     """Propositions 2 and 3 on sampled tasks"""
     ATTAINED = "attained"
     """the `ww` constant on the extremal task"""
+    RATE = "rate"
+    """Theorems 1 and 2: Algorithm 1 on a finite population"""
+    TERMS = "terms"
+    """Table 1: the terms of the rates, with measured constants and variances in them"""
+    COUNT = "count"
+    """Table 2: the oracle calls of an outer step, counted in the program that runs"""
 
 
 class Regime(StrEnum):
@@ -39,6 +45,7 @@ class Cell:
     statement        the statement's name in the registry;
     constants, schedule, regime   the setting;
     n_w, n_phi, tasks, query, seed   the population (ignored by the extremal task);
+    seeds            runs of Algorithm 1;
     max_inner_steps  the N that the computation is compiled for, shared by the cells of a grid;
     budget           how hard to search.
 
@@ -56,11 +63,13 @@ class Cell:
     query: str = "sine"
     seed: int = 0
     max_inner_steps: int = 1
+    seeds: int = 16
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         count("tasks", self.tasks)
         count("seed", self.seed, minimum=0)
+        count("seeds", self.seeds, minimum=2)
         if self.max_inner_steps < self.schedule.inner_steps:
             raise InvalidParameter("max_inner_steps", f"at least N = {self.schedule.inner_steps}", self.max_inner_steps)
         _ = self.family
@@ -79,7 +88,8 @@ class Cell:
     @property
     def compiled_shape(self) -> tuple:
         """Cells that agree in this share one compilation."""
-        return (self.check, self.n_w, self.n_phi, self.tasks, self.query, self.max_inner_steps, self.budget)
+        shape = (self.check, self.n_w, self.n_phi, self.tasks, self.query, self.max_inner_steps, self.budget)
+        return (*shape, self.schedule.batch, self.seeds) if self.check is Check.RATE else shape
 
     def describe(self) -> str:
         """The setting in one line."""
@@ -89,4 +99,5 @@ class Cell:
         if self.check is Check.CONSTANTS:
             return f"{text} dim {self.n_w}+{self.n_phi}"
         size = "extremal 1+1" if self.check is Check.ATTAINED else f"{self.n_w}+{self.n_phi}"
-        return f"{text} alpha={s.alpha:.3g} N={s.inner_steps} dim {size}"
+        text = f"{text} alpha={s.alpha:.3g} N={s.inner_steps} dim {size}"
+        return f"{text} B={s.batch} K={s.outer_steps}" if self.check is Check.RATE else text

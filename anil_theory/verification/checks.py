@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -54,41 +55,72 @@ class Row:
     estimates: list[dict[str, Any]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a cell has to say of one block: estimates of one quantity, and the claims that bound it."""
+
+    estimates: list[Estimate]
+    claims: list[Claim]
+
+
+Measurement = Callable[[Cell, TaskSet], dict[str, Measured]]
+
+
 def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
     """All rows of one cell.
 
     broken   a block whose bounds are halved on purpose, to show that the checker can fail.
     """
     tasks = cell.family.sample(jax.random.key(cell.seed), 1 if cell.check is Check.ATTAINED else cell.tasks)
-    statement = STATEMENTS[cell.statement]
     rows = []
-    for block, estimates in _measure(cell, tasks).items():
-        claims = [c for c in statement.claims if c.block == block]
+    for block, measured in MEASUREMENTS[cell.check](cell, tasks).items():
+        claims = measured.claims
         if block == broken:
             claims = [c if c.kind is Kind.ORDER else _halved(c) for c in claims]
-        rows.append(_row(cell, tasks, block, claims, estimates))
+        rows.append(_row(cell, tasks, block, claims, measured.estimates))
     return rows
 
 
-def _measure(cell: Cell, tasks: TaskSet) -> dict[str, list[Estimate]]:
-    """Estimates by block."""
-    seed, longest = cell.seed, cell.max_inner_steps
-    if cell.check is Check.BLOCKS:
-        found = measure_block_lipschitz(
-            cell.family, tasks, cell.schedule, seed=seed, max_inner_steps=longest, budget=cell.budget
-        )
-        return {block: list(by_method.values()) for block, by_method in found.items()}
-    if cell.check is Check.ATTAINED:
-        assert isinstance(cell.family, ExtremalFamily)
-        return {block: [e] for block, e in measure_attained(cell.family).items()}
-    if cell.check is Check.IDENTITY:
-        return {
-            block: [e]
-            for block, e in measure_identity(
-                cell.family, tasks, cell.schedule, seed=seed, max_inner_steps=longest
-            ).items()
-        }
-    return {block: [e] for block, e in audit_constants(cell.family, tasks, seed=seed).items()}
+def _registered(cell: Cell, found: dict[str, list[Estimate]]) -> dict[str, Measured]:
+    """Estimates by block with the claims that the registry has for them."""
+    claims = STATEMENTS[cell.statement].claims
+    return {block: Measured(estimates, [c for c in claims if c.block == block]) for block, estimates in found.items()}
+
+
+def _blocks(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
+    found = measure_block_lipschitz(
+        cell.family,
+        tasks,
+        cell.schedule,
+        seed=cell.seed,
+        max_inner_steps=cell.max_inner_steps,
+        budget=cell.budget,
+    )
+    return _registered(cell, {block: list(by_method.values()) for block, by_method in found.items()})
+
+
+def _attained(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
+    assert isinstance(cell.family, ExtremalFamily)
+    return _registered(cell, {block: [e] for block, e in measure_attained(cell.family).items()})
+
+
+def _identity(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
+    options = {"seed": cell.seed, "max_inner_steps": cell.max_inner_steps}
+    found = measure_identity(cell.family, tasks, cell.schedule, **options)
+    return _registered(cell, {block: [e] for block, e in found.items()})
+
+
+def _constants(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
+    found = audit_constants(cell.family, tasks, seed=cell.seed)
+    return _registered(cell, {block: [e] for block, e in found.items()})
+
+
+MEASUREMENTS: dict[Check, Measurement] = {
+    Check.BLOCKS: _blocks,
+    Check.ATTAINED: _attained,
+    Check.IDENTITY: _identity,
+    Check.CONSTANTS: _constants,
+}
 
 
 def _halved(claim: Claim) -> Claim:
