@@ -117,7 +117,8 @@ def solve_local_program(
     Raises InvalidParameter for an unknown block and counts below 1.
     """
     index = one_of("block", block, BLOCKS)
-    count("starts", starts), count("iterations", iterations)
+    count("starts", starts)
+    count("iterations", iterations)
     N = max(schedule.inner_steps, max_inner_steps or 1)
     generator = np.random.default_rng(seed)
     angles = jnp.asarray(generator.uniform(-np.pi, np.pi, (starts, N, 5)))

@@ -3,7 +3,8 @@
 Gradient descent commutes with orthogonal maps. With u = U^T w and v = V^T phi the inner loop of one separable task
 stays in (u, v), so two products with U and V at the start and two at the end replace several per inner step:
 g_w(w, phi) = U g_u(U^T w, V^T phi), and likewise for phi. In its frame the support loss is a sum over coordinates,
-each a task of dimensions (1, 1), so the formula stays written once, in `separable`.
+each a task of dimensions (1, 1), so the formula stays written once, in `separable`. Sines become polynomials
+(`trigonometry`): they were most of the remaining time.
 
 Source: derived for this project (identity; a test compares both meta-gradients).
 """
@@ -17,6 +18,7 @@ from jaxtyping import Array, Float
 from anil_theory._admissible import InvalidParameter
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import QUERY_LOSSES, SeparableTask, support_loss
+from anil_theory.tasks.trigonometry import with_polynomial_sines
 
 
 class Frames(NamedTuple):
@@ -43,7 +45,7 @@ def _coordinatewise(loss, u: Array, v: Array, coordinates: SeparableTask) -> Arr
     return jnp.sum(jax.vmap(loss)(_pad(u, k)[:, None], _pad(v, k)[:, None], coordinates))
 
 
-def framed_support(u: Array, v: Array, task: FramedTask) -> Array:
+def _framed_support(u: Array, v: Array, task: FramedTask) -> Array:
     """L_S in the frame: the sum of its coordinates."""
     return _coordinatewise(support_loss, u, v, task.coordinates)
 
@@ -57,7 +59,9 @@ def _framed_query(loss):
     return framed
 
 
-_FRAMED_QUERIES = {loss: _framed_query(loss) for loss in QUERY_LOSSES.values()}
+framed_support = with_polynomial_sines(_framed_support)
+
+_FRAMED_QUERIES = {loss: with_polynomial_sines(_framed_query(loss)) for loss in QUERY_LOSSES.values()}
 """One function per query loss, made once: a new one for every population would compile anew."""
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,6 +19,8 @@ from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
 from anil_theory.tasks import ExtremalFamily, TaskSet
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
 from anil_theory.verification.cells import Cell, Check
+from anil_theory.verification.measured import Measured, Measurement
+from anil_theory.verification.theorems import measure_counts, measure_rate, measure_terms
 
 SEVERITY = (
     Outcome.REFUTED,
@@ -55,17 +56,6 @@ class Row:
     estimates: list[dict[str, Any]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What a cell has to say of one block: estimates of one quantity, and the claims that bound it."""
-
-    estimates: list[Estimate]
-    claims: list[Claim]
-
-
-Measurement = Callable[[Cell, TaskSet], dict[str, Measured]]
-
-
 def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
     """All rows of one cell.
 
@@ -77,7 +67,7 @@ def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
         claims = measured.claims
         if block == broken:
             claims = [c if c.kind is Kind.ORDER else _halved(c) for c in claims]
-        rows.append(_row(cell, tasks, block, claims, measured.estimates))
+        rows.append(_row(cell, tasks, block, dataclasses.replace(measured, claims=claims)))
     return rows
 
 
@@ -120,6 +110,9 @@ MEASUREMENTS: dict[Check, Measurement] = {
     Check.ATTAINED: _attained,
     Check.IDENTITY: _identity,
     Check.CONSTANTS: _constants,
+    Check.RATE: measure_rate,
+    Check.TERMS: measure_terms,
+    Check.COUNT: measure_counts,
 }
 
 
@@ -132,30 +125,44 @@ def _halved(claim: Claim) -> Claim:
     return dataclasses.replace(claim, evaluate=evaluate)
 
 
-def _row(cell: Cell, tasks: TaskSet, block: str, claims: list[Claim], estimates: list[Estimate]) -> Row:
-    best = largest({e.method: e for e in estimates})
-    verdicts = [_judged(cell, tasks, claim, best) for claim in claims]
-    bounds = {c.kind.value: v.bound.value for c, v in zip(claims, verdicts, strict=True) if v.bound is not None}
+def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
+    common = {
+        "statement": cell.statement,
+        "block": block,
+        "check": cell.check.value,
+        "geometry": cell.geometry.value,
+        "regime": "-" if cell.check in (Check.CONSTANTS, Check.COUNT) else cell.regime.value,
+        "setting": cell.describe(),
+    }
+    if not measured.estimates:
+        return _unmeasured(cell, measured, common)
+    best = largest({e.method: e for e in measured.estimates})
+    verdicts = [_judged(cell, tasks, claim, best) for claim in measured.claims]
+    bounds = {v.kind.value: v.bound.value for v in verdicts if v.bound is not None}
     # An order judges nothing: it is shown beside the bounds, and the outcome is theirs.
     decisive = [v for v in verdicts if v.kind is not Kind.ORDER]
     worst = min(decisive, key=lambda v: (SEVERITY.index(v.outcome), v.bound.value if v.bound else math.inf))
     return Row(
-        statement=cell.statement,
-        block=block,
-        check=cell.check.value,
-        geometry=cell.geometry.value,
-        regime="-" if cell.check is Check.CONSTANTS else cell.regime.value,
-        setting=cell.describe(),
+        **common,
         measured=best.value,
         method=best.method,
         direction=best.direction.value,
         bounds=bounds,
         tightness=max((v.tightness for v in decisive if not math.isnan(v.tightness)), default=math.nan),
         outcome=worst.outcome.value,
-        reason=worst.reason,
+        reason=f"{worst.reason}; {measured.remark}" if measured.remark else worst.reason,
         verdicts=[_plain_verdict(v) for v in verdicts],
-        estimates=[dataclasses.asdict(e) for e in estimates],
+        estimates=[dataclasses.asdict(e) for e in measured.estimates],
     )
+
+
+def _unmeasured(cell: Cell, measured: Measured, common: dict[str, str]) -> Row:
+    """The row of a run that ended without an estimate: what its hypotheses say, and why there is no number."""
+    failed = [h for c in measured.claims for h in c.hypotheses(cell.constants, cell.schedule) if not h.holds]
+    outcome = Outcome.NOT_APPLICABLE if failed else Outcome.INCONCLUSIVE
+    reasons = [*dict.fromkeys(map(str, failed)), measured.remark]
+    nothing = {"measured": math.nan, "method": "-", "direction": "-", "bounds": {}, "tightness": math.nan}
+    return Row(**common, **nothing, outcome=outcome.value, reason="; ".join(reasons), verdicts=[], estimates=[])
 
 
 def _judged(cell: Cell, tasks: TaskSet, claim: Claim, estimate: Estimate) -> Verdict:

@@ -1,15 +1,21 @@
 """Grids: the axes a user can set, and the cells they make."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget
 from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS, Kind
+from anil_theory.statements.contraction import step_margin
+from anil_theory.statements.rates import step_sizes
 from anil_theory.verification.cells import Cell, Check, Regime
 
-SUPPORTED = ("assumptions", "prop1", "prop2", "prop3")
+SUPPORTED = tuple(STATEMENTS)
+SMOOTHNESS = ("assumptions", "prop1", "prop2", "prop3")
+PROPOSITION = {Geometry.STRONGLY_CONVEX: "prop2", Geometry.NONCONVEX: "prop3"}
+THEOREM = {Geometry.STRONGLY_CONVEX: "thm1", Geometry.NONCONVEX: "thm2"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,8 @@ class Axes:
     shapes            pairs (n_w, n_phi);
     alpha             inner step sizes; None stands for the paper's mu/L^2 (strongly convex) and for 0.1/L (nonconvex);
     c                 c of alpha = c/(N L) (nonconvex);
+    batch, outer_steps, beta   B, K and both outer step sizes (theorems and Table 2 only); beta None stands for the
+                      largest that the explicit bounds allow;
     geometries        which geometries to cover.
     """
 
@@ -35,7 +43,11 @@ class Axes:
     alpha: tuple[float | None, ...] = (None,)
     c: tuple[float, ...] = (0.7,)
     geometries: tuple[Geometry, ...] = (Geometry.STRONGLY_CONVEX, Geometry.NONCONVEX)
+    batch: tuple[int, ...] = (4,)
+    outer_steps: tuple[int, ...] = (1000,)
+    beta: tuple[float | None, ...] = (None,)
     tasks: int = 4
+    seeds: int = 32
     query: str = "sine"
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
@@ -77,6 +89,7 @@ def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell
     cells: list[Cell] = []
     for n_w, n_phi in axes.shapes:
         audited: set[Constants] = set()
+        counted: set[int] = set()
         for constants, schedule, regime in settings:
             common = {
                 "constants": constants,
@@ -87,6 +100,7 @@ def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell
                 "tasks": axes.tasks,
                 "query": axes.query,
                 "seed": axes.seed,
+                "seeds": axes.seeds,
                 "budget": axes.budget,
                 "max_inner_steps": longest,
             }
@@ -95,19 +109,46 @@ def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell
                 audited.add(constants)
             if "prop1" in statements:
                 cells.append(Cell(Check.IDENTITY, "prop1", **common))
-            proposition = "prop2" if constants.geometry is Geometry.STRONGLY_CONVEX else "prop3"
+            proposition, theorem = PROPOSITION[constants.geometry], THEOREM[constants.geometry]
             if proposition in statements:
                 cells.append(Cell(Check.BLOCKS, proposition, **common))
+            if "table1" in statements and n_phi > 0 and constants_fit(constants, schedule):
+                cells.append(Cell(Check.TERMS, "table1", **common))
+            if theorem in statements and constants_fit(constants, schedule):
+                runs = _runs(axes, constants, schedule)
+                cells += [Cell(Check.RATE, theorem, **(common | {"schedule": run})) for run in runs]
+            if "table2" in statements and n_phi > 0 and schedule.inner_steps not in counted:
+                counted.add(schedule.inner_steps)
+                batches = [replace(schedule, batch=B) for B in axes.batch]
+                cells += [Cell(Check.COUNT, "table2", **(common | {"schedule": run})) for run in batches]
     if not cells:
         raise InvalidParameter("grid", "at least one cell (does the geometry match the statement?)", statements)
     return cells
+
+
+def constants_fit(constants: Constants, schedule: Schedule) -> bool:
+    """Whether there is a contraction factor, without which no outer step size can be derived."""
+    return constants.mu is None or step_margin(schedule.alpha, constants.L) >= 0
+
+
+def _runs(axes: Axes, constants: Constants, schedule: Schedule) -> list[Schedule]:
+    """Runs of Algorithm 1 for every K, B and beta; explicit limits are below the refined ones, so both apply."""
+    found = []
+    for B, K, beta in product(axes.batch, axes.outer_steps, axes.beta):
+        run = replace(schedule, batch=B, outer_steps=K)
+        if beta is None:
+            run = step_sizes(constants, run, constants.geometry, Kind.EXPLICIT)
+        else:
+            run = replace(run, beta_w=beta, beta_phi=beta)
+        found.append(run)
+    return found
 
 
 def attained_cells(axes: Axes, statements: tuple[str, ...]) -> list[Cell]:
     """The extremal task at every setting of a grid for which it exists (rho > 0, mu < L, alpha mu < 1)."""
     cells = []
     for constants, schedule, regime in axes.settings():
-        proposition = "prop2" if constants.geometry is Geometry.STRONGLY_CONVEX else "prop3"
+        proposition = PROPOSITION[constants.geometry]
         low = constants.lowest_curvature
         exists = constants.rho > 0 and low < constants.L and schedule.alpha * low < 1
         if proposition in statements and exists:
@@ -124,14 +165,31 @@ def default_cells(statements: tuple[str, ...] = SUPPORTED, *, quick: bool = Fals
     quick   fewer settings and one shape.
     """
     witness = Axes(mu=(0.1,), inner_steps=(1, 2, 5, 10, 20, 30), seed=seed)
-    cells = attained_cells(witness, statements)
-    if quick:
-        small = Budget(pairs=32, points=16, power_iterations=6, starts=4, iterations=40)
-        axes = Axes(mu=(0.1, 0.5), inner_steps=(1, 3, 10, 30), budget=small, seed=seed)
-        return cells + grid_cells(axes, statements)
+    small = Budget(pairs=32, points=16, power_iterations=6, starts=4, iterations=40)
     many = Budget(pairs=128, points=32, power_iterations=10, starts=8, iterations=100)
     few = Budget(pairs=32, points=8, power_iterations=8, starts=3, iterations=60)
-    cells += grid_cells(Axes(shapes=((2, 2),), budget=many, rho=(0.3, 1.0), tau=(0.0, 0.5, 1.0), seed=seed), statements)
-    cells += grid_cells(Axes(shapes=((10, 5),), budget=many, seed=seed), statements)
-    wide = Axes(mu=(0.1,), shapes=((50, 50),), inner_steps=(1, 5, 30), budget=few, tasks=2, seed=seed)
-    return cells + grid_cells(wide, statements)
+    runs = Axes(mu=(0.2,), shapes=((4, 3),), inner_steps=(1, 5, 20), outer_steps=(2000,), tasks=8, seed=seed)
+    counts = Axes(mu=(0.2,), shapes=((3, 2),), inner_steps=(1, 5), batch=(2,), seed=seed)
+    if quick:
+        main = Axes(mu=(0.1, 0.5), inner_steps=(1, 3, 10, 30), budget=small, seed=seed)
+        grids = [
+            (main, (*SMOOTHNESS, "table1")),
+            (replace(runs, inner_steps=(1, 10), outer_steps=(300,), shapes=((2, 2),)), ("thm1", "thm2")),
+            (replace(counts, inner_steps=(3,)), ("table2",)),
+        ]
+    else:
+        pair = Axes(shapes=((2, 2),), budget=many, rho=(0.3, 1.0), tau=(0.0, 0.5, 1.0), seed=seed)
+        wide = Axes(mu=(0.1,), shapes=((50, 50),), inner_steps=(1, 5, 30), budget=few, tasks=2, seed=seed)
+        grids = [
+            (pair, SMOOTHNESS),
+            (Axes(shapes=((2, 2),), budget=many, seed=seed), ("table1",)),
+            (Axes(shapes=((10, 5),), budget=many, seed=seed), SMOOTHNESS),
+            (wide, SMOOTHNESS),
+            (runs, ("thm1", "thm2")),
+            (counts, ("table2",)),
+        ]
+    cells = attained_cells(witness, statements)
+    for axes, covered in grids:
+        chosen = tuple(name for name in covered if name in statements)
+        cells += grid_cells(axes, chosen) if chosen else []
+    return cells

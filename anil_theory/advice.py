@@ -1,0 +1,254 @@
+"""From constants and an accuracy to settings: step sizes, N, B, K, their predicted cost, and what would change them.
+
+Claim: with the settings of `Advice.anil`, Theorem 1 or 2 guarantees that the averages of E||D_w L_meta||^2 and of
+E||D_phi L_meta||^2 are at most eps. Kind: upper bounds (`statements.rates`), hence an upper bound of what is needed;
+the costs are exact counts of those settings. Source: theory, section 5.
+
+Everything is a plain value: `anil_theory._plain.to_plain(advice)` is its JSON.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.constants import Constants
+from anil_theory.statements.base import Kind
+from anil_theory.statements.complexity import OracleCount, Split
+from anil_theory.statements.plans import Plan, Question, plan, recommended_plan
+from anil_theory.statements.rates import Weight
+from anil_theory.statements.scaled import Scaled
+
+MOST_INNER_STEPS = 1024
+"""How far `advise` looks for N unless told otherwise."""
+
+_TERMS = {
+    "initial_gap_ww": "the initial gap through L_ww (2 L_ww D0/K)",
+    "initial_gap_cross": "the initial gap through the cross constant L_x",
+    "initial_gap_phiphi": "the initial gap through L_phiphi (2 L_phiphi D0/K)",
+    "initial_gap_step": "the initial gap through outer steps shorter than this block's limit",
+    "noise_w": "the sampling noise of the w block (sigma_w^2/B)",
+    "noise_phi": "the sampling noise of the phi block (sigma_phi^2/B)",
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """One term of the bound and the fraction of the right-hand side that it makes up."""
+
+    term: str
+    meaning: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to run, what it costs and what it guarantees.
+
+    c            the weight of the proof (nothing to set in a run);
+    bounds       the right-hand sides at these settings, by block, each at most eps;
+    per_iteration, total   oracle calls of an outer iteration and of the run;
+    cost         the total in the units of the objective;
+    dominating   the terms of the block with the larger right-hand side, the largest first.
+    """
+
+    alpha: float
+    beta_w: float
+    beta_phi: float | None
+    c: float
+    inner_steps: int
+    batch: int
+    outer_steps: int
+    bounds: dict[str, float]
+    per_iteration: OracleCount
+    total: OracleCount
+    cost: int
+    dominating: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The factor by which the cost is multiplied when one input is replaced and everything is chosen anew."""
+
+    parameter: str
+    given: float
+    replaced: float
+    cost_factor: float
+    inner_steps: int
+
+    def __str__(self) -> str:
+        verb = "doubling" if self.replaced == 2 * self.given else "halving"
+        if self.replaced not in (2 * self.given, self.given / 2):
+            verb = f"moving to {self.replaced:.6g}"
+        found = f"{verb} {self.parameter} (from {self.given:.6g}) multiplies the cost by {self.cost_factor:.3g}"
+        return f"{found}, at N = {self.inner_steps}"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Settings for ANIL, for MAML at the same accuracy, and what would change them.
+
+    cost_ratio   MAML's cost over ANIL's;
+    changes      `sensitivities` as sentences, the largest effect first.
+    """
+
+    geometry: str
+    eps: float
+    D0: float
+    objective: str
+    anil: Settings
+    maml: Settings
+    cost_ratio: float
+    sensitivities: tuple[Sensitivity, ...]
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def advise(
+    mu: float | None,
+    L: float,
+    rho: float,
+    tau: float,
+    M: float,
+    eps: float,
+    n_w: int = 1,
+    n_phi: int = 1,
+    *,
+    D0: float = 1.0,
+    objective: str = "evaluations",
+    alpha: float | None = None,
+    beta_w: float | None = None,
+    beta_phi: float | None = None,
+    inner_steps: int | None = None,
+    maml_alpha: float | None = None,
+    weight: Weight | float = Weight.BALANCED,
+    split: Split = Split.EVEN,
+    kind: Kind = Kind.REFINED,
+    most: int = MOST_INNER_STEPS,
+) -> Advice:
+    """Settings that reach eps-accuracy at the smallest predicted cost.
+
+    mu            strong convexity in w, or None in the nonconvex geometry;
+    eps           the accuracy, in units of a squared gradient (Definition 1);
+    D0            the initial gap L_meta(z_0) - inf L_meta, or an upper bound;
+    objective     "evaluations" (oracle calls) or "entries" (numbers computed, Table 2);
+    alpha         inner step size; None takes mu/L^2, or 0.7/(N L) in the nonconvex geometry;
+    beta_w, beta_phi   outer step sizes, both or neither; None takes them at their limits;
+    inner_steps   N; None searches 1..most;
+    maml_alpha    MAML's own inner step size; None takes 0.7/(N L).
+
+    Raises InvalidParameter for eps <= 0 and any other input outside its set, and for a beta beyond 1/Lam, with the
+    limit.
+    """
+    question = Question(
+        Constants(mu, L, rho, tau, M),
+        eps,
+        D0,
+        n_w,
+        n_phi,
+        objective,
+        alpha,
+        beta_w=beta_w,
+        beta_phi=beta_phi,
+        weight=weight,
+        split=split,
+        kind=kind,
+    )
+
+    def best(question: Question) -> Plan:
+        return recommended_plan(question, most) if inner_steps is None else plan(question, inner_steps)
+
+    anil, maml = best(question), best(question.of_maml(maml_alpha))
+    found = []
+    for name, given, replaced in _perturbations(question):
+        try:
+            changed = best(_changed(question, name, replaced))
+        except InvalidParameter:  # a step size that was given does not fit the changed constants
+            continue
+        found.append(Sensitivity(name, given, replaced, changed.cost / anil.cost, changed.schedule.inner_steps))
+    found.sort(key=lambda s: -max(s.cost_factor, 1 / s.cost_factor))
+    return Advice(
+        question.geometry.value,
+        question.eps,
+        question.D0,
+        objective,
+        _settings(anil),
+        _settings(maml),
+        maml.cost / anil.cost,
+        tuple(found),
+        tuple(map(str, found)),
+        _notes(question, anil, inner_steps is None, most),
+    )
+
+
+def _perturbations(question: Question) -> list[tuple[str, float, float]]:
+    constants = question.constants
+    given = {name: getattr(constants, name) for name in ("L", "rho", "tau", "M")}
+    changes = [(name, value, 2 * value) for name, value in given.items() if value > 0]
+    if constants.mu is not None:
+        twice = 2 * constants.mu
+        changes.append(("mu", constants.mu, twice if twice <= constants.L else constants.mu / 2))
+    return [*changes, ("D0", question.D0, 2 * question.D0), ("eps", question.eps, question.eps / 2)]
+
+
+def _changed(question: Question, name: str, value: float) -> Question:
+    if name in ("D0", "eps"):
+        return dataclasses.replace(question, **{name: value})
+    return dataclasses.replace(question, constants=dataclasses.replace(question.constants, **{name: value}))
+
+
+def _settings(found: Plan) -> Settings:
+    schedule = found.schedule
+    K, B = schedule.outer_steps, schedule.batch
+    assert schedule.beta_w is not None
+    bounds = {name: row.total(K, B) for name, row in found.rows.items()}
+    return Settings(
+        schedule.alpha,
+        schedule.beta_w,
+        schedule.beta_phi,
+        found.c,
+        schedule.inner_steps,
+        B,
+        K,
+        {name: float(bound) for name, bound in bounds.items()},
+        found.per_iteration,
+        found.total,
+        found.cost,
+        _shares(found, max(bounds, key=lambda name: bounds[name])),
+    )
+
+
+def _shares(found: Plan, row: str) -> tuple[Share, ...]:
+    schedule, terms = found.schedule, found.rows[row]
+    total, decay = terms.total(schedule.outer_steps, schedule.batch), terms.decay / schedule.outer_steps
+    beta = schedule.beta_w if row == "w" else schedule.beta_phi
+    assert beta is not None
+    x, c = found.ingredients, found.c
+    own, mixed = (x.ww, x.cross * c) if row == "w" else (x.phiphi, x.cross / c)
+    # 2 D0/(beta K): of 1/beta, Lam makes up what the constants ask for, and the rest is a step that is shorter.
+    used_own, used_mixed = float(own * beta), float(mixed * beta)
+    gap = float(decay / total) if total else 0.0
+    parts = {
+        "initial_gap_ww" if row == "w" else "initial_gap_phiphi": gap * used_own,
+        "initial_gap_cross": gap * used_mixed,
+        "initial_gap_step": gap * max(1 - used_own - used_mixed, 0.0),
+        "noise_w": _fraction(terms.noise_w / schedule.batch, total),
+        "noise_phi": _fraction(terms.noise_phi / schedule.batch, total),
+    }
+    shares = (Share(name, _TERMS[name], part) for name, part in parts.items() if part > 0)
+    return tuple(sorted(shares, key=lambda share: -share.fraction))
+
+
+def _fraction(part: Scaled, whole: Scaled) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def _notes(question: Question, anil: Plan, searched: bool, most: int) -> tuple[str, ...]:
+    notes = [
+        "upper bounds: a run may reach eps earlier, and its own constants may be smaller than the declared ones",
+        "MAML: rho is taken to bound its whole second derivative, and M, L, D0 to be the same",
+    ]
+    if searched and anil.schedule.inner_steps == most:
+        notes.append(f"the cheapest N is the last one looked at, {most}: a larger `most` may do better")
+    if searched and anil.schedule.inner_steps == 1:
+        notes.append("the cheapest N is 1: the bounds see no gain from a longer inner loop at these constants")
+    return tuple(notes)

@@ -1,0 +1,142 @@
+"""What a run of Algorithm 1 returns: exact quantities at recorded steps, averages over all steps, a status per seed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from jaxtyping import PyTree
+
+from anil_theory.schedule import Schedule
+
+AVERAGES = ("batch", "every", "sampled")
+"""How the average over all steps is estimated: see `outer_loop`."""
+
+
+class RunStatus(StrEnum):
+    """How one seed ended."""
+
+    RAN = "ran"
+    """all K steps, finite"""
+    CONVERGED = "converged"
+    """all K steps, and the averages of both squared block norms over them are below eps"""
+    DIVERGED = "diverged"
+    """an iterate was not finite or beyond the limit; the seed stayed at the one before"""
+
+
+@dataclass(frozen=True, eq=False)
+class OuterRun:
+    """S seeds of Algorithm 1. Arrays are numpy, seeds first; recorded steps are shared by the seeds.
+
+    steps         (R,) recorded steps k, from 0 to K;
+    squared_w, squared_phi   (S, R) exact ||D_w L_meta(z_k)||^2 and ||D_phi L_meta(z_k)||^2 there;
+    loss          (S, R) exact L_meta(z_k);
+    running_w, running_phi   (S, R) the average of the squared norms over steps 0..k-1, estimated as `average` says; at
+                  k = 0, where there is none, the exact value at z_0;
+    drawn_step    (S,) one uniform step in 0..K-1 per seed;  drawn_w, drawn_phi  (S,) exact squared norms there;
+    final_w, final_phi       the last iterate, leaves with a leading axis S;
+    diverged_at   (S,) index k >= 1 of the first iterate that was not finite or beyond the limit, or -1;
+    status        one RunStatus per seed;
+    thinning_stderr          {"w", "phi"}: standard error that thinning adds to the mean over seeds of the last running
+                  average ("sampled" only, else 0). From differences of neighbouring strata, which overestimates it in
+                  expectation when the curve has a slope (W. G. Cochran, Sampling Techniques, section 5A.12).
+    """
+
+    schedule: Schedule
+    seed: int
+    average: str
+    steps: np.ndarray
+    squared_w: np.ndarray
+    squared_phi: np.ndarray
+    loss: np.ndarray
+    running_w: np.ndarray
+    running_phi: np.ndarray
+    drawn_step: np.ndarray
+    drawn_w: np.ndarray
+    drawn_phi: np.ndarray
+    final_w: PyTree
+    final_phi: PyTree
+    diverged_at: np.ndarray
+    status: tuple[RunStatus, ...]
+    thinning_stderr: dict[str, float]
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """(S,) which seeds diverged."""
+        return self.diverged_at >= 0
+
+    @property
+    def best_loss(self) -> np.ndarray:
+        """(S,) the smallest recorded L_meta."""
+        return self.loss.min(axis=1)
+
+    @property
+    def best_squared(self) -> np.ndarray:
+        """(S,) the smallest recorded ||D_w||^2 + ||D_phi||^2."""
+        return (self.squared_w + self.squared_phi).min(axis=1)
+
+
+def assemble_run(
+    raw: dict[str, Any],
+    schedule: Schedule,
+    seed: int,
+    average: str,
+    steps: np.ndarray,
+    drawn_step: np.ndarray,
+    eps: float | None,
+) -> OuterRun:
+    """Assemble a run from what the compiled loop returns."""
+    squares, K = raw["squares"], schedule.outer_steps
+    if average == "sampled":
+        running, errors = _stratified(squares, steps, K)
+    else:
+        # A diverged seed stopped summing at its last good iterate.
+        done = np.where(raw["diverged_at"] < 0, K, raw["diverged_at"] - 1)[:, None]
+        running = raw["sums"] / np.maximum(np.minimum(steps[None, :], done), 1)[..., None]
+        running = np.where((steps == 0)[None, :, None], squares, running)
+        errors = np.zeros(2)
+    diverged = raw["diverged_at"] >= 0
+    below = (running[:, -1] < eps).all(axis=1) if eps is not None else np.zeros(len(diverged), bool)
+    status = tuple(
+        RunStatus.DIVERGED if bad else RunStatus.CONVERGED if good else RunStatus.RAN
+        for bad, good in zip(diverged, below, strict=True)
+    )
+    return OuterRun(
+        schedule=schedule,
+        seed=seed,
+        average=average,
+        steps=steps,
+        squared_w=squares[..., 0],
+        squared_phi=squares[..., 1],
+        loss=raw["loss"],
+        running_w=running[..., 0],
+        running_phi=running[..., 1],
+        drawn_step=drawn_step,
+        drawn_w=raw["drawn"][:, 0],
+        drawn_phi=raw["drawn"][:, 1],
+        final_w=raw["final"][0],
+        final_phi=raw["final"][1],
+        diverged_at=raw["diverged_at"],
+        status=status,
+        thinning_stderr={"w": float(errors[0]), "phi": float(errors[1])},
+    )
+
+
+def _stratified(squares: np.ndarray, steps: np.ndarray, K: int) -> tuple[np.ndarray, np.ndarray]:
+    """Running averages from one draw per stratum, (S, R + 2, 2), and the standard error of the last one, (2,).
+
+    Before step K the running average is over the strata passed so far (its last one in full).
+    """
+    R = len(steps) - 2
+    sizes = np.diff(np.linspace(0, K, R + 1).round())
+    values = squares[:, 1:-1]
+    sums = np.cumsum(values * sizes[None, :, None], axis=1) / np.cumsum(sizes)[None, :, None]
+    running = np.concatenate([squares[:, :1], sums, sums[:, -1:]], axis=1)
+    curve, share = values.mean(axis=0), sizes / K
+    if R < 2 or K == R:  # one stratum says nothing about its own spread; strata of one step have none
+        return running, np.full(2, 0.0 if K == R else np.inf)
+    pairs = np.arange(0, R - 1, 2)
+    squared = ((share[pairs, None] * share[pairs + 1, None]) * (curve[pairs] - curve[pairs + 1]) ** 2).sum(axis=0)
+    if R % 2:  # the last of an odd number is paired with the one before it
+        squared = squared + share[-1] ** 2 * (curve[-1] - curve[-2]) ** 2 / 2
+    return running, np.sqrt(squared)

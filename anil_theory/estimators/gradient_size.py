@@ -1,0 +1,71 @@
+"""How large the two blocks of one task's meta-gradient get: the sigma_w and sigma_phi of the rates, from below."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from anil_theory._precision import gamma, require_float64
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.fields import meta_field
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import Family, TaskSet
+
+
+def measure_gradient_size(
+    family: Family,
+    tasks: TaskSet,
+    schedule: Schedule,
+    *,
+    seed: int = 0,
+    points: int = 512,
+    max_inner_steps: int | None = None,
+) -> dict[str, Estimate]:
+    """{"w", "phi"}: the largest norm of that block of one task's meta-gradient over random points of every task.
+
+    Its square bounds the variance that the rates charge. Direction LOWER; "phi" is left out when phi is empty.
+    Raises InvalidParameter for tasks that are not float64.
+    """
+    require_float64("tasks", tasks.data)
+    z = family.points(np.random.default_rng(seed), (len(tasks), points))
+    length = max(schedule.inner_steps, max_inner_steps or 1)
+    active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    losses, sizes = (tasks.support, tasks.query), (family.n_w, family.n_phi)
+    norms = np.asarray(_norms(losses, sizes, length, tasks.data, z, jnp.asarray(schedule.alpha), active))
+    operations = schedule.inner_steps * (8 * sum(sizes) + 64)
+    found = {}
+    for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
+        task, point = np.unravel_index(np.argmax(norms[..., i]), norms.shape[:2])
+        value = float(norms[task, point, i])
+        found[block] = Estimate(
+            f"gradient_size/{block}",
+            value,
+            Direction.LOWER,
+            method="points",
+            rounding=gamma(operations) * value,
+            samples=norms[..., i].size,
+            seed=seed,
+            witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
+        )
+    return found
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _norms(
+    losses: tuple[Any, Any],
+    sizes: tuple[int, int],
+    inner_steps: int,
+    data: PyTree,
+    z: Array,
+    alpha: Array,
+    active_steps: Array | None,
+) -> Array:
+    """Norms of both blocks at points (T, P, n), shape (T, P, 2)."""
+    template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
+    tasks = TaskSet(*losses, data)
+    field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+    g = jax.vmap(jax.vmap(field, in_axes=(0, None)))(z, data)
+    return jnp.stack([jnp.linalg.norm(g[..., : sizes[0]], axis=-1), jnp.linalg.norm(g[..., sizes[0] :], axis=-1)], -1)

@@ -1,0 +1,116 @@
+"""Table 2: what one outer iteration costs, ANIL beside MAML.
+
+Claim: with B tasks and N inner steps an outer iteration of ANIL computes exactly B (N + 1) gradients in w, B in phi,
+B N products with D_w^2 L_S and B N with D_phi D_w L_S; MAML is the case of empty phi. In entries,
+
+    ANIL  B ((N + 1) n_w + n_phi) of gradients,  B N (n_w^2 + n_w n_phi) of second derivatives
+    MAML  B (N + 1) (n_w + n_phi),               B N (n_w + n_phi)^2
+
+Where the printed form needs care: Table 2 writes B (N n_w + n_phi) for ANIL's gradients, leaving out the outer gradient
+in w that it counts for MAML; the order is unchanged, the number is B n_w short. Second-order entries are those of the
+matrices; an implementation by Hessian-vector products never forms them.
+
+Kind: identities. The quantity "oracle_count/<method>_<name>" is |counted - formula|, in one outer iteration of the
+schedule, so the bound is 0 and a counter that is off by one in either direction is refuted; the formula's value is in
+the note. Regime: both geometries, no hypotheses. Source: the paper, Table 2; theory, section 5.
+
+Errors: InvalidParameter for dimensions below 1.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+from anil_theory._admissible import InvalidParameter, count
+from anil_theory.constants import Constants
+from anil_theory.schedule import Schedule
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, Statement
+from anil_theory.statements.complexity import OracleCount, anil_count, maml_count, printed_anil_gradient_entries
+
+NAME = "table2"
+QUANTITY = "oracle_count"
+
+LATEX = {
+    "anil_gradient_w": "B (N + 1)",
+    "anil_gradient_phi": "B",
+    "anil_hessian_w": "B N",
+    "anil_mixed": "B N",
+    "anil_gradient_entries": r"B ((N + 1) n_w + n_\phi)",
+    "anil_second_order_entries": r"B N (n_w^{2} + n_w n_\phi)",
+    "maml_gradient_w": "B (N + 1)",
+    "maml_gradient_phi": "0",
+    "maml_hessian_w": "B N",
+    "maml_mixed": "0",
+    "maml_gradient_entries": r"B (N + 1) (n_w + n_\phi)",
+    "maml_second_order_entries": r"B N (n_w + n_\phi)^{2}",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of the table: the exact count, what is printed (None where nothing is), what was counted by a run."""
+
+    name: str
+    symbol: str
+    exact: int
+    printed: int | None
+    counted: int | None = None
+
+    @property
+    def discrepancy(self) -> int | None:
+        """|counted - exact|, the quantity that the claims bound by 0."""
+        return None if self.counted is None else abs(self.counted - self.exact)
+
+
+def counts(schedule: Schedule, n_w: int = 1, n_phi: int = 1) -> dict[str, OracleCount]:
+    """The counts of one outer iteration, by method: "anil" and "maml"."""
+    N, B, n_phi = schedule.inner_steps, schedule.batch, count("n_phi", n_phi)
+    return {"anil": anil_count(N, B, n_w, n_phi), "maml": maml_count(N, B, n_w, n_phi)}
+
+
+def exact_counts(schedule: Schedule, n_w: int = 1, n_phi: int = 1) -> dict[str, int]:
+    """The counts by the names of LATEX."""
+    both = counts(schedule, n_w, n_phi)
+    return {
+        f"{method}_{field.name}": getattr(counted, field.name)
+        for method, counted in both.items()
+        for field in fields(counted)
+    }
+
+
+def rows(schedule: Schedule, n_w: int = 1, n_phi: int = 1, counted: dict[str, int] | None = None) -> tuple[Entry, ...]:
+    """The table at given dimensions, with a run's own counters where they are given, by name."""
+    counted = counted or {}
+    exact = exact_counts(schedule, n_w, n_phi)
+    unknown = sorted(counted.keys() - exact.keys())
+    if unknown:
+        raise InvalidParameter("counted", "keyed by the names of rows", unknown)
+    printed: dict[str, int] = {name: exact[name] for name in exact if name.endswith("_entries")}
+    printed["anil_gradient_entries"] = printed_anil_gradient_entries(schedule.inner_steps, schedule.batch, n_w, n_phi)
+    return tuple(Entry(name, LATEX[name], value, printed.get(name), counted.get(name)) for name, value in exact.items())
+
+
+def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
+    return ()
+
+
+def comparison_claims(n_w: int = 1, n_phi: int = 1) -> tuple[Claim, ...]:
+    """The claims for given dimensions, which neither the constants nor the schedule know."""
+    n_w, n_phi = count("n_w", n_w), count("n_phi", n_phi)
+
+    def claim(name: str) -> Claim:
+        def evaluate(constants: Constants, schedule: Schedule) -> Bound:
+            exact = exact_counts(schedule, n_w, n_phi)[name]
+            return Bound(0.0, -math.inf, 0.0, f"an identity: the count is {exact} (n_w = {n_w}, n_phi = {n_phi})")
+
+        return Claim(NAME, name, Kind.IDENTITY, f"{QUANTITY}/{name}", evaluate, _hypotheses, LATEX[name])
+
+    return tuple(claim(name) for name in LATEX)
+
+
+STATEMENT = Statement(
+    name=NAME,
+    title="Cost of one outer iteration, ANIL and MAML",
+    source="Table 2",
+    geometry=None,
+    claims=comparison_claims(),
+)

@@ -1,0 +1,250 @@
+"""Curves behind `anil-theory rates`: averages against K, floors against B, and the cost of eps against N."""
+
+import math
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import jax
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.algorithm.oracle_count import as_maml
+from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators.cost_to_accuracy import cost_by_inner_steps
+from anil_theory.estimators.rates import fit_rate
+from anil_theory.estimators.saturation import fit_saturation
+from anil_theory.schedule import Schedule
+from anil_theory.statements import Kind
+from anil_theory.statements.plans import Question, plan, recommended_plan
+from anil_theory.statements.rates import Rate, step_sizes
+from anil_theory.tasks import SeparableFamily, TaskSet
+from anil_theory.verification.theorems import run_algorithm, start_of
+
+
+class Study(StrEnum):
+    """What a curve shows."""
+
+    CONVERGENCE = "convergence"
+    FLOOR = "floor"
+    COST = "cost"
+
+
+class StepRule(StrEnum):
+    """How alpha depends on N."""
+
+    PAPER = "paper"
+    """mu/L^2 in the strongly convex geometry, 0.7/(N L) in the nonconvex one"""
+    FIXED = "fixed"
+    """one alpha for both geometries and every N"""
+
+
+@dataclass(frozen=True)
+class CurveCell:
+    """One curve: a study in one geometry, with everything that defines it.
+
+    inner_steps   the values of N (one for CONVERGENCE and FLOOR);
+    batch         the values of B (one for CONVERGENCE and COST);
+    alpha         the fixed inner step size, for StepRule.FIXED;
+    eps           the accuracy of COST, as a fraction of the larger squared block norm at the start;
+    maml          adapt everything (COST only).
+    """
+
+    study: Study
+    constants: Constants
+    inner_steps: tuple[int, ...]
+    batch: tuple[int, ...] = (8,)
+    outer_steps: int = 3000
+    rule: StepRule = StepRule.PAPER
+    alpha: float = 0.1
+    eps: float = 0.05
+    n_w: int = 5
+    n_phi: int = 5
+    tasks: int = 8
+    seeds: int = 32
+    seed: int = 0
+    maml: bool = False
+    query: str = field(default="sine")
+
+    def __post_init__(self) -> None:
+        for name in ("inner_steps", "batch"):
+            values = getattr(self, name)
+            if not values:
+                raise InvalidParameter(name, "at least one value", values)
+            for value in values:
+                count(name, value)
+        count("outer_steps", self.outer_steps)
+        count("seeds", self.seeds, minimum=2)
+        positive("eps", self.eps)
+        positive("alpha", self.alpha)
+        if self.maml and self.study is not Study.COST:
+            raise InvalidParameter("maml", "False except in the study of cost", True)
+        _ = self.family
+
+    @property
+    def family(self) -> SeparableFamily:
+        """The family that the population is drawn from."""
+        return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
+
+    def population(self) -> TaskSet:
+        """The finite population, its T tasks drawn once."""
+        return self.family.sample(jax.random.key(self.seed), self.tasks)
+
+    def schedule(self, N: int, B: int) -> Schedule:
+        """Inner and outer step sizes at N, B: outer ones at the largest value that the refined bounds allow."""
+        if self.rule is StepRule.FIXED:
+            inner = Schedule(self.alpha, N)
+        elif self.maml:
+            inner = Schedule.nonconvex(self.constants, N)
+        else:
+            inner = Schedule.paper(self.constants, N)
+        inner = replace(inner, batch=B, outer_steps=self.outer_steps)
+        if self.maml:
+            # Everything is adapted, so only the whole curvature -L..L is known of the inner loss.
+            return step_sizes(self._unconvex(), inner, Geometry.NONCONVEX, Kind.REFINED, phi=False)
+        return step_sizes(self.constants, inner, self.constants.geometry, Kind.REFINED)
+
+    def _unconvex(self) -> Constants:
+        return replace(self.constants, mu=None)
+
+    def label(self) -> str:
+        """A name for legends."""
+        method = "MAML" if self.maml else "ANIL"
+        if self.rule is StepRule.FIXED:
+            return f"{method}, alpha = {self.alpha:g}"
+        return f"{method}, alpha = {'c/(N L)' if self.maml or self.constants.mu is None else 'mu/L^2'}"
+
+
+def trace(cell: CurveCell) -> dict[str, Any]:
+    """The curves of a cell as plain values: {"study", "curves": [..], "notes": [..]}."""
+    return {
+        Study.CONVERGENCE: _convergence,
+        Study.FLOOR: _floor,
+        Study.COST: _cost,
+    }[cell.study](cell)
+
+
+def _convergence(cell: CurveCell) -> dict[str, Any]:
+    N, B = cell.inner_steps[0], cell.batch[0]
+    schedule, tasks, geometry = cell.schedule(N, B), cell.population(), cell.constants.geometry
+    run, D0 = run_algorithm(cell.family, tasks, schedule, seed=cell.seed, seeds=cell.seeds, records=60)
+    steps = [int(k) for k in run.steps if k > 0]
+    curves = []
+    for block, running in (("w", run.running_w), ("phi", run.running_phi)):
+        values = running[:, run.steps > 0]
+        bound = [
+            Rate(cell.constants, replace(schedule, outer_steps=k), geometry, Kind.REFINED, D0).bound(block).value
+            for k in steps
+        ]
+        late = np.asarray(steps) >= 10
+        slope = fit_rate(np.asarray(steps)[late], np.maximum(values[:, late], 1e-300), seed=cell.seed)
+        curves.append(
+            {
+                "geometry": geometry.value,
+                "block": block,
+                "N": N,
+                "B": B,
+                "K": steps,
+                "measured": values.mean(axis=0).tolist(),
+                "stderr": (values.std(axis=0, ddof=1) / math.sqrt(len(values))).tolist(),
+                "bound": bound,
+                "slope": slope.slope,
+                "slope_interval": [slope.interval.low, slope.interval.high],
+                "diverged": int(run.diverged.sum()),
+            }
+        )
+    return {"study": cell.study.value, "curves": curves, "notes": []}
+
+
+def _floor(cell: CurveCell) -> dict[str, Any]:
+    """Mean exact squared norm over the second half of the run, for each B."""
+    N, tasks, geometry = cell.inner_steps[0], cell.population(), cell.constants.geometry
+    found: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
+    bounds: dict[str, list[float]] = {"w": [], "phi": []}
+    for B in cell.batch:
+        schedule = cell.schedule(N, B)
+        run, D0 = run_algorithm(cell.family, tasks, schedule, seed=cell.seed, seeds=cell.seeds, records=40)
+        late = run.steps >= cell.outer_steps / 2
+        for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
+            found[block].append(squares[:, late].mean(axis=1))
+            terms = Rate(cell.constants, schedule, geometry, Kind.REFINED, D0).terms(block)
+            bounds[block].append(float(terms.noise) / B)
+    curves, notes = [], []
+    for block, columns in found.items():
+        values = np.stack(columns, axis=1)
+        fit = fit_rate(np.asarray(cell.batch, float), values, seed=cell.seed)
+        text = f"slope {fit.slope:.2f} [{fit.interval.low:.2f}, {fit.interval.high:.2f}]"
+        curves.append(
+            {
+                "geometry": geometry.value,
+                "block": block,
+                "N": N,
+                "B": list(cell.batch),
+                "measured": values.mean(axis=0).tolist(),
+                "stderr": (values.std(axis=0, ddof=1) / math.sqrt(len(values))).tolist(),
+                "bound": bounds[block],
+                "slope": text,
+            }
+        )
+        notes.append(f"{geometry.value}, {block} block, N = {N}: floor ~ B^slope, {text} (the bound: -1)")
+    return {"study": cell.study.value, "curves": curves, "notes": notes}
+
+
+def _cost(cell: CurveCell) -> dict[str, Any]:
+    """Measured and predicted oracle calls to bring both running averages under one eps, for each N."""
+    tasks, geometry, B = cell.population(), cell.constants.geometry, cell.batch[0]
+    w, phi = start_of(cell.family, cell.seed)
+    probe, D0 = run_algorithm(
+        cell.family, tasks, replace(cell.schedule(1, B), outer_steps=1), seed=cell.seed, seeds=2, records=1
+    )
+    eps = cell.eps * float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
+    schedules = [cell.schedule(N, B) for N in cell.inner_steps]
+    used, start = (tasks, (w, phi))
+    if cell.maml:
+        used, *rest = as_maml(tasks, w, phi)
+        start = tuple(rest)
+    costs = cost_by_inner_steps(used, schedules, *start, eps, seeds=cell.seeds, seed=cell.seed, records=300)
+    calls = [c.median_steps * (c.per_step.gradients + c.per_step.second_order) for c in costs]
+    constants = cell.constants
+    alpha = cell.alpha if cell.rule is StepRule.FIXED else None
+    question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha)
+    question = question.of_maml(alpha) if cell.maml else question
+    predicted = [float(plan(question, N).cost) for N in cell.inner_steps]
+    best, predicted_best = _smallest(cell.inner_steps, calls), recommended_plan(question, 512).schedule.inner_steps
+    steps = np.array([np.where(c.reached, c.steps, np.nan) for c in costs]).T
+    notes = [
+        f"{cell.label()}, {geometry.value}, eps = {eps:.3g}: cheapest N measured {best}, predicted {predicted_best}"
+    ]
+    notes += _saturation_notes(cell, steps)
+    curve = {
+        "geometry": geometry.value,
+        "label": cell.label(),
+        "eps": eps,
+        "N": list(cell.inner_steps),
+        "iterations": [c.median_steps for c in costs],
+        "calls": calls,
+        "entries": [float(np.median(c.gradient_entries + c.second_entries)) for c in costs],
+        "seconds": [float(np.median(c.seconds)) for c in costs],
+        "predicted": predicted,
+        "best": best,
+        "predicted_best": predicted_best,
+    }
+    return {"study": cell.study.value, "curves": [curve], "notes": notes}
+
+
+def _smallest(inner_steps: tuple[int, ...], calls: list[float]) -> int | None:
+    finite = [(value, N) for value, N in zip(calls, inner_steps, strict=True) if math.isfinite(value)]
+    return min(finite)[1] if finite else None
+
+
+def _saturation_notes(cell: CurveCell, steps: np.ndarray) -> list[str]:
+    """Where the number of outer iterations stops depending on N, in the strongly convex geometry."""
+    every = np.isfinite(steps).all(axis=0)
+    if cell.constants.mu is None or cell.maml or every.sum() < 4:
+        return []
+    N = np.asarray(cell.inner_steps, float)[every]
+    fit = fit_saturation(N, steps[:, every], seed=cell.seed)
+    if not fit.resolved:
+        return [f"{cell.label()}: outer iterations show no exponential saturation on this grid of N"]
+    low, high = fit.point_interval.low, fit.point_interval.high
+    return [f"{cell.label()}: outer iterations saturate at N = {fit.point:.1f} [{low:.1f}, {high:.1f}]"]
