@@ -203,8 +203,7 @@ def xla_cost(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: float, inner_step
         return tasks.query(w, phi, data)
 
     compiled = jax.jit(jax.grad(adapted_loss, argnums=(0, 1))).lower(w, phi, tasks.task(0)).compile()
-    cost = compiled.cost_analysis()
-    cost = cost[0] if isinstance(cost, list) else cost
+    cost = compiled.cost_analysis() or {}
     return CompilerCost(float(cost.get("flops", 0.0)), float(cost.get("bytes accessed", 0.0)))
 
 

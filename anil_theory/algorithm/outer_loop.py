@@ -117,8 +117,9 @@ def outer_loop(
     seeds, seed      how many, and the integer their keys are made from;
     records          R: L_meta and the exact squared norms are kept at R + 1 steps from 0 to K ("sampled": R + 2, one
                      uniform step per stratum, 0 and K), R <= K (a larger R is cut). Memory is the records only;
-    average          "batch", "every", "sampled", or None for "batch" when B >= 2 and "sampled" when B = 1;
-    eps              accuracy (squared norm): a seed whose averages over all K steps are below it has CONVERGED;
+    average          "batch", "every", "sampled", or None: "every" with eps, else "batch" (B >= 2) or "sampled" (B = 1);
+    eps              accuracy (squared norm): a seed whose averages over all K steps are below it has CONVERGED. Not
+                     with "batch", whose noise in one seed would pass for accuracy;
     limit            see the module docstring;
     method           how a meta-gradient is computed ("recursion" was the fastest here);
     max_inner_steps  compile for this many inner steps and run N of them;
@@ -128,9 +129,12 @@ def outer_loop(
     Raises InvalidParameter for non-positive counts and step sizes, missing beta, blocks that are not float64.
     """
     S, R = count("seeds", seeds), min(count("records", records), schedule.outer_steps)
-    average = one_of("average", average or ("batch" if schedule.batch > 1 else "sampled"), AVERAGES)
-    if average == "batch" and schedule.batch < 2:
-        raise InvalidParameter("average", "'every' or 'sampled' when batch = 1 (no pair of draws)", average)
+    if average is None:
+        average = "every" if eps is not None else "batch" if schedule.batch > 1 else "sampled"
+    one_of("average", average, AVERAGES)
+    if average == "batch" and (schedule.batch < 2 or eps is not None):
+        allowed = "'every' or 'sampled' when batch = 1 (no pair of draws) or eps is given (one seed's can be negative)"
+        raise InvalidParameter("average", allowed, average)
     one_of("method", method, tuple(METHODS))
     if eps is not None:
         positive("eps", eps)
@@ -237,23 +241,28 @@ def _run(
         diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, k + 1)
         return _State(w, phi, keep(state.sums + square, state.sums), drawn, diverged_at)
 
-    def between(state: _State, bounds: tuple[Array, Array]) -> tuple[_State, tuple[Array, Array, Array]]:
-        """All steps up to the next record, then the exact quantities there."""
+    def between(state: _State, segment: tuple[Array, Array, Array]) -> tuple[_State, tuple[Array, Array, Array]]:
+        """All steps up to the next record, then the exact quantities there (or at the drawn iterates)."""
+        low, high, at_drawn = segment
         over_seeds = jax.vmap(step, in_axes=(None, 0, 0, 0))
-        state = jax.lax.fori_loop(*bounds, lambda k, state: over_seeds(k, state, keys, drawn_step), state)
-        value = jax.vmap(lambda w, phi: jnp.mean(over(loss, w, phi, jnp.arange(T))))(state.w, state.phi)
-        return state, (jax.vmap(exact)(state.w, state.phi), value, state.sums)
+        state = jax.lax.fori_loop(low, high, lambda k, state: over_seeds(k, state, keys, drawn_step), state)
+        w, phi = jax.tree.map(partial(jnp.where, at_drawn), state.drawn, (state.w, state.phi))
+        value = jax.vmap(lambda w, phi: jnp.mean(over(loss, w, phi, jnp.arange(T))))(w, phi)
+        return state, (jax.vmap(exact)(w, phi), value, state.sums)
 
     S = keys.shape[0]
     w, phi = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (S, *leaf.shape)), start)
     state = _State(w, phi, jnp.zeros((S, 2)), (w, phi), jnp.full(S, -1))
-    before = jnp.concatenate([jnp.zeros(1, recorded.dtype), recorded[:-1]])
-    state, (squares, value, sums) = jax.lax.scan(between, state, (before, recorded))
+    # One more segment, without steps, evaluates the drawn iterates: the gradient is compiled once for both uses.
+    low, high = jnp.append(0, recorded), jnp.append(recorded, recorded[-1])
+    segments = (low, high, jnp.arange(len(high)) == len(recorded))
+    state, found = jax.lax.scan(between, state, segments)
+    squares, value, sums = (jnp.swapaxes(leaf, 0, 1) for leaf in found)  # seeds first
     return {
-        "squares": jnp.swapaxes(squares, 0, 1),  # (S, records, 2)
-        "loss": jnp.swapaxes(value, 0, 1),
-        "sums": jnp.swapaxes(sums, 0, 1),
-        "drawn": jax.vmap(exact)(*state.drawn),
+        "squares": squares[:, :-1],
+        "loss": value[:, :-1],
+        "sums": sums[:, :-1],
+        "drawn": squares[:, -1],
         "final": (state.w, state.phi),
         "diverged_at": state.diverged_at,
     }

@@ -96,10 +96,10 @@ def assemble_run(
         running = np.where((steps == 0)[None, :, None], squares, running)
         errors = np.zeros(2)
     diverged = raw["diverged_at"] >= 0
-    below = (running[:, -1] < eps).all(axis=1) if eps is not None else np.zeros(len(diverged), bool)
+    below = np.all(running[:, -1] < (-np.inf if eps is None else eps), axis=1)
     status = tuple(
         RunStatus.DIVERGED if bad else RunStatus.CONVERGED if good else RunStatus.RAN
-        for bad, good in zip(diverged, below, strict=True)
+        for bad, good in zip(diverged.tolist(), below.tolist(), strict=True)
     )
     return OuterRun(
         schedule=schedule,

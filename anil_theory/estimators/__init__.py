@@ -1,20 +1,39 @@
 """The measured side: every quantity comes as an Estimate with a direction, an error and a witness."""
 
 from anil_theory.estimators.attained import measure_attained
+from anil_theory.estimators.average_gradient import AverageGradient, average_gradient, initial_gap
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
 from anil_theory.estimators.constants_audit import audit_constants
+from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
+from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.estimators.identity import measure_identity
+from anil_theory.estimators.local_program import solve_local_program
+from anil_theory.estimators.rates import Interval, Rate, fit_rate
+from anil_theory.estimators.saturation import Saturation, fit_saturation
 
 __all__ = [
     "BLOCKS",
+    "AverageGradient",
     "Budget",
+    "CostToAccuracy",
     "Direction",
     "Estimate",
+    "Interval",
+    "Rate",
+    "Saturation",
     "Witness",
     "audit_constants",
+    "average_gradient",
+    "cost_by_inner_steps",
+    "cost_to_accuracy",
+    "fit_rate",
+    "fit_saturation",
+    "initial_gap",
     "largest",
     "measure_attained",
     "measure_block_lipschitz",
+    "measure_gradient_size",
     "measure_identity",
+    "solve_local_program",
 ]

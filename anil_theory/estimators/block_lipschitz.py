@@ -132,7 +132,7 @@ def _measure(
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > radius, z * (radius / norm), z)
     T = z.shape[0]
-    over_points = jax.vmap(partial(_pair_quotients, field, masks), in_axes=(0, None, 0, 0))
+    over_points = jax.vmap(partial(_pair_quotients, field, masks, radius), in_axes=(0, None, 0, 0))
     quotients, noise, points = jax.vmap(over_points)(z[:, : budget.pairs], data, moves, length_scale * lengths)
     best = jnp.argmax(quotients, axis=1)  # (T, 4)
     take = lambda a: jnp.take_along_axis(a, best.reshape(T, 1, 4, *[1] * (a.ndim - 3)), axis=1)[:, 0]  # noqa: E731
@@ -160,7 +160,7 @@ def _measure(
 
 
 def _pair_quotients(
-    field: Field, masks: dict[str, Array], z: Array, data: PyTree, random: Array, length: Array
+    field: Field, masks: dict[str, Array], radius: Array, z: Array, data: PyTree, random: Array, length: Array
 ) -> tuple[Array, ...]:
     """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
     here = field(z, data)
@@ -168,7 +168,7 @@ def _pair_quotients(
     for y in ("w", "phi"):
         move = masks[y] * random
         norm = jnp.linalg.norm(move)
-        other = z + move * (length / jnp.where(norm > 0, norm, 1.0))
+        other = z + _within(radius, z, move / jnp.where(norm > 0, norm, 1.0), length)
         distance = jnp.linalg.norm(other - z)
         distance = jnp.where(distance > 0, distance, jnp.inf)
         there = field(other, data)
@@ -177,6 +177,16 @@ def _pair_quotients(
             noise[x + y] = (jnp.linalg.norm(there) + jnp.linalg.norm(here)) / distance
             points[x + y] = jnp.stack([z, other])
     return tuple(jnp.stack([table[b] for b in BLOCKS]) for table in (values, noise, points))
+
+
+def _within(radius: Array, z: Array, direction: Array, length: Array) -> Array:
+    """The move from z by `length` along a unit direction, turned around and shortened where it would leave the ball."""
+    outwards = z @ direction
+    slack = jnp.where(jnp.isinf(radius), 0.0, jnp.maximum(radius**2 - z @ z, 0.0))
+    # The longer of the two ways to the sphere: never shorter than half a chord.
+    longest = jnp.where(jnp.isinf(radius), jnp.inf, jnp.abs(outwards) + jnp.sqrt(outwards**2 + slack))
+    leaves = jnp.linalg.norm(z + length * direction) > radius
+    return jnp.where(leaves & (outwards > 0), -1.0, 1.0) * jnp.minimum(length, longest) * direction
 
 
 def _estimates(

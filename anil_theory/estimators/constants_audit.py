@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import positive
+from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import WHOLE_SPACE, Region
 from anil_theory.estimators.base import Direction, Estimate, Witness
@@ -53,10 +53,11 @@ def audit_constants(
     region               the ball the points are kept in.
 
     Returns {name: Estimate} with names "mu", "L", "rho", "tau", "M" ("tau" left out when phi is empty). Raises
-    InvalidParameter for tasks that are not float64.
+    InvalidParameter for tasks that are not float64 and for starts or iterations below 1.
     """
     require_float64("tasks", tasks.data)
-    positive("starts", starts)
+    count("starts", starts)
+    count("iterations", iterations)
     generator = np.random.default_rng(seed)
     L = family.constants.L
     found = _search(

@@ -15,7 +15,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
-from anil_theory._admissible import one_of, positive
+from anil_theory._admissible import InvalidParameter, one_of, positive
 from anil_theory.algorithm.oracle_count import OracleCounts, count_outer_step
 from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import OuterRun
@@ -55,10 +55,13 @@ class CostToAccuracy:
 def first_below(run: OuterRun, eps: float, measure: str = "average") -> np.ndarray:
     """(S,) the first recorded step k >= 0 with both blocks under eps, NaN where there is none or the seed diverged.
 
-    Raises InvalidParameter for eps <= 0 or an unknown measure.
+    Raises InvalidParameter for eps <= 0, an unknown measure, and running averages of single seeds that are noise
+    about the average (average="batch").
     """
     positive("eps", eps)
     one_of("measure", measure, MEASURES)
+    if measure == "average" and run.average == "batch":
+        raise InvalidParameter("run", "made with average='every' or 'sampled' (pair means can be negative)", "batch")
     blocks = (run.running_w, run.running_phi) if measure == "average" else (run.squared_w, run.squared_phi)
     below = (blocks[0] < eps) & (blocks[1] < eps)
     steps = run.steps[below.argmax(axis=1)].astype(float)
@@ -77,10 +80,12 @@ def cost_to_accuracy(
 ) -> CostToAccuracy:
     """Run Algorithm 1 (`options` go to `outer_loop`), find the first step under eps and price it.
 
-    The run is made twice: once to compile, once to be timed. Seconds include the evaluation of the records.
+    The run is made twice: once to compile, once to be timed. Seconds include what it takes to know the norms: the
+    records, and for the measure "average" the population gradient at every step ("recorded" is cheaper to observe).
     """
     positive("eps", eps)
     one_of("measure", measure, MEASURES)
+    options = {"average": "every" if measure == "average" else None, **options}
     outer_loop(tasks, schedule, w, phi, **options)
     begun = time.perf_counter()
     run = outer_loop(tasks, schedule, w, phi, **options)

@@ -71,12 +71,10 @@ def _unit(vectors: Array) -> Array:
     return vectors / jnp.where(norm > 0, norm, 1.0)
 
 
-def _improve(form: Form, directions: Array, to_directions: Array) -> Array:
-    """One power-method step in every direction; a direction whose gradient vanishes stays as it is."""
-    moved = form.masks * (to_directions + form.shift * directions)
-    new = _unit(moved)
-    new = jnp.where(jnp.any(moved != 0, axis=-1, keepdims=True), new, directions)
-    return jnp.broadcast_to(new[0], new.shape) if form.tied else new
+def _improve(form: Form, i: int | Array, direction: Array, gradient: Array) -> Array:
+    """One power-method step of direction i; a direction whose gradient vanishes stays as it is."""
+    moved = form.masks[i] * (gradient + form.shift * direction)
+    return jnp.where(jnp.any(moved != 0), _unit(moved), direction)
 
 
 def start_directions(form: Form, normals: Float[Array, "k n"]) -> Array:
@@ -86,24 +84,33 @@ def start_directions(form: Form, normals: Float[Array, "k n"]) -> Array:
 
 
 def power_iteration(field: Field, form: Form, z: Array, data: PyTree, directions: Array, iterations: int) -> Search:
-    """The form at fixed z, maximised over directions: matrix-free, k nested forward derivatives per iteration."""
+    """The form at fixed z, maximised over directions: matrix-free, k nested forward derivatives per iteration.
 
-    def values(directions: Array) -> tuple[Array, Array]:
-        if form.masks.shape[0] == 1:
-            to = form.sign * field(z, data)[None]
-        else:
-            k = directions.shape[0]
-            # The last direction never has to be applied to the field: F = D^{k-1} g [d_1..d_{k-1}] . d_k.
-            to = jnp.stack([_jets(field, z, data, jnp.delete(directions, i, 0))[(1,) * (k - 1)] for i in range(k)])
-            to = form.sign * to
-        return to[0] @ directions[0], to
+    The directions of an untied form take turns, each the best one given the others, so its value never falls. Moved
+    all at once they would be k power methods that know nothing of each other's sign, and half end at minus the norm.
+    """
+    k = form.masks.shape[0]
+
+    def gradient(directions: Array, i: int) -> Array:
+        # Direction i never has to be applied to the field: F = D^{k-1} g [the others] . d_i.
+        others = jnp.delete(directions, i, 0)
+        return form.sign * (_jets(field, z, data, others)[(1,) * (k - 1)] if k > 1 else field(z, data))
 
     def body(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
         best, kept, directions = carry
-        value, to = values(directions)
+        here = directions
+        if form.tied:
+            to = gradient(directions, 0)
+            value = to @ directions[0]
+            directions = jnp.broadcast_to(_improve(form, 0, directions[0], to), directions.shape)
+        else:
+            for i in range(k):
+                to = gradient(directions, i)
+                directions = directions.at[i].set(_improve(form, i, directions[i], to))
+                value = to @ directions[i]
+            here = directions
         better = value > best
-        kept = jnp.where(better, directions, kept)
-        return (jnp.maximum(value, best), kept, _improve(form, directions, to)), None
+        return (jnp.maximum(value, best), jnp.where(better, here, kept), directions), None
 
     start = (jnp.array(-jnp.inf), directions, directions)
     (value, kept, _), _ = jax.lax.scan(body, start, None, length=iterations)
@@ -123,8 +130,9 @@ def ascend(
 ) -> Search:
     """Maximise the form over z and directions from one start; batch it with `vmap`.
 
-    Each iteration tries a step of its own length along the gradient in z together with a power step in the
-    directions, and keeps both or neither: the value never falls. Points stay in the ball of the given radius.
+    Each iteration tries a step of its own length along the gradient in z together with a power step in one direction
+    (they take turns; see `power_iteration`), and keeps both or neither: the value never falls. Points stay in the
+    ball of the given radius.
 
     first_step  length of the first step in z, in the units of z: the distance over which the losses vary.
     """
@@ -133,9 +141,13 @@ def ascend(
         norm = jnp.linalg.norm(z)
         return jnp.where(norm > radius, z * (radius / jnp.where(norm > 0, norm, 1.0)), z)
 
-    def body(state: _State, _: None) -> tuple[_State, None]:
+    k = form.masks.shape[0]
+
+    def body(state: _State, index: Array) -> tuple[_State, None]:
         z = project(state.z + state.step * _unit(state.to_point))
-        directions = _improve(form, state.directions, state.to_directions)
+        turn = 0 if form.tied else index % k
+        moved = _improve(form, turn, state.directions[turn], state.to_directions[turn])
+        directions = jnp.broadcast_to(moved, (k, moved.size)) if form.tied else state.directions.at[turn].set(moved)
         value, to_directions, to_point = _evaluate(field, form, z, data, directions)
         grown = _State(value, z, directions, to_directions, to_point, state.step * 1.5)
         accept = value >= state.value
@@ -144,12 +156,12 @@ def ascend(
 
     z = project(z)
     start = _start(field, form, z, data, directions, jnp.asarray(first_step, z.dtype))
-    state, _ = jax.lax.scan(body, start, None, length=iterations)
+    state, _ = jax.lax.scan(body, start, jnp.arange(iterations))
     return Search(state.value, state.z, state.directions)
 
 
 def _start(field: Field, form: Form, z: Array, data: PyTree, directions: Array, step: Array) -> _State:
-    """The first state; a start of negative value flips one direction (an odd power step cannot)."""
+    """The first state; a start of negative value flips one direction."""
     value, to_directions, to_point = _evaluate(field, form, z, data, directions)
     if form.tied:
         return _State(value, z, directions, to_directions, to_point, step)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
@@ -30,7 +31,8 @@ def measure_identity(
 ) -> dict[str, Estimate]:
     """The largest distance between any two of autodiff, product formula and recursion: {"w": .., "phi": ..}.
 
-    Measured at `points` random points of every task. Raises InvalidParameter for tasks that are not float64.
+    Measured at `points` random points of every task. Raises InvalidParameter for tasks that are not float64
+    and for points below 1.
     Source: Proposition 1 of the paper (an identity: the exact value is 0). Direction LOWER.
 
     `rounding` propagates one rounding error per operation to first order: an error made in a step is amplified by at
@@ -38,6 +40,7 @@ def measure_identity(
     moves the outer gradient by L and the Hessian products by alpha rho M per step.
     """
     require_float64("tasks", tasks.data)
+    count("points", points)
     dense = family.n_w + family.n_phi <= DENSE_LIMIT
     methods = tuple(m for m in METHODS if dense or m != "product")
     length = max(schedule.inner_steps, max_inner_steps or 1)

@@ -101,34 +101,38 @@ def plot_floor(curves: Sequence[Curve], path: Path) -> bool:
 
 
 def plot_cost(curves: Sequence[Curve], path: Path) -> bool:
-    """Cost to reach eps in both blocks against N: measured oracle calls beside those that the bound predicts.
+    """Cost to reach eps in both blocks against N: outer iterations, and oracle calls beside those the bound predicts.
 
-    A curve has "N" (a list), "calls", "predicted", "best" and "predicted_best" (or None). Returns False without curves.
+    A curve has "label", "N" (a list), "iterations", "calls" and "predicted". Returns False without curves.
     """
     if not curves:
         return False
     geometries = _present(curves, "geometry", GEOMETRIES)
-    plt, figure, axes = _figure(1, len(geometries))
-    for axis, geometry in zip(axes[0], geometries, strict=True):
-        for curve, colour in zip(
-            [c for c in curves if c["geometry"] == geometry], ("C0", "C1", "C2", "C3"), strict=False
-        ):
-            for name, style in (("calls", "o-"), ("predicted", "s--")):
-                points = [(n, v) for n, v in zip(curve["N"], curve[name], strict=True) if v and math.isfinite(v)]
-                if not points:
-                    continue
-                # Scaled to their own minimum: the bound is far above the truth, and the shape is what is compared.
-                smallest = min(v for _, v in points)
-                text = "measured" if name == "calls" else "predicted by the bound"
-                label = f"{curve['label']}: {text} (smallest {smallest:.2g})"
-                axis.plot(
-                    [n for n, _ in points], [v / smallest for _, v in points], style, color=colour, ms=4, label=label
-                )
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.grid(alpha=0.25, which="both")
-        axis.set_title(GEOMETRIES[geometry], fontsize=10)
-        axis.set_xlabel("inner steps $N$")
-        axis.legend(fontsize=7.5, frameon=False)
-    axes[0][0].set_ylabel("oracle calls to reach eps, relative to the smallest")
+    plt, figure, axes = _figure(2, len(geometries))
+    for column, geometry in enumerate(geometries):
+        chosen = [c for c in curves if c["geometry"] == geometry]
+        for curve, colour in zip(chosen, ("C0", "C1", "C2", "C3"), strict=False):
+            _draw_cost(axes[0][column], curve, "iterations", "o-", colour, curve["label"], relative=False)
+            _draw_cost(axes[1][column], curve, "calls", "o-", colour, f"{curve['label']}: measured", relative=True)
+            _draw_cost(axes[1][column], curve, "predicted", "s--", colour, f"{curve['label']}: bound", relative=True)
+        axes[0][column].set_title(GEOMETRIES[geometry], fontsize=10)
+        axes[1][column].set_xlabel("inner steps $N$")
+        for line in (0, 1):
+            axis = axes[line][column]
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+            axis.grid(alpha=0.25, which="both")
+            axis.legend(fontsize=7.5, frameon=False)
+    axes[0][0].set_ylabel("outer iterations to eps")
+    # The bound is far above the truth; its shape is what is compared, so each curve is scaled by its minimum.
+    axes[1][0].set_ylabel("oracle calls to eps / their minimum")
     return _finish(plt, figure, path, "Cost to accuracy against the number of inner steps")
+
+
+def _draw_cost(axis: Any, curve: Curve, name: str, style: str, colour: str, label: str, *, relative: bool) -> None:
+    points = [(n, v) for n, v in zip(curve["N"], curve[name], strict=True) if v and math.isfinite(v)]
+    if not points:
+        return
+    unit = min(v for _, v in points) if relative else 1.0
+    text = f"{label} (minimum {unit:.2g})" if relative else label
+    axis.plot([n for n, _ in points], [v / unit for _, v in points], style, color=colour, ms=4, label=text)

@@ -22,6 +22,8 @@ def _parts(row: Row) -> dict[str, str]:
     cell, extremal = row["cell"], row["check"] == "attained"
     constants, schedule = cell["constants"], cell["schedule"]
     parts = {n: f"{n}={constants[n]:g}" for n in ("mu", "L", "rho", "tau", "M") if constants[n] is not None}
+    if row["check"] == "rate":
+        parts |= {"B": f"B={schedule['batch']}", "K": f"K={schedule['outer_steps']}"}
     if row["check"] != "constants":
         parts |= {"alpha": _step_size(row), "N": f"N={schedule['inner_steps']}"}
     parts["size"] = "extremal" if extremal else f"{cell['n_w']}+{cell['n_phi']}"
@@ -54,14 +56,15 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
 
 def _heading(row: Row) -> str:
     """What the rows of one table have in common by kind."""
-    parts = [row["statement"], row["geometry"], *([] if row["check"] == "constants" else [row["regime"]])]
+    parts = [row["statement"], row["geometry"], *([] if row["regime"] == "-" else [row["regime"]])]
     return ", ".join([*parts, "extremal task"] if row["check"] == "attained" else parts)
 
 
 def _table(rows: list[tuple[Row, str]]) -> Table:
     # Fixed widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
     table = Table(header_style="dim", padding=(0, 1), box=None, expand=True)
-    table.add_column("block", no_wrap=True, width=8)
+    widest = max(len(str(BLOCK_LABELS.get(row["block"], row["block"]))) for row, _ in rows)
+    table.add_column("block", overflow="fold", width=min(max(8, widest), 17))
     table.add_column("setting", overflow="fold", ratio=1)
     for name, width in (("measured", 9), ("refined", 8), ("explicit", 8), ("tightness", 9)):
         table.add_column(name, justify="right", no_wrap=True, width=width)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 from anil_theory.tasks.separable import QUERY_LOSSES, SeparableTask, support_loss
 from anil_theory.tasks.trigonometry import with_polynomial_sines
 
@@ -61,7 +61,7 @@ def _framed_query(loss):
 
 framed_support = with_polynomial_sines(_framed_support)
 
-_FRAMED_QUERIES = {loss: with_polynomial_sines(_framed_query(loss)) for loss in QUERY_LOSSES.values()}
+_FRAMED_QUERIES: dict[Loss, Loss] = {loss: with_polynomial_sines(_framed_query(loss)) for loss in QUERY_LOSSES.values()}
 """One function per query loss, made once: a new one for every population would compile anew."""
 
 

@@ -1,7 +1,7 @@
 """Sine and cosine in plain float64 arithmetic, and a loss with its sines replaced by them: same values, less time.
 
 XLA on CPUs evaluates float64 sines one at a time in a library call; a polynomial is vectorised with the arithmetic
-around it and was measured 14 times faster. Losses keep `jnp.sin` in their formula (certificates and derivatives rest
+around it and was measured 5 times faster. Losses keep `jnp.sin` in their formula (certificates and derivatives rest
 on it); `with_polynomial_sines` rewrites the traced program, so that no formula is written twice.
 """
 
@@ -69,7 +69,7 @@ def _evaluate(jaxpr: Any, consts: Any, *args: Any) -> list[Any]:
             inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
             outputs = _evaluate(inner.jaxpr, inner.consts, *inputs)
         else:
-            outputs = eqn.primitive.bind(*inputs, **eqn.params)
+            outputs = eqn.primitive.bind(*inputs, **eqn.primitive.get_bind_params(eqn.params))
             outputs = outputs if eqn.primitive.multiple_results else [outputs]
         values.update(zip(eqn.outvars, outputs, strict=True))
     return [read(v) for v in jaxpr.outvars]

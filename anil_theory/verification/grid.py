@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry
@@ -91,7 +92,7 @@ def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell
         audited: set[Constants] = set()
         counted: set[int] = set()
         for constants, schedule, regime in settings:
-            common = {
+            common: dict[str, Any] = {
                 "constants": constants,
                 "schedule": schedule,
                 "regime": regime,
@@ -116,11 +117,11 @@ def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell
                 cells.append(Cell(Check.TERMS, "table1", **common))
             if theorem in statements and constants_fit(constants, schedule):
                 runs = _runs(axes, constants, schedule)
-                cells += [Cell(Check.RATE, theorem, **(common | {"schedule": run})) for run in runs]
+                cells += [replace(Cell(Check.RATE, theorem, **common), schedule=run) for run in runs]
             if "table2" in statements and n_phi > 0 and schedule.inner_steps not in counted:
                 counted.add(schedule.inner_steps)
                 batches = [replace(schedule, batch=B) for B in axes.batch]
-                cells += [Cell(Check.COUNT, "table2", **(common | {"schedule": run})) for run in batches]
+                cells += [replace(Cell(Check.COUNT, "table2", **common), schedule=run) for run in batches]
     if not cells:
         raise InvalidParameter("grid", "at least one cell (does the geometry match the statement?)", statements)
     return cells

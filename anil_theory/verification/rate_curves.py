@@ -19,7 +19,11 @@ from anil_theory.statements import Kind
 from anil_theory.statements.plans import Question, plan, recommended_plan
 from anil_theory.statements.rates import Rate, step_sizes
 from anil_theory.tasks import SeparableFamily, TaskSet
+from anil_theory.tasks.separable_frame import separable_frames
 from anil_theory.verification.theorems import run_algorithm, start_of
+
+COMPILED_STEPS = 30
+"""Curves with N up to this share one compilation."""
 
 
 class Study(StrEnum):
@@ -54,14 +58,14 @@ class CurveCell:
     constants: Constants
     inner_steps: tuple[int, ...]
     batch: tuple[int, ...] = (8,)
-    outer_steps: int = 3000
+    outer_steps: int = 2000
     rule: StepRule = StepRule.PAPER
     alpha: float = 0.1
-    eps: float = 0.05
-    n_w: int = 5
-    n_phi: int = 5
-    tasks: int = 8
-    seeds: int = 32
+    eps: float = 0.25
+    n_w: int = 3
+    n_phi: int = 3
+    tasks: int = 4
+    seeds: int = 16
     seed: int = 0
     maml: bool = False
     query: str = field(default="sine")
@@ -127,7 +131,15 @@ def trace(cell: CurveCell) -> dict[str, Any]:
 def _convergence(cell: CurveCell) -> dict[str, Any]:
     N, B = cell.inner_steps[0], cell.batch[0]
     schedule, tasks, geometry = cell.schedule(N, B), cell.population(), cell.constants.geometry
-    run, D0 = run_algorithm(cell.family, tasks, schedule, seed=cell.seed, seeds=cell.seeds, records=60)
+    run, D0 = run_algorithm(
+        cell.family,
+        tasks,
+        schedule,
+        seed=cell.seed,
+        seeds=cell.seeds,
+        records=60,
+        max_inner_steps=max(N, COMPILED_STEPS),
+    )
     steps = [int(k) for k in run.steps if k > 0]
     curves = []
     for block, running in (("w", run.running_w), ("phi", run.running_phi)):
@@ -163,7 +175,15 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
     bounds: dict[str, list[float]] = {"w": [], "phi": []}
     for B in cell.batch:
         schedule = cell.schedule(N, B)
-        run, D0 = run_algorithm(cell.family, tasks, schedule, seed=cell.seed, seeds=cell.seeds, records=40)
+        run, D0 = run_algorithm(
+            cell.family,
+            tasks,
+            schedule,
+            seed=cell.seed,
+            seeds=cell.seeds,
+            records=40,
+            max_inner_steps=max(N, COMPILED_STEPS),
+        )
         late = run.steps >= cell.outer_steps / 2
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
             found[block].append(squares[:, late].mean(axis=1))
@@ -194,37 +214,43 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     """Measured and predicted oracle calls to bring both running averages under one eps, for each N."""
     tasks, geometry, B = cell.population(), cell.constants.geometry, cell.batch[0]
     w, phi = start_of(cell.family, cell.seed)
-    probe, D0 = run_algorithm(
-        cell.family, tasks, replace(cell.schedule(1, B), outer_steps=1), seed=cell.seed, seeds=2, records=1
-    )
+    one_step = replace(cell, maml=False).schedule(1, B)
+    probe, D0 = run_algorithm(cell.family, tasks, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)
     eps = cell.eps * float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
     schedules = [cell.schedule(N, B) for N in cell.inner_steps]
-    used, start = (tasks, (w, phi))
+    options: dict[str, Any] = {"seeds": cell.seeds, "seed": cell.seed, "records": 200}
     if cell.maml:
-        used, *rest = as_maml(tasks, w, phi)
-        start = tuple(rest)
-    costs = cost_by_inner_steps(used, schedules, *start, eps, seeds=cell.seeds, seed=cell.seed, records=300)
+        joint, everything, empty = as_maml(tasks, w, phi)
+        costs = cost_by_inner_steps(joint, schedules, everything, empty, eps, **options)
+    else:
+        costs = cost_by_inner_steps(tasks, schedules, w, phi, eps, frames=separable_frames(tasks), **options)
     calls = [c.median_steps * (c.per_step.gradients + c.per_step.second_order) for c in costs]
     constants = cell.constants
     alpha = cell.alpha if cell.rule is StepRule.FIXED else None
     question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha)
     question = question.of_maml(alpha) if cell.maml else question
     predicted = [float(plan(question, N).cost) for N in cell.inner_steps]
-    best, predicted_best = _smallest(cell.inner_steps, calls), recommended_plan(question, 512).schedule.inner_steps
+    predicted_best = recommended_plan(question, 512).schedule.inner_steps
+    measured = {
+        "iterations": [c.median_steps for c in costs],
+        "calls": calls,
+        "seconds": [float(np.median(np.where(c.reached, c.seconds, np.inf))) for c in costs],
+    }
+    best = {unit: _smallest(cell.inner_steps, values) for unit, values in measured.items()}
     steps = np.array([np.where(c.reached, c.steps, np.nan) for c in costs]).T
-    notes = [
-        f"{cell.label()}, {geometry.value}, eps = {eps:.3g}: cheapest N measured {best}, predicted {predicted_best}"
-    ]
+    found = ", ".join(f"{N if N else 'none reached eps'} in {unit}" for unit, N in best.items())
+    setting = f"{cell.label()}, {geometry.value}, eps = {eps:.3g}"
+    notes = [f"{setting}: cheapest N {found}; predicted {predicted_best} in calls"]
     notes += _saturation_notes(cell, steps)
     curve = {
         "geometry": geometry.value,
         "label": cell.label(),
         "eps": eps,
         "N": list(cell.inner_steps),
-        "iterations": [c.median_steps for c in costs],
-        "calls": calls,
-        "entries": [float(np.median(c.gradient_entries + c.second_entries)) for c in costs],
-        "seconds": [float(np.median(c.seconds)) for c in costs],
+        **measured,
+        "entries": [
+            float(np.median(np.where(c.reached, c.gradient_entries + c.second_entries, np.inf))) for c in costs
+        ],
         "predicted": predicted,
         "best": best,
         "predicted_best": predicted_best,

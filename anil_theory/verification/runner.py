@@ -136,9 +136,13 @@ def _known(store: RecordStore, description: dict) -> Record | None:
     if name not in store:
         return None
     record = store.get(name)
+    return record if same_origin(record) and record.status == Status.COMPLETE else None
+
+
+def same_origin(record: Record) -> bool:
+    """Whether a record was made by this version and commit of the package."""
     here = provenance()
-    same = all(record.provenance.get(what) == here[what] for what in ("anil_theory", "commit"))
-    return record if same and record.status == Status.COMPLETE else None
+    return all(record.provenance.get(what) == here[what] for what in ("anil_theory", "commit"))
 
 
 def _finished(futures: dict[Future, int]) -> Iterator[tuple[Future, Record]]:

@@ -65,7 +65,7 @@ def measure_terms(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
     terms hold the ratio of the two smoothness constants, which a measurement from below does not bound: the ratio is
     taken from the bounds (the smaller of explicit and refined), and the gradient sizes are what is measured.
     """
-    options = {"seed": cell.seed, "max_inner_steps": cell.max_inner_steps}
+    options: dict[str, Any] = {"seed": cell.seed, "max_inner_steps": cell.max_inner_steps}
     blocks = measure_block_lipschitz(cell.family, tasks, cell.schedule, budget=cell.budget, **options)
     best = {block: largest(by_method) for block, by_method in blocks.items()}
     sizes = measure_gradient_size(cell.family, tasks, cell.schedule, **options)

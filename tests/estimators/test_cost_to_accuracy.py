@@ -21,13 +21,13 @@ SCHEDULE = Schedule(0.4, 3, beta_w=0.3, beta_phi=0.2, batch=4, outer_steps=20)
 
 @pytest.mark.parametrize("measure", ["average", "recorded"])
 def test_the_first_step_is_the_first(measure: str) -> None:
-    run = outer_loop(TASKS, SCHEDULE, W, PHI, seeds=3, records=20)
+    run = outer_loop(TASKS, SCHEDULE, W, PHI, seeds=3, records=20, average="every")
     both = np.maximum(*((run.running_w, run.running_phi) if measure == "average" else (run.squared_w, run.squared_phi)))
     eps = float(np.median(both))
     for lane, found in enumerate(first_below(run, eps, measure)):
         expected = next((k for k, value in enumerate(both[lane]) if value < eps), None)
         assert found == expected if expected is not None else np.isnan(found)
-    assert np.isnan(first_below(run, 1e-30)).all() or measure == "average"
+    assert np.isnan(first_below(run, 1e-30, measure)).all()
 
 
 def test_prices_are_steps_times_counts() -> None:
@@ -56,5 +56,7 @@ def test_anil_and_maml_over_inner_steps() -> None:
 def test_misuse_names_the_parameter() -> None:
     with pytest.raises(InvalidParameter, match="eps"):
         cost_to_accuracy(TASKS, SCHEDULE, W, PHI, 0.0)
+    with pytest.raises(InvalidParameter, match="negative"):
+        first_below(outer_loop(TASKS, SCHEDULE, W, PHI, seeds=2), 1.0)
     with pytest.raises(InvalidParameter, match="measure"):
         cost_to_accuracy(TASKS, SCHEDULE, W, PHI, 1.0, measure="best")

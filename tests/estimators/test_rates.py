@@ -32,7 +32,9 @@ def test_a_floor_that_is_fitted_or_known() -> None:
 
 def coverage(trials: int) -> float:
     generator = np.random.default_rng(1)
-    return float(np.mean([-1.0 in fit_rate(X, curves(generator), resamples=300, seed=i).interval for i in range(trials)]))
+    return float(
+        np.mean([-1.0 in fit_rate(X, curves(generator), resamples=300, seed=i).interval for i in range(trials)])
+    )
 
 
 def test_intervals_cover() -> None:

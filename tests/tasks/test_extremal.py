@@ -90,7 +90,8 @@ def test_the_constants_hold_everywhere(constants: Constants, schedule: Schedule)
     tolerance = gamma(64 * LONGEST) * L
     assert low - tolerance <= curved.min() and curved.max() <= L + tolerance
     assert (np.abs(np.diff(curved)) <= rho * np.diff(x) + 2 * tolerance).all()
-    steepest = np.abs(np.diff(curved) / np.diff(x)).max()
+    apart = np.diff(x) > 1e-5 * family.length_scale  # closer points measure rounding
+    steepest = np.abs(np.diff(curved)[apart] / np.diff(x)[apart]).max()
     assert curved.max() == pytest.approx(L) and steepest == pytest.approx(rho, rel=1e-6), "attained"
     np.testing.assert_allclose(np.asarray(second(task.support, jnp.asarray(knots)))[1], low, atol=tolerance)
 

@@ -1,0 +1,96 @@
+"""The audit finds the constants that a family declares, and refutes a family that declares others."""
+
+import copy
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.constants import Constants, Region
+from anil_theory.estimators import Estimate, audit_constants
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS
+from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.separable import SeparableFamily
+from anil_theory.verdict import Outcome, judge
+
+CONVEX, NONCONVEX = Constants(0.3, 2.0, 0.7, 0.5, 1.5), Constants(None, 2.0, 0.7, 0.5, 1.5)
+SCHEDULE = Schedule(0.1, 1)
+
+
+def population(family: Family) -> TaskSet:
+    return family.sample(jax.random.key(0), 2)
+
+
+def outcomes(family: Family, found: dict[str, Estimate]) -> dict[str, Outcome]:
+    claims = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
+    return {name: judge(claims[name], family.constants, SCHEDULE, e).outcome for name, e in found.items()}
+
+
+def audit(family: Family, tasks: TaskSet, **options: object) -> dict[str, Estimate]:
+    return audit_constants(family, tasks, **{"starts": 12, "iterations": 120, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("constants", [CONVEX, NONCONVEX], ids=lambda c: c.geometry)
+def test_the_declared_constants_are_found_and_upheld(constants: Constants) -> None:
+    family = SeparableFamily(constants, 2, 2)
+    found = audit(family, population(family))
+    declared = dataclasses.asdict(constants) | {"mu": constants.L - constants.lowest_curvature}
+    assert found.keys() == {"mu", "L", "rho", "tau", "M"}
+    for name, estimate in found.items():
+        assert estimate.value == pytest.approx(declared[name], rel=1e-6), name
+        assert estimate.value <= declared[name] + estimate.rounding, name
+    assert set(outcomes(family, found).values()) == {Outcome.CONSISTENT}
+
+
+@pytest.mark.parametrize("lie", ["mu", "L", "rho", "tau", "M"])
+def test_a_family_that_lies_is_refuted(lie: str) -> None:
+    """Honest tasks, one declared constant halved (mu doubled): that one is refuted and no other."""
+    honest = SeparableFamily(CONVEX, 2, 2)
+    liar = copy.copy(honest)
+    told = getattr(CONVEX, lie)
+    liar.constants = dataclasses.replace(CONVEX, **{lie: 2 * told if lie == "mu" else told / 2})
+    judged = outcomes(liar, audit(liar, population(honest)))
+    assert judged[lie] is Outcome.REFUTED
+    assert {name for name, outcome in judged.items() if outcome is Outcome.REFUTED} == {lie}
+
+
+def test_witnesses_reproduce_the_values() -> None:
+    family = SeparableFamily(NONCONVEX, 2, 2)
+    tasks = population(family)
+    for name, estimate in audit(family, tasks).items():
+        points = estimate.witness.points
+        loss = getattr(tasks, points["loss"])
+        data = tasks.task(estimate.witness.task)
+        form = lambda z, loss=loss, data=data: loss(z[:2], z[2:], data)  # noqa: E731
+        for d in np.array(points["directions"]):
+            form = lambda z, f=form, d=d: jax.jvp(f, (z,), (d,))[1]  # noqa: E731
+        value = float(jax.jit(form)(jnp.array(points["z"])))
+        value = family.constants.L - value if name == "mu" else value
+        assert value == pytest.approx(estimate.value, rel=1e-12), name
+
+
+def test_points_stay_in_the_region_and_an_empty_phi_has_no_tau() -> None:
+    family = SeparableFamily(dataclasses.replace(CONVEX, tau=0.0), 2, 0)
+    tasks = population(family)
+    radius = 0.3 * family.length_scale
+    free, inside = audit(family, tasks), audit(family, tasks, region=Region(radius))
+    assert free.keys() == inside.keys() == {"mu", "L", "rho", "M"}
+    norms = lambda found: [np.linalg.norm(e.witness.points["z"]) for e in found.values()]  # noqa: E731
+    assert max(norms(free)) > radius and max(norms(inside)) <= radius * (1 + 1e-12)
+
+
+def test_what_cannot_be_audited_is_rejected() -> None:
+    family = SeparableFamily(CONVEX, 2, 2)
+    tasks = population(family)
+    single = TaskSet(tasks.support, tasks.query, jax.tree.map(lambda leaf: leaf.astype(jnp.float32), tasks.data))
+    with pytest.raises(InvalidParameter) as error:
+        audit_constants(family, single)
+    assert error.value.name == "tasks"
+    for name in ("starts", "iterations"):
+        with pytest.raises(InvalidParameter) as error:
+            audit_constants(family, tasks, **{name: 0})
+        assert error.value.name == name
