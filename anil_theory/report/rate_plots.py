@@ -122,7 +122,10 @@ def plot_cost(curves: Sequence[Curve], path: Path) -> bool:
             axis.set_xscale("log")
             axis.set_yscale("log")
             axis.grid(alpha=0.25, which="both")
-            axis.legend(fontsize=7.5, frameon=False)
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend(fontsize=7.5, frameon=False)
+            else:
+                axis.text(0.5, 0.5, "eps was not reached", ha="center", transform=axis.transAxes)
     axes[0][0].set_ylabel("outer iterations to eps")
     # The bound is far above the truth; its shape is what is compared, so each curve is scaled by its minimum.
     axes[1][0].set_ylabel("oracle calls to eps / their minimum")
