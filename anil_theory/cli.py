@@ -84,7 +84,7 @@ def verify(
     query: Annotated[str | None, typer.Option(help="Outer loss: sine or log-cosh.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of tasks and searches.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records, report and plots.")] = Path("results/verify"),
-    quick: Annotated[bool, typer.Option("--quick", help="A small grid.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small grid of Propositions 1-3.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
     rows: Annotated[str, typer.Option(help="Rows to print: auto, tightest, all.")] = "auto",
     break_: Annotated[

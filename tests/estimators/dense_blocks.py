@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from anil_theory.algorithm import inner_loop
+from anil_theory.estimators import Estimate, Witness
 from anil_theory.tasks.base import Family, TaskSet
 
 
@@ -35,3 +36,9 @@ def rows_and_columns(n_w: int, n_phi: int) -> dict[str, tuple[slice, slice]]:
     """Where each block is in a matrix over z = (w, phi)."""
     at = {"w": slice(0, n_w), "phi": slice(n_w, n_w + n_phi)}
     return {x + y: (at[x], at[y]) for x in at for y in at}
+
+
+def witness_of(estimate: Estimate) -> Witness:
+    """The witness, which every estimate of this folder has."""
+    assert estimate.witness is not None
+    return estimate.witness

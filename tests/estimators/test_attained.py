@@ -9,7 +9,7 @@ from anil_theory.estimators import Direction, measure_attained
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.extremal import ExtremalFamily
-from tests.estimators.dense_blocks import hessian
+from tests.estimators.dense_blocks import hessian, witness_of
 
 LONGEST = 6
 
@@ -23,7 +23,7 @@ def test_the_bound_is_attained_at_the_witness(constants: Constants, N: int) -> N
     bound = float(blocks(constants, schedule, constants.geometry, Kind.EXPLICIT).ww)
     assert estimate.direction is Direction.LOWER and estimate.quantity == "meta_gradient_lipschitz/ww"
     assert bound * (1 - 1e-7) <= estimate.value <= bound * (1 + 1e-7)
-    z, u, v = (np.array(estimate.witness.points[key]) for key in ("z", "u", "v"))
+    z, u, v = (np.array(witness_of(estimate).points[key]) for key in ("z", "u", "v"))
     H = hessian(family, family.sample(jax.random.key(0), 1), 0, z, schedule.alpha, N)
     assert u @ H @ v == pytest.approx(estimate.value, rel=1e-12)
     if N == LONGEST:

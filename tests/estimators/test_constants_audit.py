@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.constants import Constants, Region
+from anil_theory.constants import WHOLE_SPACE, Constants, Region
 from anil_theory.estimators import Estimate, audit_constants
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.tasks.base import Family, TaskSet
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.verdict import Outcome, judge
+from tests.estimators.dense_blocks import witness_of
 
 CONVEX, NONCONVEX = Constants(0.3, 2.0, 0.7, 0.5, 1.5), Constants(None, 2.0, 0.7, 0.5, 1.5)
 SCHEDULE = Schedule(0.1, 1)
@@ -30,8 +31,8 @@ def outcomes(family: Family, found: dict[str, Estimate]) -> dict[str, Outcome]:
     return {name: judge(claims[name], family.constants, SCHEDULE, e).outcome for name, e in found.items()}
 
 
-def audit(family: Family, tasks: TaskSet, **options: object) -> dict[str, Estimate]:
-    return audit_constants(family, tasks, **{"starts": 12, "iterations": 120, **options})  # type: ignore[arg-type]
+def audit(family: Family, tasks: TaskSet, region: Region = WHOLE_SPACE) -> dict[str, Estimate]:
+    return audit_constants(family, tasks, starts=12, iterations=120, region=region)
 
 
 @pytest.mark.parametrize("constants", [CONVEX, NONCONVEX], ids=lambda c: c.geometry)
@@ -62,9 +63,9 @@ def test_witnesses_reproduce_the_values() -> None:
     family = SeparableFamily(NONCONVEX, 2, 2)
     tasks = population(family)
     for name, estimate in audit(family, tasks).items():
-        points = estimate.witness.points
+        points = witness_of(estimate).points
         loss = getattr(tasks, points["loss"])
-        data = tasks.task(estimate.witness.task)
+        data = tasks.task(witness_of(estimate).task)
         form = lambda z, loss=loss, data=data: loss(z[:2], z[2:], data)  # noqa: E731
         for d in np.array(points["directions"]):
             form = lambda z, f=form, d=d: jax.jvp(f, (z,), (d,))[1]  # noqa: E731
@@ -73,13 +74,14 @@ def test_witnesses_reproduce_the_values() -> None:
         assert value == pytest.approx(estimate.value, rel=1e-12), name
 
 
+@pytest.mark.slow
 def test_points_stay_in_the_region_and_an_empty_phi_has_no_tau() -> None:
     family = SeparableFamily(dataclasses.replace(CONVEX, tau=0.0), 2, 0)
     tasks = population(family)
     radius = 0.3 * family.length_scale
     free, inside = audit(family, tasks), audit(family, tasks, region=Region(radius))
     assert free.keys() == inside.keys() == {"mu", "L", "rho", "M"}
-    norms = lambda found: [np.linalg.norm(e.witness.points["z"]) for e in found.values()]  # noqa: E731
+    norms = lambda found: [np.linalg.norm(witness_of(e).points["z"]) for e in found.values()]  # noqa: E731
     assert max(norms(free)) > radius and max(norms(inside)) <= radius * (1 + 1e-12)
 
 
@@ -90,7 +92,7 @@ def test_what_cannot_be_audited_is_rejected() -> None:
     with pytest.raises(InvalidParameter) as error:
         audit_constants(family, single)
     assert error.value.name == "tasks"
-    for name in ("starts", "iterations"):
+    for name, options in (("starts", {"starts": 0}), ("iterations", {"iterations": 0})):
         with pytest.raises(InvalidParameter) as error:
-            audit_constants(family, tasks, **{name: 0})
+            audit_constants(family, tasks, region=WHOLE_SPACE, **options)
         assert error.value.name == name

@@ -58,9 +58,10 @@ def without_the_mixed_block(losses: Losses, w: Any, phi: Any, data: Any, **loop:
 @pytest.fixture
 def fresh_compilation() -> Iterator[None]:
     """The wrong methods below must neither meet a cached right one nor leave themselves in the cache."""
-    identity._compare.clear_cache()
+    compiled: Any = identity._compare
+    compiled.clear_cache()
     yield
-    identity._compare.clear_cache()
+    compiled.clear_cache()
 
 
 @pytest.mark.parametrize(("wrong", "block"), [(without_the_first_factor, "w"), (without_the_mixed_block, "phi")])

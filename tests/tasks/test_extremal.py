@@ -18,13 +18,14 @@ from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.base import Losses
 from anil_theory.tasks.extremal import ExtremalFamily, ExtremalTask, query_loss, support_loss
 
-CONVEX, NONCONVEX = Constants(0.2, 1.0, 1.0, 0.5, 1.0), Constants(None, 2.0, 0.5, 0.5, 3.0)
+MU = 0.2
+CONVEX, NONCONVEX = Constants(MU, 1.0, 1.0, 0.5, 1.0), Constants(None, 2.0, 0.5, 0.5, 3.0)
 LONGEST = 30
 SCHEDULES = [
     (constants, Schedule(alpha, N))
     for N in (1, 2, 5, 10, LONGEST)
     for constants, alphas in (
-        (CONVEX, (CONVEX.mu / CONVEX.L**2, 0.1 / CONVEX.L, 0.7 / (N * CONVEX.L))),
+        (CONVEX, (MU / CONVEX.L**2, 0.1 / CONVEX.L, 0.7 / (N * CONVEX.L))),
         (NONCONVEX, (0.1 / NONCONVEX.L, 0.7 / (N * NONCONVEX.L))),
     )
     for alpha in alphas
@@ -124,7 +125,7 @@ def test_every_sample_is_the_same_task_and_its_query_has_no_infimum() -> None:
 
 def test_what_cannot_turn_is_rejected() -> None:
     quadratic = dataclasses.replace(CONVEX, rho=0.0)
-    far = partial(ExtremalFamily, CONVEX, Schedule(1 / CONVEX.mu, 3))
+    far = partial(ExtremalFamily, CONVEX, Schedule(1 / MU, 3))
     flat = partial(ExtremalFamily, dataclasses.replace(CONVEX, mu=1.0), Schedule(0.1, 3))
     for name, make in (("rho", partial(ExtremalFamily, quadratic, Schedule(0.1, 3))), ("alpha", far), ("alpha", flat)):
         with pytest.raises(InvalidParameter) as error:

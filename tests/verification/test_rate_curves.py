@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, tra
 from anil_theory.verification.rates_command import curve_cells, run_rates
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
-TINY = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_steps": 40}
+TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_steps": 40}
 
 
 def test_curves_lie_below_their_bounds_and_records_are_taken_over(tmp_path: Path) -> None:
