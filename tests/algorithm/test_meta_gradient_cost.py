@@ -83,7 +83,9 @@ def temporary_bytes(method: str, inner_steps: int, samples: int) -> int:
 
     shapes = [jax.ShapeDtypeStruct(s, jnp.float64) for s in ((4,), (3, 4), (samples, 3))]
     run = partial(meta_gradient, Losses(loss, loss), alpha=0.1, inner_steps=inner_steps, method=method)
-    return jax.jit(run).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+    memory = jax.jit(run).lower(*shapes).compile().memory_analysis()
+    assert memory is not None
+    return memory.temp_size_in_bytes
 
 
 def test_the_recursion_keeps_the_iterates_and_nothing_else() -> None:
@@ -99,7 +101,7 @@ def test_what_cannot_be_run_is_rejected_by_name(setting: Any) -> None:
     losses, w, phi, data = setting
     vector = Losses(lambda w, phi, data: w, losses.query)
     complex_valued = Losses(losses.support, lambda w, phi, data: jnp.sum(w) * 1j)
-    integer = Losses(losses.support, lambda w, phi, data: 3)
+    integer = Losses(losses.support, lambda w, phi, data: jnp.asarray(3))
     cases: list[tuple[str, Any, dict[str, Any]]] = [
         ("inner_steps", losses, {"inner_steps": 0}),
         ("inner_steps", losses, {"inner_steps": True}),

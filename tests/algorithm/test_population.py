@@ -31,7 +31,7 @@ def tasks() -> Any:
 def test_the_population_gradient_is_the_gradient_of_the_meta_loss(tasks: Any) -> None:
     ours = flat(compiled(population_gradient, tasks))
     theirs = flat(jax.jit(jax.grad(lambda w, phi: meta_loss(tasks, w, phi, **LOOP), argnums=(0, 1)))(W, PHI))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12 * np.linalg.norm(theirs))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12 * float(np.linalg.norm(theirs)))
     assert np.linalg.norm(theirs) > 0.01
 
 
