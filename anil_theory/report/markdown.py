@@ -21,6 +21,7 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
     for plot in plots:
         lines += [f"![{plot.stem.replace('_', ' ')}]({plot.name})", ""]
     lines += ["## The tightest setting of each statement and block", "", *_table(tightest_rows(rows), counts=True), ""]
+    lines += _paper_tables(rows)
     lines += ["## Every setting", "", *_table(rows, counts=False), ""]
     reasons = sorted(
         {f"- {r['outcome']}: {r['reason']}" for r in rows if r["outcome"] not in ("CONSISTENT", "CONFIRMED")}
@@ -33,6 +34,43 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
         lines += [f"- {name}: {value}" for name, value in provenance.items() if name not in ("started", "finished")]
         lines += [f"- records: {len(records)}, one file per cell beside this report", ""]
     path.write_text("\n".join(lines), encoding="utf-8")
+
+
+TABLES = {
+    "table1": "Table 1: the terms of the rates (at D0 = 1, c = 1)",
+    "table2": "Table 2: oracle calls of one outer step",
+}
+
+
+def _paper_tables(rows: Sequence[Row]) -> list[str]:
+    """Tables 1 and 2 as the paper lays them out: symbol, numbers of the bounds, measured number, per setting."""
+    lines: list[str] = []
+    for name, title in TABLES.items():
+        settings: dict[str, list[Row]] = {}
+        for row in rows:
+            if row["statement"] == name:
+                settings.setdefault(f"{row['geometry']}, {row['setting']}", []).append(row)
+        for setting, members in settings.items():
+            lines += [f"## {title}", "", setting, ""] if members is next(iter(settings.values())) else [setting, ""]
+            lines += _symbols(name, members) + [""]
+    return lines
+
+
+def _symbols(name: str, members: Sequence[Row]) -> list[str]:
+    if name == "table2":
+        table = ["| entry | symbol | discrepancy | counted and formula | verdict |", "|---|---|---:|---|---|"]
+        for row in members:
+            remark = row["reason"].rsplit("; ", 1)[-1]
+            latex = f"${row['verdicts'][0]['latex']}$"
+            table.append(f"| {row['block']} | {latex} | {number(row['measured'])} | {remark} | {row['outcome']} |")
+        return table
+    table = ["| term | symbol | order | explicit | refined | measured | verdict |", "|---|---|---:|---:|---:|---:|---|"]
+    for row in members:
+        numbers = " | ".join(
+            [*(bound(row, kind) for kind in ("order", "explicit", "refined")), number(row["measured"])]
+        )
+        table.append(f"| {row['block']} | ${row['verdicts'][0]['latex']}$ | {numbers} | {row['outcome']} |")
+    return table
 
 
 def _table(rows: Sequence[Row], counts: bool) -> list[str]:

@@ -151,7 +151,7 @@ def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
         tightness=max((v.tightness for v in decisive if not math.isnan(v.tightness)), default=math.nan),
         outcome=worst.outcome.value,
         reason=f"{worst.reason}; {measured.remark}" if measured.remark else worst.reason,
-        verdicts=[_plain_verdict(v) for v in verdicts],
+        verdicts=[_plain_verdict(v, c) for v, c in zip(verdicts, measured.claims, strict=True)],
         estimates=[dataclasses.asdict(e) for e in measured.estimates],
     )
 
@@ -173,10 +173,11 @@ def _judged(cell: Cell, tasks: TaskSet, claim: Claim, estimate: Estimate) -> Ver
     return verdict
 
 
-def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
+def _plain_verdict(verdict: Verdict, claim: Claim) -> dict[str, Any]:
     """A verdict without its estimate, which the row holds once."""
     return {
         "claim": verdict.claim,
+        "latex": claim.latex,
         "outcome": verdict.outcome.value,
         "bound": None if verdict.bound is None else dataclasses.asdict(verdict.bound),
         "tightness": verdict.tightness,

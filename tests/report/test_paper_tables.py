@@ -1,0 +1,20 @@
+"""The Markdown report lays Tables 1 and 2 out with symbols, numbers of the bounds and measured numbers."""
+
+from pathlib import Path
+
+from anil_theory import Constants, Schedule
+from anil_theory.record import RecordStore
+from anil_theory.report import write_markdown
+from anil_theory.verification import Cell, Check, run_cells
+from anil_theory.verification.cells import Regime
+
+
+def test_table_2_stands_in_the_report_with_symbols_and_counts(tmp_path: Path) -> None:
+    constants = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
+    cell = Cell(Check.COUNT, "table2", constants, Schedule(0.1, 2, batch=2), Regime.FIXED, 2, 1, max_inner_steps=2)
+    summary = run_cells([cell], RecordStore(tmp_path))
+    write_markdown(tmp_path / "report.md", summary.records, "anil-theory verify table2")
+    report = (tmp_path / "report.md").read_text()
+    assert "## Table 2: oracle calls of one outer step" in report
+    assert "| anil_gradient_w | $B (N + 1)$ | 0 | counted 6, formula 6 | CONFIRMED |" in report
+    assert "| maml_mixed | $0$ | 0 | counted 0, formula 0 | CONFIRMED |" in report
