@@ -52,7 +52,7 @@ def _paper_tables(rows: Sequence[Row]) -> list[str]:
                 settings.setdefault(f"{row['geometry']}, {row['setting']}", []).append(row)
         for setting, members in settings.items():
             lines += [f"## {title}", "", setting, ""] if members is next(iter(settings.values())) else [setting, ""]
-            lines += _symbols(name, members) + [""]
+            lines += [*_symbols(name, members), ""]
     return lines
 
 
