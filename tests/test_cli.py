@@ -1,7 +1,6 @@
 """The command line: exit statuses, messages for bad input, lists of values, Ctrl-C."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -114,7 +113,14 @@ def test_an_unwritable_folder_is_misuse_before_any_work(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_the_finished_records_and_exits_130(tmp_path: Path) -> None:
     many = [str(n) for n in range(1, 200)]
     command = [sys.executable, "-m", "anil_theory", "verify", "prop2", "--inner-steps", *many, "--out", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
+    # A job that a shell runs in the background inherits SIGINT ignored; a user's does not.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     records = tmp_path / "records"
     deadline = time.monotonic() + 120
     while len(list(records.glob("*.json"))) < 3:
