@@ -163,18 +163,19 @@ def _pair_quotients(
     field: Field, masks: dict[str, Array], radius: Array, z: Array, data: PyTree, random: Array, length: Array
 ) -> tuple[Array, ...]:
     """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
-    here = field(z, data)
+    blocks = jnp.stack([masks["w"], masks["phi"]])
+    moves = blocks * random
+    norms = jnp.linalg.norm(moves, axis=-1, keepdims=True)
+    units = moves / jnp.where(norms > 0, norms, 1.0)
+    others = z + jax.vmap(lambda unit: _within(radius, z, unit, length))(units)
+    here, *there = jax.vmap(field, in_axes=(0, None))(jnp.stack([z, *others]), data)
     values, noise, points = {}, {}, {}
-    for y in ("w", "phi"):
-        move = masks[y] * random
-        norm = jnp.linalg.norm(move)
-        other = z + _within(radius, z, move / jnp.where(norm > 0, norm, 1.0), length)
+    for y, other, at_other in zip(("w", "phi"), others, there, strict=True):
         distance = jnp.linalg.norm(other - z)
         distance = jnp.where(distance > 0, distance, jnp.inf)
-        there = field(other, data)
         for x in ("w", "phi"):
-            values[x + y] = jnp.linalg.norm(masks[x] * (there - here)) / distance
-            noise[x + y] = (jnp.linalg.norm(there) + jnp.linalg.norm(here)) / distance
+            values[x + y] = jnp.linalg.norm(masks[x] * (at_other - here)) / distance
+            noise[x + y] = (jnp.linalg.norm(at_other) + jnp.linalg.norm(here)) / distance
             points[x + y] = jnp.stack([z, other])
     return tuple(jnp.stack([table[b] for b in BLOCKS]) for table in (values, noise, points))
 

@@ -91,24 +91,29 @@ def power_iteration(field: Field, form: Form, z: Array, data: PyTree, directions
     """
     k = form.masks.shape[0]
 
-    def gradient(directions: Array, i: int) -> Array:
+    # Which directions are the others of i: a table, so that the turns are a scan and the field is traced once.
+    others_of = jnp.array([[j for j in range(k) if j != i] for i in range(k)], dtype=int)
+
+    def gradient(directions: Array, i: Array) -> Array:
         # Direction i never has to be applied to the field: F = D^{k-1} g [the others] . d_i.
-        others = jnp.delete(directions, i, 0)
+        others = directions[others_of[i]]
         return form.sign * (_jets(field, z, data, others)[(1,) * (k - 1)] if k > 1 else field(z, data))
+
+    def turn(directions: Array, i: Array) -> tuple[Array, Array]:
+        to = gradient(directions, i)
+        directions = directions.at[i].set(_improve(form, i, directions[i], to))
+        return directions, to @ directions[i]
 
     def body(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
         best, kept, directions = carry
         here = directions
         if form.tied:
-            to = gradient(directions, 0)
+            to = gradient(directions, jnp.array(0))
             value = to @ directions[0]
             directions = jnp.broadcast_to(_improve(form, 0, directions[0], to), directions.shape)
         else:
-            for i in range(k):
-                to = gradient(directions, i)
-                directions = directions.at[i].set(_improve(form, i, directions[i], to))
-                value = to @ directions[i]
-            here = directions
+            directions, values = jax.lax.scan(turn, directions, jnp.arange(k))
+            value, here = values[-1], directions
         better = value > best
         return (jnp.maximum(value, best), jnp.where(better, here, kept), directions), None
 
@@ -149,23 +154,20 @@ def ascend(
         moved = _improve(form, turn, state.directions[turn], state.to_directions[turn])
         directions = jnp.broadcast_to(moved, (k, moved.size)) if form.tied else state.directions.at[turn].set(moved)
         value, to_directions, to_point = _evaluate(field, form, z, data, directions)
+        if not form.tied:
+            # F is odd in every direction: a negative value turns one of them round.
+            sign = jnp.where(value < 0, -1.0, 1.0)
+            value, to_point = sign * value, sign * to_point
+            directions = directions.at[0].multiply(sign)
+            to_directions = to_directions.at[1:].multiply(sign)
         grown = _State(value, z, directions, to_directions, to_point, state.step * 1.5)
         accept = value >= state.value
         kept = jax.tree.map(partial(jnp.where, accept), grown, state._replace(step=state.step * 0.4))
         return kept, None
 
-    z = project(z)
-    start = _start(field, form, z, data, directions, jnp.asarray(first_step, z.dtype))
-    state, _ = jax.lax.scan(body, start, jnp.arange(iterations))
+    # The first pass through the body only evaluates the start (nothing to follow yet, any value accepted), so that
+    # the field is traced and compiled once and not a second time before the scan.
+    first = jnp.asarray(first_step, z.dtype) / 1.5
+    start = _State(jnp.array(-jnp.inf, z.dtype), project(z), directions, directions, jnp.zeros_like(z), first)
+    state, _ = jax.lax.scan(body, start, jnp.arange(iterations + 1) - 1)
     return Search(state.value, state.z, state.directions)
-
-
-def _start(field: Field, form: Form, z: Array, data: PyTree, directions: Array, step: Array) -> _State:
-    """The first state; a start of negative value flips one direction."""
-    value, to_directions, to_point = _evaluate(field, form, z, data, directions)
-    if form.tied:
-        return _State(value, z, directions, to_directions, to_point, step)
-    sign = jnp.where(value < 0, -1.0, 1.0)
-    directions = directions.at[0].multiply(sign)
-    to_directions = to_directions.at[1:].multiply(sign)
-    return _State(value * sign, z, directions, to_directions, to_point * sign, step)
