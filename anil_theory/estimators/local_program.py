@@ -26,6 +26,7 @@ from jaxtyping import Array, Float
 
 from anil_theory._admissible import count, one_of
 from anil_theory.constants import Constants
+from anil_theory.estimators.adam_ascent import adam_ascent
 from anil_theory.schedule import Schedule
 
 BLOCKS = ("ww", "wphi", "phiphi")
@@ -140,23 +141,4 @@ def _ascend(
     def value(point: tuple[Array, Array]) -> Array:
         return hessian_of_choice(choice_from_angles(*point, dials), alpha, active)[entry[0], entry[1]]
 
-    def one(point: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
-        gradient = jax.value_and_grad(value)
-
-        def body(state: tuple, index: Array) -> tuple[tuple, None]:
-            point, mean, square, best, kept = state
-            now, slope = gradient(point)
-            best, kept = jnp.maximum(best, now), jax.tree.map(partial(jnp.where, now > best), point, kept)
-            mean = jax.tree.map(lambda m, s: 0.9 * m + 0.1 * s, mean, slope)
-            square = jax.tree.map(lambda q, s: 0.99 * q + 0.01 * s * s, square, slope)
-            rate = 0.1 * (1 - index / iterations) + 1e-4
-            scale = rate * jnp.sqrt(1 - 0.99 ** (index + 1.0)) / (1 - 0.9 ** (index + 1.0))
-            point = jax.tree.map(lambda x, m, q: x + scale * m / (jnp.sqrt(q) + 1e-12), point, mean, square)
-            return (point, mean, square, best, kept), None
-
-        zeros = jax.tree.map(jnp.zeros_like, point)
-        start = (point, zeros, zeros, jnp.array(-jnp.inf), point)
-        (_, _, _, best, kept), _ = jax.lax.scan(body, start, jnp.arange(iterations))
-        return best, kept
-
-    return jax.vmap(one)((angles, end))
+    return jax.vmap(lambda point: adam_ascent(value, point, iterations))((angles, end))

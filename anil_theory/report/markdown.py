@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anil_theory.record import Record
-from anil_theory.report.rows import BLOCK_LABELS, Row, all_rows, bound, number, tightest_rows, tightness
+from anil_theory.report.rows import BLOCK_LABELS, BOUND_KINDS, Row, all_rows, bound, number, tightest_rows, tightness
 
 READING = """\
 *measured* is the largest value that any search found: a lower bound of the true constant. CONSISTENT means that no
 point exceeds the bound (a search can refute a bound, never confirm it); REFUTED that a point does, beyond rounding;
 CONFIRMED that a certified upper bound or an exact value lies below it; INCONCLUSIVE that the estimate cannot tell;
-NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured/refined bound. *order* is the printed
+NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured/smallest bound. *order* is the printed
 order with its hidden factor poly(L, M, rho, tau) set to 1: for comparison, never judged."""
 
 
@@ -81,13 +81,14 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
         "setting",
         "method",
         "measured",
+        "sharp",
         "refined",
         "explicit",
         "order",
         "tightness",
         "verdict",
     ]
-    table = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * 5 + "---|"]
+    table = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * 6 + "---|"]
     for row in rows:
         verdict = row["outcome"]
         if counts:
@@ -99,9 +100,7 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
             row["setting"],
             row["method"],
             number(row["measured"]),
-            bound(row, "refined"),
-            bound(row, "explicit"),
-            bound(row, "order"),
+            *(bound(row, kind) for kind in BOUND_KINDS),
             tightness(row),
             verdict,
         ]

@@ -103,7 +103,7 @@ def _draw_block(axis: Any, rows: Sequence[Row], colour: str) -> dict[str, Any]:
     """Bounds as lines and measured values as markers; returns the handles for a legend."""
     handles: dict[str, Any] = {}
     bounds = {_steps(r): r["bounds"] for r in sorted(rows, key=_steps)}
-    for kind, style in (("explicit", ":"), ("refined", "-")):
+    for kind, style in (("explicit", ":"), ("refined", "--"), ("sharp", "-")):
         points = [(N, b[kind]) for N, b in bounds.items() if math.isfinite(b.get(kind, math.inf))]
         if points:
             (line,) = axis.plot(*zip(*points, strict=True), style, color=colour, lw=1.7)
@@ -138,7 +138,7 @@ def _log_axes(plt: Any, axis: Any) -> None:
 
 
 def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
-    """Tightness (measured/refined bound) against N: all settings as points, the best of each N as a line, per regime.
+    """Tightness (measured/smallest bound) against N: all settings as points, the best of each N as a line, per regime.
 
     Returns False, and writes nothing, when no row has a block constant.
     """
@@ -171,7 +171,7 @@ def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
         axis.set_ylim(bottom=0)
         axis.set_title(regime[2], fontsize=10)
         axis.set_xlabel("inner steps $N$")
-    axes[0][0].set_ylabel("largest measured / refined bound")
+    axes[0][0].set_ylabel("largest measured / smallest bound")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle("How much of each bound is reached (stars: the extremal task)")
     figure.savefig(path, dpi=110)

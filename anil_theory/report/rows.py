@@ -10,7 +10,7 @@ Row = dict[str, Any]
 """One line of a report, as `verification.checks.Row` lays it out, with the record's cell under "cell"."""
 
 BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi, phi"}
-BOUND_KINDS = ("refined", "explicit", "order")
+BOUND_KINDS = ("sharp", "refined", "explicit", "order")
 SEVERITY = ("REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE", "CONSISTENT", "CONFIRMED")
 
 

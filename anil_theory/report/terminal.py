@@ -17,6 +17,10 @@ STYLES = {
 }
 
 
+WIDE = 100
+"""Columns from which the table also shows the sharp bound."""
+
+
 def _parts(row: Row) -> dict[str, str]:
     """The setting of a row, by name."""
     cell, extremal = row["cell"], row["check"] == "attained"
@@ -38,7 +42,7 @@ def _step_size(row: Row) -> str:
 
 
 def print_rows(console: Console, rows: list[Row], title: str) -> None:
-    """One line per row: block, setting, measured, refined and explicit bound, tightness, verdict, by statement.
+    """One line per row: block, setting, measured, bounds, tightness (measured/smallest bound), verdict, by statement.
 
     What all rows of a heading share stands beside it once; the settings in the lines are what differs.
     """
@@ -51,7 +55,7 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
         shared = {name: text for name, text in each[0].items() if all(p.get(name) == text for p in each)}
         console.print(Text.assemble((heading, "bold cyan"), f"   {' '.join(shared.values())}"))
         differing = [" ".join(text for name, text in parts.items() if name not in shared) for parts in each]
-        console.print(_table(list(zip(group, differing, strict=True))))
+        console.print(_table(list(zip(group, differing, strict=True)), sharp=console.width >= WIDE))
 
 
 def _heading(row: Row) -> str:
@@ -60,13 +64,14 @@ def _heading(row: Row) -> str:
     return ", ".join([*parts, "extremal task"] if row["check"] == "attained" else parts)
 
 
-def _table(rows: list[tuple[Row, str]]) -> Table:
+def _table(rows: list[tuple[Row, str]], sharp: bool) -> Table:
     # Fixed widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
     table = Table(header_style="dim", padding=(0, 1), box=None, expand=True)
     widest = max(len(str(BLOCK_LABELS.get(row["block"], row["block"]))) for row, _ in rows)
     table.add_column("block", overflow="fold", width=min(max(8, widest), 17))
     table.add_column("setting", overflow="fold", ratio=1)
-    for name, width in (("measured", 9), ("refined", 8), ("explicit", 8), ("tightness", 9)):
+    kinds = ("sharp", "refined", "explicit") if sharp else ("refined", "explicit")
+    for name, width in (("measured", 9), *((kind, 8) for kind in kinds), ("tightness", 9)):
         table.add_column(name, justify="right", no_wrap=True, width=width)
     table.add_column("verdict", no_wrap=True, width=15)
     for row, setting in rows:
@@ -75,8 +80,7 @@ def _table(rows: list[tuple[Row, str]]) -> Table:
             BLOCK_LABELS.get(row["block"], row["block"]),
             setting,
             number(row["measured"]),
-            bound(row, "refined"),
-            bound(row, "explicit"),
+            *(bound(row, kind) for kind in kinds),
             tightness(row),
             Text(row["outcome"] + of, style=STYLES[row["outcome"]]),
         )

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """upper bound with the constants of the paper's own route (theory, section 3.1)"""
     REFINED = "refined"
     """upper bound with the tightened constants (theory, section 3.2)"""
+    SHARP = "sharp"
+    """upper bound that some task attains: the supremum over all tasks with the constants (`statements.sharp`)"""
     ORDER = "order"
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
     DECLARED = "declared"

@@ -1,4 +1,4 @@
-"""The twelve claims that Propositions 2 and 3 have in common: four blocks, each explicit, refined and as an order.
+"""The claims that Propositions 2 and 3 have in common: four blocks, each explicit, refined, sharp and as an order.
 
 A proposition supplies its geometry, its hypotheses and its printed orders; the constants come from `contraction`, and
 the LaTeX below is held equal to the expressions of `closed_forms` by a test (loading sympy would slow every start).
@@ -52,7 +52,7 @@ def block_claims(
             hypotheses,
             block_latex(geometry, kind, block),
         )
-        for kind in (Kind.EXPLICIT, Kind.REFINED)
+        for kind in (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP)
         for block in BLOCKS
     )
     printed = tuple(
@@ -85,7 +85,9 @@ def order_latex(block: str, growth: str) -> str:
 
 
 def block_latex(geometry: Geometry, kind: Kind, block: str) -> str:
-    """The LaTeX of an explicit or refined block constant with the definitions that it uses."""
+    """The LaTeX of an explicit, refined or sharp block constant with the definitions that it uses."""
+    if kind is Kind.SHARP:
+        return _sharp_latex(geometry, block)
     x = "{e}" if kind is Kind.EXPLICIT else "{n}"
     right = _right(x)
     formula = right[block]
@@ -99,6 +101,25 @@ def block_latex(geometry: Geometry, kind: Kind, block: str) -> str:
         tightened = (geometry, kind) == (Geometry.STRONGLY_CONVEX, Kind.REFINED)
         cbar = r"\sqrt{L^{2} - \mu^{2}}" if tightened else "L"
         parts += [f"{x}_{{m}} = {move}", rf"\bar{{c}} = {cbar}"]
+    return r",\quad ".join(parts)
+
+
+def _sharp_latex(geometry: Geometry, block: str) -> str:
+    sensitivity = {
+        "wphi": r"X(s) = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} \le \tau^{2}} (a s + b)",
+        "phiphi": r"Y(s) = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a s^{2} + 2 b s + d)",
+    }
+    formula = {
+        "ww": _right("e")["ww"],
+        "wphi": rf"L r^{{N}} \sqrt{{1 + s_{{N}}^{{2}}}} + M \alpha r^{{N - 1}} {_SUM_E} X(s_{{m}})",
+        "phiphi": rf"L (1 + s_{{N}}^{{2}}) + M \alpha {_SUM_E} r^{{N - m - 1}} Y(s_{{m}})",
+    }
+    of = "wphi" if block == "phiw" else block
+    parts = [f"{_LEFT[block]} = {formula[of]}", f"r = {_FACTOR[geometry]}"]
+    if block != "ww":
+        convex = geometry is Geometry.STRONGLY_CONVEX
+        growth = r"r s_{m} + \alpha \sqrt{L^{2} - \mu^{2}}" if convex else r"s_{m} + \alpha L \sqrt{1 + s_{m}^{2}}"
+        parts += [sensitivity[of], f"s_{{m + 1}} = {growth}", "s_{0} = 0"]
     return r",\quad ".join(parts)
 
 

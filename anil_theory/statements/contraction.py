@@ -10,8 +10,8 @@ moves by at most L_xy per unit of y, with e_m = 1 + s_m, s_m = alpha cbar S_m, S
 
 Kind: upper bounds, derived here from the assumptions (the paper prints `poly`). EXPLICIT is the paper's own route.
 REFINED replaces e_m by n_m = sqrt(1 + s_m^2) (the joint norm of the move), cbar = L by sqrt(L^2 - mu^2) where mu is
-known, and both cross constants by their minimum (the Hessian of L_meta is symmetric almost everywhere). Source: theory,
-section 3.
+known, and both cross constants by their minimum (the Hessian of L_meta is symmetric almost everywhere). SHARP is the
+smallest bound that follows from the assumptions; it has an engine of its own (`sharp`). Source: theory, section 3.
 
 Exchanging the double sums, sum_{m<N} r^(N-2-m) sum_{m<j<N} x_j = sum_{j<N} r^(N-1-j) S_j x_j, so the cost is O(N).
 """
@@ -27,6 +27,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Kind
 from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.sharp import sharp_blocks
 
 BLOCKS = ("ww", "wphi", "phiw", "phiphi")
 """Block xy: how fast D_x L_meta moves when only y moves."""
@@ -145,27 +146,30 @@ def block_constants(
 
 
 def roundings(N: int) -> int:
-    """Roundings in a row behind a block constant: at most 6 N in the arrays, 2 N in g^(2N), and the factors."""
-    return 10 * N + 100
+    """Roundings in a row behind a block constant: at most 8 N in the arrays, 2 N in g^(2N), and the factors."""
+    return 12 * N + 200
 
 
 def blocks(constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind) -> Blocks:
-    """The block constants of a family under a schedule, in one geometry; REFINED has both cross constants equal."""
+    """The block constants of a family under a schedule, in one geometry; REFINED and SHARP have one cross constant."""
     return _blocks_at(contraction_factor(constants, schedule, geometry), constants, schedule, geometry, kind)
 
 
 def _blocks_at(r: float, constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind) -> Blocks:
-    four = block_constants(
-        r=r,
-        alpha=schedule.alpha,
-        inner_steps=schedule.inner_steps,
-        L=constants.L,
-        rho=constants.rho,
-        tau=constants.tau,
-        M=constants.M,
-        cbar=mixed_norm(constants, geometry, kind),
-        kind=kind,
-    )
+    ingredients = {
+        "r": r,
+        "alpha": schedule.alpha,
+        "inner_steps": schedule.inner_steps,
+        "L": constants.L,
+        "rho": constants.rho,
+        "tau": constants.tau,
+        "M": constants.M,
+        "cbar": mixed_norm(constants, geometry, kind),
+    }
+    if kind is Kind.SHARP:
+        ww, cross, phiphi = sharp_blocks(**ingredients, contracts=geometry is Geometry.STRONGLY_CONVEX)
+        return Blocks(ww, cross, cross, phiphi)
+    four = block_constants(**ingredients, kind=kind)
     return four.symmetric() if kind is Kind.REFINED else four
 
 

@@ -146,6 +146,9 @@ def test_latex_of_the_claims_is_printed_from_the_expressions(name):
     statement = STATEMENTS[name]
     assert statement.geometry is not None
     for claim in statement.claims:
+        if claim.kind is Kind.SHARP:  # a recursion, with no expression to print: `test_sharp` evaluates it
+            assert claim.latex.startswith(closed_forms._LEFT[claim.block])
+            continue
         if claim.kind is Kind.ORDER:
             expected = closed_forms.order_latex(name, claim.block)
         else:

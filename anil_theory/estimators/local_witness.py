@@ -1,0 +1,189 @@
+"""The local worst-case program in more dimensions: admissible derivatives as tensors, and choices that are sharp.
+
+With scalar w and phi the curvature H = -L that carries the product of the Jacobians leaves no room for C. With two
+dimensions of w it does: w's first direction carries the outer gradient and D_w w_m, the second carries D_phi w_m. So
+`sharp_choice` writes down, for every N and in both geometries, derivatives that A1 and A2 allow, whose Hessian block is
+the sharp constant of `statements.sharp`; `admissibility` measures every constraint of a choice.
+
+A choice at the N points of a trajectory: H (n_w x n_w), C (n_phi x n_w) and T = D_z^2 D_w L_S as an array (n_w, n, n)
+with T[i, j, k] the derivative in w_i, z_j, z_k, n = n_w + n_phi; at the end p = D_w L_D and D = D_z^2 L_D. The Hessian
+of L_meta is then Z_N^T D Z_N + sum_i p_i W_i with Z_m = [[J_w, J_phi], [0, I]], J = D w_m, and
+
+    J <- (I - alpha H) J - alpha [0, C^T],      W <- (I - alpha H) W - alpha T[Z_m, Z_m].
+
+Source: derived for this project; docs/sharp_bounds.md.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory.constants import Constants
+from anil_theory.estimators.local_program import BLOCKS
+from anil_theory.estimators.tensor_norms import spectral_norms
+from anil_theory.schedule import Schedule
+
+
+class TensorChoice(NamedTuple):
+    """Derivatives at the N points, and at the end; see the module docstring."""
+
+    H: Float[Array, "N n_w n_w"]
+    C: Float[Array, "N n_phi n_w"]
+    T: Float[Array, "N n_w n n"]
+    p: Float[Array, " n_w"]
+    D: Float[Array, "n n"]
+
+
+def hessian_of_tensors(choice: TensorChoice, alpha: float | Array) -> Float[Array, "n n"]:
+    """The Hessian of L_meta that a choice gives, in z = (w, phi)."""
+    n_w, n = choice.p.size, choice.D.shape[0]
+    n_phi = n - n_w
+    below = jnp.concatenate([jnp.zeros((n_phi, n_w)), jnp.eye(n_phi)], axis=1)
+
+    def step(carry: tuple[Array, Array], here: tuple[Array, ...]) -> tuple[tuple[Array, Array], None]:
+        J, W = carry
+        H, C, T = here
+        Z = jnp.concatenate([J, below])
+        mixed = jnp.concatenate([jnp.zeros((n_w, n_w)), C.T], axis=1)
+        new_J = J - alpha * (H @ J + mixed)
+        new_W = W - alpha * (jnp.tensordot(H, W, 1) + jnp.einsum("ijk,ja,kb->iab", T, Z, Z))
+        return (new_J, new_W), None
+
+    start = jnp.eye(n_w, n), jnp.zeros((n_w, n, n))
+    (J, W), _ = jax.lax.scan(step, start, (choice.H, choice.C, choice.T))
+    Z = jnp.concatenate([J, below])
+    return Z.T @ choice.D @ Z + jnp.tensordot(choice.p, W, 1)
+
+
+def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> TensorChoice:
+    """Derivatives in dimension 2 + 1 that attain the sharp constant of a block: "ww", "wphi" (cross) or "phiphi".
+
+    Raises InvalidParameter for an unknown block and, with mu, for alpha > 1/L (no contraction to attain).
+    """
+    one_of("block", block, BLOCKS)
+    L, mu, rho, tau, M = constants.L, constants.mu, constants.rho, constants.tau, constants.M
+    alpha, N = schedule.alpha, schedule.inner_steps
+    if mu is not None and alpha * L > 1 + 1e-12:
+        raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", alpha)
+    H, C, T = np.zeros((N, 2, 2)), np.zeros((N, 1, 2)), np.zeros((N, 2, 3, 3))
+    s = 0.0
+    for m in range(N):
+        low = mu if mu is not None else -L
+        # Strongly convex: H = mu and the largest C. Nonconvex: H and C together carry (s, 1) at the rate L.
+        h, c = (mu, math.sqrt(L**2 - mu**2)) if mu is not None else (-L * s / math.hypot(s, 1), L / math.hypot(s, 1))
+        H[m], C[m, 0] = np.diag([low, h]), (0.0, -c)
+        T[m] = _tensor(block, s, rho, tau)
+        s = s - alpha * h * s + alpha * c
+    r = 1 - alpha * mu if mu is not None else 1 + alpha * L
+    ends = {
+        "ww": ((r**N, 0, 0), (r**N, 0, 0)),
+        "wphi": ((r**N, 0, 0), (0, s, 1)),
+        "phiphi": ((0, s, 1), (0, s, 1)),
+    }
+    # Every carried product has a minus sign, so p turns it round and D adds to it.
+    p = np.array([-M, 0.0])
+    return TensorChoice(*map(jnp.asarray, (H, C, T, p, L * _reflection(*map(np.array, ends[block])))))
+
+
+def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:
+    """T at a step where D_phi w_m = s in w's second direction; its free entries keep both norms at their limits."""
+    T = np.zeros((3, 3, 3))
+
+    def fill(value: float, *index: int) -> None:
+        for i in {(index[a], index[b], index[c]) for a, b, c in _PERMUTATIONS}:
+            T[i] = value
+
+    if block == "ww":
+        fill(rho, 0, 0, 0)
+    elif block == "wphi":
+        n = math.hypot(s, 1)
+        b = min(rho / n, tau)
+        a = math.sqrt(max(rho**2 - b**2, 0.0))
+        # D_w^2 along z is [[q, a z_1], [a z_1, -q]] with q = a z_2 + b z_3: norm at most hypot(a, b).
+        for value, index in ((a, (0, 0, 1)), (-a, (1, 1, 1)), (b, (0, 0, 2)), (-b, (1, 1, 2))):
+            fill(value, *index)
+    else:
+        a, b, d = _own_maximiser(s, rho, tau)
+        # D_w^2 along z is [[-a z_1, q], [q, a z_1]]: norm at most hypot(a, b).
+        for value, index in ((a, (0, 1, 1)), (-a, (0, 0, 0)), (b, (0, 1, 2)), (d, (0, 2, 2))):
+            fill(value, *index)
+    return T[:2]
+
+
+_PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+def _own_maximiser(s: float, rho: float, tau: float) -> tuple[float, float, float]:
+    """(a, b, d) that maximises a s^2 + 2 b s + d: concave in b, so its derivative is bisected."""
+    low, high = 0.0, min(rho, tau)
+    for _ in range(200):
+        b = (low + high) / 2
+        a, d = math.sqrt(max(rho**2 - b**2, 0.0)), math.sqrt(max(tau**2 - b**2, 0.0))
+        # The derivative 2 s - s^2 b/a - b/d, times a d.
+        rising = 2 * s * a * d - s**2 * b * d - b * a > 0
+        low, high = (b, high) if rising else (low, b)
+    return a, b, d
+
+
+def _reflection(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The symmetric orthogonal matrix that takes the direction of x to that of y."""
+    x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
+    if np.allclose(x, y):
+        return np.eye(x.size)
+    u = (x - y) / np.linalg.norm(x - y)
+    return np.eye(x.size) - 2 * np.outer(u, u)
+
+
+class Admissibility(NamedTuple):
+    """What a choice uses of each constant; every entry is at most 1 where the choice is admissible.
+
+    curvature is about the lower end of D_w^2 L_S: (L - smallest curvature)/(L - low), 1 when it is `low`.
+    """
+
+    smoothness: float
+    curvature: float
+    rho: float
+    tau: float
+    gradient: float
+    outer_smoothness: float
+
+    @property
+    def worst(self) -> float:
+        return max(self)
+
+
+def unit_sphere(n: int, count: int = 20_000, seed: int = 0) -> np.ndarray:
+    """Directions z: an even Fibonacci covering for n = 3, angles for n = 2, random otherwise."""
+    if n == 3:
+        k = np.arange(count) + 0.5
+        polar, turn = np.arccos(1 - 2 * k / count), np.pi * (1 + 5**0.5) * k
+        return np.stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)], axis=1)
+    if n == 2:
+        angle = np.linspace(0, np.pi, count)
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    directions = np.random.default_rng(seed).standard_normal((count, n))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def admissibility(choice: TensorChoice, constants: Constants) -> Admissibility:
+    """Norms of a choice over its constants; rho and tau by alternating maximisation (`tensor_norms`)."""
+    H, C, T, p, D = (np.asarray(x) for x in choice)
+    n_w = p.size
+    low = constants.lowest_curvature
+    norm = lambda a: float(np.linalg.norm(a, ord=2, axis=(-2, -1)).max())  # noqa: E731
+    share = lambda value, limit: value / limit if limit else (0.0 if value == 0 else math.inf)  # noqa: E731
+    return Admissibility(
+        smoothness=norm(np.concatenate([H, np.swapaxes(C, 1, 2)], axis=2)) / constants.L,
+        curvature=float((constants.L - np.linalg.eigvalsh(H).min()) / (constants.L - low))
+        if low < constants.L
+        else 1.0,
+        rho=share(float(spectral_norms(T[:, :, :n_w]).max()), constants.rho),
+        tau=share(float(spectral_norms(T[:, :, n_w:]).max()), constants.tau),
+        gradient=share(float(np.linalg.norm(p)), constants.M),
+        outer_smoothness=norm(D) / constants.L,
+    )
