@@ -213,6 +213,23 @@ def advise(
     _finish(0, encode_floats(to_plain(advice)), as_json)
 
 
+@app.command(cls=ListCommand)
+def ledger(
+    section: Annotated[list[str] | None, typer.Option(help="Sections of the theory: 2, 3.1, 3.2, 3.3, 5.")] = None,
+    controls: Annotated[bool, typer.Option("--controls", help="Also try wrong formulas: each must fail.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The ledger as JSON on standard output.")] = False,
+) -> None:
+    """Prove the steps of the derivation with sympy: statement, assumption used, how proved, status.
+
+    Exit status: 0 all proved or checked, 1 a proof failed, 2 misuse.
+    """
+    from anil_theory.ledger.command import run_ledger
+
+    with _misuse_exits():
+        code, report = run_ledger(sections=tuple(section or ()), controls=controls, console=Console(stderr=as_json))
+    _finish(code, report, as_json)
+
+
 @contextmanager
 def _misuse_exits() -> Iterator[None]:
     """Bad input inside the block becomes a message and exit status 2."""

@@ -7,11 +7,19 @@ the expressions of `statements` (no formula that stands there is typed in again)
 """
 
 from anil_theory.ledger import (
+    block_recursions,
+    conditioning,
+    counts,
+    descent,
+    iterates,
+    rate_limits,
+    refinements,
+    step_condition,
     sums,
 )
 from anil_theory.ledger.base import Entry, Fact, Proof, Status, enter
 
-GROUPS = (sums,)
+GROUPS = (iterates, sums, block_recursions, refinements, conditioning, step_condition, rate_limits, descent, counts)
 
 FACTS: dict[str, Fact] = {fact.name: fact for group in GROUPS for fact in group.FACTS}
 SECTIONS = tuple(sorted({fact.section for fact in FACTS.values()}))

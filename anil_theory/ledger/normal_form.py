@@ -25,9 +25,15 @@ def normal(expression: Expr, *, geometric: bool = True) -> Expr:
     return expression.func(*(normal(argument, geometric=geometric) for argument in expression.args))
 
 
+def _outermost(total: Any) -> tuple[Any, Expr]:
+    """The outermost index with its bounds, and what it sums over (sympy writes a sum of a sum as one with two indices)."""
+    *inner, outermost = total.limits
+    return outermost, sp.Sum(total.function, *inner) if inner else total.function
+
+
 def _normal_sum(total: Any, geometric: bool) -> Expr:
-    index, low, high = total.limits[0]
-    summand, peeled = total.function, sp.Integer(0)
+    (index, low, high), summand = _outermost(total)
+    peeled: Expr = sp.Integer(0)
     while sp.expand(high - low + 1) != 0 and high.has(N) and sp.expand(high - N + 1).is_positive:
         peeled += normal(summand.subs(index, high), geometric=geometric)
         high = sp.expand(high - 1)
@@ -80,14 +86,16 @@ def leftover(expression: Expr, *, geometric: bool = True) -> Expr:
     """0 when the expression vanishes identically; otherwise what is left in normal form."""
     form = sp.together(algebraic(normal(sp.sympify(expression), geometric=geometric)))
     top = sp.expand(sp.numer(form))
-    return sp.Integer(0) if top == 0 else sp.simplify(top)
+    if top == 0 or top.is_polynomial(*top.free_symbols):
+        return top
+    return sp.simplify(top)
 
 
 def unroll(expression: Expr) -> Expr:
     """Every sum with numbers for bounds written out term by term."""
     if isinstance(expression, sp.Sum):
-        index, low, high = expression.limits[0]
-        return sp.Add(*(unroll(expression.function.subs(index, k)) for k in range(int(low), int(high) + 1)))
+        (index, low, high), summand = _outermost(expression)
+        return sp.Add(*(unroll(summand.subs(index, k)) for k in range(int(low), int(high) + 1)))
     if not expression.args or isinstance(expression, sp.Indexed):
         return expression
     return expression.func(*map(unroll, expression.args))
