@@ -230,6 +230,22 @@ def ledger(
     _finish(code, report, as_json)
 
 
+@app.command()
+def audit(
+    finding: Annotated[list[str] | None, typer.Argument(help="Which findings; all, if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of tasks and searches.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records, report and figures.")] = Path("results/audit"),
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller searches.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on standard output.")] = False,
+) -> None:
+    """Show, by runs, what is printed, what the numbers say beside it, and what stays true. Exit status 0."""
+    from anil_theory.audit.command import run_audit
+
+    with _misuse_exits():
+        code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, console=Console(stderr=as_json))
+    _finish(code, report, as_json)
+
+
 @contextmanager
 def _misuse_exits() -> Iterator[None]:
     """Bad input inside the block becomes a message and exit status 2."""

@@ -41,7 +41,7 @@ def schedule_of(regime: str, N: int) -> Schedule:
 def trace(regime: str) -> dict[str, list[float]]:
     """Against N: the attained ww constant and the explicit bound of every block."""
     found: dict[str, list[float]] = {"N": [], "attained": [], **{block: [] for block in BLOCKS}}
-    longest = max(INNER_STEPS[regime])
+    longest = max(map(max, INNER_STEPS.values()))  # compiles once
     for N in INNER_STEPS[regime]:
         schedule = schedule_of(regime, N)
         bounds = blocks(CONSTANTS, schedule, Geometry.NONCONVEX, Kind.EXPLICIT)
@@ -84,15 +84,18 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
     exponential = float(np.polyfit(large["N"][half:], np.log(large["attained"][half:]), 1)[0])
     expected = 2 * math.log1p(LARGE)
     ceiling = math.exp(TOTAL) * (math.exp(TOTAL) - 1) * CONSTANTS.M * CONSTANTS.rho / L + L * math.exp(2 * TOTAL)
-    spread = max(bounded["attained"]) / bounded["attained"][0]
     shown = (
-        f"Under alpha = c/(N L), c = {TOTAL:g}, the attained w constant goes from {bounded['attained'][0]:.3f} at N = 1 to "
-        f"{bounded['attained'][-1]:.3f} at N = {bounded['N'][-1]} and stays below its limit {ceiling:.3f}: bounded in N.",
+        f"Under alpha = c/(N L), c = {TOTAL:g}, the attained w constant goes from {bounded['attained'][0]:.3f} "
+        "at N = 1 to "
+        f"{bounded['attained'][-1]:.3f} at N = {bounded['N'][-1]} and stays below its limit {ceiling:.3f}: "
+        "bounded in N.",
         "Random tasks under the same condition, ww by ascent at N = "
         f"{', '.join(map(str, SEARCHED))}: {', '.join(f'{value:.3f}' for value in random_tasks)}.",
-        f"With alpha L = {SMALL:g} held fixed, L_ww - L grows like N^{linear:.3f} up to N = {small['N'][-1]}: linear, as "
+        f"With alpha L = {SMALL:g} held fixed, L_ww - L grows like N^{linear:.3f} up to N = {small['N'][-1]}: "
+        "linear, as "
         "long as alpha N L is small.",
-        f"With alpha L = {LARGE:g} held fixed, ln L_ww grows by {exponential:.4f} per step up to N = {large['N'][-1]}, where "
+        f"With alpha L = {LARGE:g} held fixed, ln L_ww grows by {exponential:.4f} per step up to N = "
+        f"{large['N'][-1]}, where "
         f"2 ln(1 + alpha L) = {expected:.4f}: exponential.",
     )
     regimes = ((bounded, "alpha = c/(N L): bounded", True), (small, "alpha fixed, alpha N L small: linear", True))
@@ -101,13 +104,14 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
         title="Proposition 3: bounded in N under its own step size, linear and then exponential at a fixed one",
         printed="Proposition 3: all four constants are poly(M, rho, tau, alpha, L) N under alpha < O(1/N).",
         shown=shown,
-        stays="The printed bound is not wrong: its polynomial contains alpha, and with alpha = c/(N L) one factor alpha "
+        stays="The printed bound is not wrong: its polynomial contains alpha, and with alpha = c/(N L) one "
+        "factor alpha "
         "cancels the N. What the run adds is how to read it: 'the smoothness grows linearly with N' describes alpha "
-        "held fixed with alpha N L small. The advice to keep N small when alpha is held fixed stays, and is even more "
+        "held fixed with alpha N L small. The advice to keep N small when alpha is held fixed stays, and is even "
+        "more "
         "pressing once alpha N L is large.",
         verdict=verdict(
             max(bounded["attained"]) <= ceiling,
-            spread < ceiling,
             abs(linear - 1) < 0.02,
             abs(exponential - expected) < 0.01 * expected,
             max(random_tasks) <= ceiling,
@@ -128,8 +132,15 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
                     "block constant" if data is bounded else "block constant - L",
                     (
                         Curve("ww, attained", data["N"], _less(data["attained"], data is small), "points"),
-                        *(Curve(f"{b}, explicit", data["N"], _less(data[b], data is small), "dashed") for b in ("ww", "phiphi")),
-                        *((Curve("ww, random tasks", list(SEARCHED), random_tasks, "points"),) if data is bounded else ()),
+                        *(
+                            Curve(f"{b}, explicit", data["N"], _less(data[b], data is small), "dashed")
+                            for b in ("ww", "phiphi")
+                        ),
+                        *(
+                            (Curve("ww, random tasks", list(SEARCHED), random_tasks, "points"),)
+                            if data is bounded
+                            else ()
+                        ),
                     ),
                     log_x=log_x,
                     log_y=data is small,

@@ -4,7 +4,7 @@ import sympy as sp
 
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, all_of, identity, nonnegative, recursion
-from anil_theory.statements.closed_forms import N
+from anil_theory.statements.closed_forms import N, j
 
 a, b = sp.symbols("a b", nonnegative=True)
 """Norms of the moves of w and phi."""
@@ -70,14 +70,14 @@ def _one_step() -> Fact:
 
 def _telescope() -> Fact:
     """L_k <= L_0 + sum (V - G_j)/2 solves the one-step inequality; with L_K >= inf, (1/K) sum G <= 2 D0/K + V."""
-    V, G = sp.symbols("V G", nonnegative=True)  # G: the average of the weighted gradient over the steps so far
-    level = D0 + N * (V - G) / 2
+    V, G = sp.Symbol("V", nonnegative=True), sp.IndexedBase("G")
+    gained = sp.Sum(G[j], (j, 0, N - 1))
+    level = D0 + N * V / 2 - gained / 2
 
     def prove(claimed: Expr):
-        onward = recursion(level, D0, lambda f: f + (V - G) / 2)
-        # level at K is >= 0 (above the infimum), which is the bound on G:
-        gap = identity(level.subs(N, K) * 2 / K, claimed.subs(noise(), V) - G)
-        return onward & gap
+        onward = recursion(level, D0, lambda f: f + (V - G[N]) / 2)
+        # The level after N = K steps is >= 0 (above the infimum), which is the bound on the average of G:
+        return onward & identity(level * 2 / N, claimed.subs(noise(), V).subs(K, N) - gained / N)
 
     claimed = 2 * D0 / K + noise()
     return Fact(

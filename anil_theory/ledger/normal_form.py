@@ -26,7 +26,7 @@ def normal(expression: Expr, *, geometric: bool = True) -> Expr:
 
 
 def _outermost(total: Any) -> tuple[Any, Expr]:
-    """The outermost index with its bounds, and what it sums over (sympy writes a sum of a sum as one with two indices)."""
+    """The outermost index with its bounds, and its summand (sympy writes a sum of sums as one with two indices)."""
     *inner, outermost = total.limits
     return outermost, sp.Sum(total.function, *inner) if inner else total.function
 

@@ -33,19 +33,19 @@ def all_of(proofs: Iterable[Proof]) -> Proof:
 
 def identity(left: Expr, right: Expr) -> Proof:
     """left = right for all values: the difference is 0 in normal form."""
-    return _verdict(leftover(left - right), "identity: difference simplifies to 0")
+    return _verdict(leftover(left - right), "difference simplifies to 0")
 
 
 def simplifies(left: Expr, right: Expr) -> Proof:
     """As `identity`, for expressions with exp and roots: sympy's simplify brings the difference to 0."""
-    return _verdict(sp.simplify(sp.expand(left - right)), "identity: difference simplifies to 0")
+    return _verdict(sp.simplify(sp.expand(left - right)), "difference simplifies to 0")
 
 
 def recursion(claimed: Expr, start: Expr, step: Callable[[Expr], Expr], *, geometric: bool = True) -> Proof:
     """claimed(N) solves f(0) = start, f(N + 1) = step(f(N)): base and step of an induction in N."""
-    base = _verdict(leftover(unroll(claimed.subs(N, 0)) - start), "induction in N: base and step", "base: ")
+    base = _verdict(leftover(unroll(claimed.subs(N, 0)) - start), "induction in N", "base: ")
     onward = claimed.subs(N, N + 1) - step(claimed)
-    return base & _verdict(leftover(onward, geometric=geometric), "induction in N: base and step", "step: ")
+    return base & _verdict(leftover(onward, geometric=geometric), "induction in N", "step: ")
 
 
 def sum_by_induction(plain: Expr, claimed: Expr, *, ratio: Expr = 1, geometric: bool = True) -> Proof:
@@ -53,7 +53,7 @@ def sum_by_induction(plain: Expr, claimed: Expr, *, ratio: Expr = 1, geometric: 
 
     In the step the last terms of plain(N + 1) are split off, so nothing but the sum itself says how it grows.
     """
-    method = "induction in N: base and step"
+    method = "induction in N"
     base = _verdict(leftover(unroll((plain - claimed).subs(N, 1))), method, "base: ")
     grown = plain.subs(N, N + 1) - claimed.subs(N, N + 1) - ratio * (plain - claimed)
     return base & _verdict(leftover(grown, geometric=geometric), method, "step: ")
@@ -64,7 +64,7 @@ def nonnegative(expression: Expr, substitution: Sequence[tuple[Expr, Expr]] = ()
 
     substitution   writes the ordered quantities through their gaps (h = mu + x with x >= 0), in order.
     """
-    method = "inequality: coefficients >= 0 in nonnegative gaps"
+    method = "signs: coefficients >= 0"
     for old, new in substitution:
         expression = expression.subs(old, new)
     top, bottom = sp.fraction(sp.together(sp.expand(expression)))
@@ -85,7 +85,7 @@ def _nonnegative_term(term: Expr) -> bool:
 
 def positive_by_derivatives(function: Expr, x: Any, order: int) -> Proof:
     """function > 0 for x > 0: it and its first derivatives are >= 0 at 0, and derivative `order` is > 0 beyond."""
-    method = "sign: f(0), f'(0), .. >= 0 and a positive higher derivative"
+    method = "signs: derivatives at 0"
     for k in range(order):
         value = sp.simplify(sp.diff(function, x, k).subs(x, 0))
         if not value.is_nonnegative:

@@ -184,7 +184,7 @@ def _room() -> Fact:
 def _fixed_n(block: str) -> Fact:
     return Fact(
         name=f"3.3/fixed N, {block}",
-        statement=f"at fixed N = 2 L_{block} -> L as mu -> 0 (alpha -> 0): there the orders are upper bounds only",
+        statement=f"with N = 2 held fixed, L_{block} tends to L as mu -> 0: there the orders are upper bounds only",
         section="3.3",
         assumptions=("alpha = mu/L^2", "N = 2"),
         claimed=L,
@@ -221,6 +221,14 @@ FACTS = (
         0,
         _printed("ww"),
         {"misprinted q^(2N)": M * rho / L * (sp.exp(T) - 1)},
+    ),
+    _prop2(
+        "wphi",
+        "Proposition 2, w row, phi: derived/printed falls like mu: the order (L/mu + 1) N q^N is an upper bound",
+        M * rho / L**2 * (1 - (1 - _E) / T),
+        -1,
+        _printed("wphi") / N * T * L**2 / mu**2,
+        {"as if it were attained": sp.Integer(0), "T forgotten": M * rho / L**2 * (T - (1 - _E))},
     ),
     _prop2(
         "phiphi",

@@ -4,9 +4,9 @@ One dimension, phi idle. With `low` = mu or -L, eps = L - low and k = 2 rho/eps,
 
     L_S''(w) = L - (eps/2)(1 + cos(k w)),    L_D(w) = M w,
 
-so inf L_S'' = low, sup L_S'' = L and sup |L_S'''| = rho, all attained in every period; L_D is M-Lipschitz and linear, so
-the L term of the block constants is absent and their rho term stands alone. As mu -> L it keeps rho while the range of
-the curvature closes: at N = 1 the w constant of the meta-gradient is alpha rho M whatever the condition number.
+so inf L_S'' = low, sup L_S'' = L and sup |L_S'''| = rho, all attained in every period; L_D is M-Lipschitz and linear,
+so the L term of the block constants is absent and their rho term stands alone. As mu -> L it keeps rho while the range
+of the curvature closes: at N = 1 the w constant of the meta-gradient is alpha rho M whatever the condition number.
 
 Source: derived for this project (theory, section 3.3, finding 1).
 """

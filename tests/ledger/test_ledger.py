@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from functools import cache
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -90,7 +91,8 @@ def test_the_ways_of_proving_can_fail() -> None:
     assert recursion(r**N, sp.Integer(1), lambda f: r * f).status is Status.PROVED
     assert recursion(r**N, sp.Integer(2), lambda f: r * f).status is Status.FAILED, "a wrong start"
     assert recursion(r**N, sp.Integer(1), lambda f: r * f + 1).status is Status.FAILED, "a wrong step"
-    wrong_start = sum_by_induction(sp.Sum(e[j], (j, 0, N - 1)), sp.Sum(e[j], (j, 0, N - 1)) + 1)
+    total: Any = sp.Sum(e[j], (j, 0, N - 1))
+    wrong_start = sum_by_induction(total, total + 1)
     assert wrong_start.status is Status.FAILED, "a step that holds does not make up for a base that fails"
     assert nonnegative(x**2 - x).status is Status.FAILED and nonnegative(x**2 + x).status is Status.PROVED
     assert nonnegative(y).status is Status.FAILED, "a symbol of unknown sign"
