@@ -145,8 +145,8 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
         "Proposition 2, phi row: poly (L/mu) q^(N/2).",
         shown=shown,
         stays="Theorem 1, in that reading, and Table 1 hold with explicit constants, and the derived ones "
-        "do grow as the orders say. The paper's argument is not affected by the phi row of Proposition 2 either: the term "
-        "(1/mu^2) q^(N/2) of the theorem has room for the missing factor L/mu.",
+        "do grow as the orders say. The paper's argument is not affected by the phi row of Proposition 2 either: the "
+        "term (1/mu^2) q^(N/2) of the theorem has room for the missing factor L/mu.",
         verdict=verdict(
             max(corrected) < 10,
             min(corrected) > 0.01,

@@ -58,7 +58,7 @@ def test_finding_1_is_the_exponent_and_not_the_factor() -> None:
 
 
 def test_finding_1_away_from_the_corner_is_fine() -> None:
-    assert corner.corner(1, 0.8, points=256)["ratio"] < 1
+    assert corner.corner(1, 0.8, points=2048)["ratio"] < 1
 
 
 def test_finding_2_is_bounded_linear_and_exponential() -> None:

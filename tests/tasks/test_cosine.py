@@ -17,8 +17,8 @@ def test_the_declared_constants_are_attained(constants: Constants) -> None:
     task, phi = tasks.task(1), jnp.zeros(1)
     w = np.linspace(0, family.period, 4001)  # a whole period, with both extremes and the steepest point on the grid
     second = jax.hessian(lambda w: tasks.support(w, phi, task))
-    curvature = np.asarray(jax.vmap(lambda x: second(x[None])[0, 0])(jnp.asarray(w)))
-    third = np.asarray(jax.vmap(jax.grad(lambda x: second(x[None])[0, 0]))(jnp.asarray(w)))
+    both = jax.jit(jax.vmap(jax.value_and_grad(lambda x: second(x[None])[0, 0])))(jnp.asarray(w))
+    curvature, third = map(np.asarray, both)
     assert curvature.min() == pytest.approx(constants.lowest_curvature, abs=1e-12)
     assert curvature.max() == pytest.approx(constants.L, abs=1e-12)
     assert np.abs(third).max() == pytest.approx(constants.rho, rel=1e-12)
