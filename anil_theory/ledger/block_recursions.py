@@ -13,26 +13,33 @@ _WORDS = {
     "phiw": "the phi row when w moves: the tau term, the product inside the sum (rho, with one factor C), the L term",
     "phiphi": "the phi row when phi moves: the same with e_m in place of r^m",
 }
-_FELT = {"ww": rho * r**N, "wphi": rho * e[N], "phiw": rho * r**N, "phiphi": rho * e[N]}
-"""How fast H_N changes: rho times the distance that (w_N, phi) has moved."""
-
-MOVES = {"w": r**N, "phi": e[N]}
 ROW = {"ww": "w", "wphi": "w", "phiw": "phi", "phiphi": "phi"}
 COLUMN = {"ww": "w", "wphi": "phi", "phiw": "w", "phiphi": "phi"}
 
 
-def change_of_sensitivity(block: str, w: Expr) -> Expr:
+def change_of_sensitivity(
+    block: str, change: Expr, *, power: Expr = r**N, move: Expr = e[N], mixed: Expr = s_N
+) -> Expr:
     """One step: the new change of the sensitivity of w_N, from the change so far.
 
-    w row: (I - alpha H_N) acts on the old change, and H_N itself changes; phi row: so does C_N, by tau times the move.
+    w row: (I - alpha H_N) acts on the old change, and H_N changes by rho times the move, times the r^N that it acts on.
+    phi row: it acts on s_N instead, and C_N changes too, by tau times the move. `power`, `move` and `mixed` stand for
+    r^N, e_N and s_N.
     """
+    moved = {"w": power, "phi": move}[COLUMN[block]]
     if ROW[block] == "w":
-        return r * w + alpha * _FELT[block] * r**N
-    return r * w + alpha * (_FELT[block] * s_N + tau * MOVES[COLUMN[block]])
+        return r * change + alpha * rho * moved * power
+    return r * change + alpha * (rho * mixed + tau) * moved
+
+
+def outer_term(block: str, *, power: Expr = r**N, move: Expr = e[N]) -> Expr:
+    """What multiplies L: how far (w_N, phi) moves, times the norm of the functional that carries the change back."""
+    size = {"w": power, "phi": move}
+    return size[ROW[block]] * size[COLUMN[block]]
 
 
 def _block(block: str) -> Fact:
-    outer = L * MOVES[ROW[block]] * MOVES[COLUMN[block]]
+    outer = L * outer_term(block)
 
     def prove(claimed: Expr):
         return recursion((claimed - outer) / M, sp.Integer(0), lambda w: change_of_sensitivity(block, w))

@@ -70,8 +70,9 @@ def _one_step() -> Fact:
 
 def _telescope() -> Fact:
     """L_k <= L_0 + sum (V - G_j)/2 solves the one-step inequality; with L_K >= inf, (1/K) sum G <= 2 D0/K + V."""
-    V, G = sp.Symbol("V", nonnegative=True), sp.IndexedBase("G")
-    gained = sp.Sum(G[j], (j, 0, N - 1))
+    V: Expr = sp.Symbol("V", nonnegative=True)
+    G: Expr = sp.IndexedBase("G")
+    gained: Expr = sp.Sum(G[j], (j, 0, N - 1))
     level = D0 + N * V / 2 - gained / 2
 
     def prove(claimed: Expr):

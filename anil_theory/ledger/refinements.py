@@ -4,6 +4,7 @@ import sympy as sp
 
 from anil_theory.constants import Geometry
 from anil_theory.ledger.base import Fact, Proof, Status
+from anil_theory.ledger.block_recursions import change_of_sensitivity, outer_term
 from anil_theory.ledger.normal_form import unroll
 from anil_theory.ledger.proofs import Expr, all_of, at_points, identity, nonnegative
 from anil_theory.statements.base import Kind
@@ -29,13 +30,9 @@ s, b, x, gap, W, d, X = sp.symbols("s b x a W d X", nonnegative=True)
 """Refined quantities s, x, W (the moves s_m, n_m and the change so far) and by how much the explicit ones exceed them:
 s + b, x + a, W + d. X is r^N."""
 
-_STEPS = {
-    "ww": r * W + alpha * rho * X * X,
-    "wphi": r * W + alpha * rho * x * X,
-    "phiw": r * W + alpha * (rho * s + tau) * X,
-    "phiphi": r * W + alpha * (rho * s + tau) * x,
-}
-_OUTER = {"ww": X * X, "wphi": X * x, "phiw": X * x, "phiphi": x * x}
+BLOCKS = ("ww", "wphi", "phiw", "phiphi")
+_STEPS = {block: change_of_sensitivity(block, W, power=X, move=x, mixed=s) for block in BLOCKS}
+_OUTER = {block: outer_term(block, power=X, move=x) for block in BLOCKS}
 _NEVER_LARGER = {s: s + b, x: x + gap, W: W + d}
 
 
@@ -154,7 +151,6 @@ def _where_geometries_meet(block: str) -> Fact:
     )
 
 
-BLOCKS = tuple(_STEPS)
 FACTS = (
     _moves(),
     _mixed(),
