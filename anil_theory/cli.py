@@ -213,6 +213,39 @@ def advise(
     _finish(0, encode_floats(to_plain(advice)), as_json)
 
 
+@app.command(cls=ListCommand)
+def ledger(
+    section: Annotated[list[str] | None, typer.Option(help="Sections of the theory: 2, 3.1, 3.2, 3.3, 5.")] = None,
+    controls: Annotated[bool, typer.Option("--controls", help="Also try wrong formulas: each must fail.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The ledger as JSON on standard output.")] = False,
+) -> None:
+    """Prove the steps of the derivation with sympy: statement, assumption used, how proved, status.
+
+    Exit status: 0 all proved or checked, 1 a proof failed, 2 misuse.
+    """
+    from anil_theory.ledger.command import run_ledger
+
+    with _misuse_exits():
+        code, report = run_ledger(sections=tuple(section or ()), controls=controls, console=Console(stderr=as_json))
+    _finish(code, report, as_json)
+
+
+@app.command()
+def audit(
+    finding: Annotated[list[str] | None, typer.Argument(help="Which findings; all, if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of tasks and searches.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records, report and figures.")] = Path("results/audit"),
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller searches.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on standard output.")] = False,
+) -> None:
+    """Show, by runs, what is printed, what the numbers say beside it, and what stays true. Exit status 0."""
+    from anil_theory.audit.command import run_audit
+
+    with _misuse_exits():
+        code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, console=Console(stderr=as_json))
+    _finish(code, report, as_json)
+
+
 @contextmanager
 def _misuse_exits() -> Iterator[None]:
     """Bad input inside the block becomes a message and exit status 2."""

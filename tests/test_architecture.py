@@ -10,12 +10,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "anil_theory"
 
 MEASURED = {"tasks", "algorithm", "estimators", "certify"}
-CLAIMED = {"statements"}
+CLAIMED = {"statements", "ledger"}
 
 ORDER = (
     *("_admissible", "_plain", "_precision", "_shapes", "constants", "schedule"),
-    *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "advice"),
-    *("verdict", "provenance", "record", "report", "verification", "cli", "__main__"),
+    *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
+    *("verdict", "provenance", "record", "report", "verification", "audit", "cli", "__main__"),
 )
 """The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
 

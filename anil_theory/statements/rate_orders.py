@@ -95,13 +95,15 @@ def term_limits() -> dict[str, Expr]:
     }
 
 
+def order_limit(order: Expr, scale: int) -> Expr:
+    """lim mu^scale * order as mu -> 0 at fixed T; an order is written through q, N and mu."""
+    half = order.replace(lambda e: e.is_Pow and e.base == q, lambda e: X ** (e.exp * 2 / N))  # X = q^(N/2) here
+    return sp.limit(sp.expand(half * mu**scale), mu, 0).subs(X, sp.exp(-T / 2))
+
+
 def order_limits() -> dict[str, Expr]:
     """The limits of mu^SCALE times the orders."""
-    found = {}
-    for name, order in ORDERS.items():
-        half = order.replace(lambda e: e.is_Pow and e.base == q, lambda e: X ** (e.exp * 2 / N))  # X = q^(N/2) here
-        found[name] = sp.limit(sp.expand(half * mu ** SCALE[name]), mu, 0).subs(X, sp.exp(-T / 2))
-    return found
+    return {name: order_limit(order, SCALE[name]) for name, order in ORDERS.items()}
 
 
 def ratio_limits() -> dict[str, Expr]:

@@ -14,7 +14,7 @@ from anil_theory._precision import gamma
 from anil_theory.algorithm import METHODS, inner_loop, meta_gradient
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
-from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, SeparableFamily
+from anil_theory.tasks import FAMILIES, CosineFamily, ExtremalFamily, Family, SeparableFamily
 from anil_theory.tasks.base import Losses
 from tests.algorithm.nested_task import LOSSES, flat, point, rounding
 
@@ -23,6 +23,7 @@ STEPS = 6
 EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     SeparableFamily.name: lambda constants, schedule: SeparableFamily(constants, 3, 2, share_rotation=False),
     ExtremalFamily.name: lambda constants, schedule: ExtremalFamily(constants, schedule),
+    CosineFamily.name: lambda constants, schedule: CosineFamily(constants),
 }
 
 

@@ -1,0 +1,81 @@
+"""What `anil-theory ledger` does: run the proofs with progress, print them by section, say whether any failed."""
+
+from collections import Counter
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from anil_theory._admissible import one_of
+from anil_theory._plain import to_plain
+from anil_theory.ledger import FACTS, SECTIONS, Entry, Status, enter
+
+STYLES = {Status.PROVED: "bold green", Status.CHECKED: "cyan", Status.FAILED: "bold red"}
+
+
+def run_ledger(
+    *, sections: tuple[str, ...] = (), controls: bool = False, console: Console
+) -> tuple[int, dict[str, Any]]:
+    """Prove the facts of the given sections (all, if none is given); exit status and plain values for --json.
+
+    controls   also run each proof on the wrong formulas that come with its fact, and count as failed a fact whose
+               proof accepts one.
+
+    Exit status 0, or 1 when a proof failed. Raises InvalidParameter for a section that the ledger does not have.
+    """
+    for section in sections:
+        one_of("section", section, SECTIONS)
+    chosen = [fact for fact in FACTS.values() if not sections or fact.section in sections]
+    entries: list[Entry] = []
+    accepted: list[str] = []
+    columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TextColumn("facts"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=len(chosen))
+        for fact in chosen:
+            entries.append(enter(fact))
+            if controls:
+                found = {fault: enter(fact.claiming(wrong)).status for fault, wrong in fact.controls.items()}
+                accepted += [f"{fact.name}: {fault}" for fault, status in found.items() if status is not Status.FAILED]
+            progress.advance(bar)
+    _print(console, entries)
+    counts = Counter(entry.status for entry in entries)
+    seconds = sum(entry.seconds for entry in entries)
+    summary = "   ".join(f"[{STYLES[status]}]{status.value}[/] {counts[status]}" for status in Status if counts[status])
+    console.print(f"{len(entries)} facts in {seconds:.1f} s:  {summary}")
+    if controls:
+        tried = sum(len(fact.controls) for fact in chosen)
+        console.print(f"{tried - len(accepted)} of {tried} wrong formulas refused")
+        for fault in accepted:
+            console.print(Text(f"accepted, though wrong: {fault}", style="bold red"))
+    failed = counts[Status.FAILED] + len(accepted)
+    report = {
+        "entries": to_plain(entries),
+        "counts": {status.value: counts[status] for status in Status},
+        "accepted_wrong_formulas": accepted,
+    }
+    return (1 if failed else 0), report
+
+
+def _print(console: Console, entries: list[Entry]) -> None:
+    ordered = sorted(entries, key=lambda entry: entry.section)
+    for section, members in groupby(ordered, key=lambda entry: entry.section):
+        table = Table(
+            title=f"section {section}", title_style="bold cyan", title_justify="left", box=None, padding=(0, 1)
+        )
+        for name, ratio in (("statement", 5), ("assumption used", 3), ("how proved", 2)):
+            table.add_column(name, overflow="fold", ratio=ratio, header_style="dim")
+        table.add_column("status", no_wrap=True, width=8, header_style="dim")
+        table.expand = True
+        for entry in members:
+            table.add_row(
+                Text(entry.statement),
+                Text("; ".join(entry.assumptions), style="dim"),
+                Text(entry.method),
+                Text(entry.status.value, style=STYLES[entry.status]),
+            )
+            if entry.status is Status.FAILED:
+                table.add_row(Text(f"{entry.name}: {entry.detail}", style="red"), "", "", "")
+        console.print(table)

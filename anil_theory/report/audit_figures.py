@@ -1,0 +1,46 @@
+"""The figure of a finding, drawn from its panels: whatever a finding measures, its record says how it is drawn."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MARKERS = "osD^v"
+STYLES = {"line": {"ls": "-", "lw": 1.5}, "dashed": {"ls": "--", "lw": 1.2}, "points": {"ls": ":", "lw": 0.8, "ms": 6}}
+
+
+def plot_finding(finding: Mapping[str, Any], path: Path) -> bool:
+    """One axis per panel, side by side. Returns False, and writes nothing, for a finding without panels."""
+    panels = finding["panels"]
+    if not panels:
+        return False
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(0.6 + 4.5 * len(panels), 4.2), squeeze=False, layout="constrained"
+    )
+    for axis, panel in zip(axes[0], panels, strict=True):
+        _draw(axis, panel)
+    figure.suptitle(finding["title"], fontsize=11)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return True
+
+
+def _draw(axis: Any, panel: Mapping[str, Any]) -> None:
+    for i, curve in enumerate(panel["curves"]):
+        style: dict[str, Any] = dict(STYLES[curve["style"]])
+        if curve["style"] == "points":
+            style["marker"] = MARKERS[i % len(MARKERS)]
+        axis.plot(curve["x"], curve["y"], color=f"C{i % 10}", label=curve["label"], **style)
+    if panel["log_x"]:
+        axis.set_xscale("log")
+    if panel["log_y"]:
+        axis.set_yscale("log")
+    axis.set_title(panel["title"], fontsize=10)
+    axis.set_xlabel(panel["x_label"])
+    axis.set_ylabel(panel["y_label"])
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=8, frameon=False)

@@ -1,0 +1,130 @@
+"""The audit: the numbers of findings 1 to 3, the words that carry them, and the command."""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from anil_theory.audit import FINDINGS, Finding, Shown
+from anil_theory.audit import finding1_perfect_conditioning as corner
+from anil_theory.audit import finding3_theorem1_phi_rate as phi_rate
+from anil_theory.cli import app
+from anil_theory.record import RecordStore
+from anil_theory.statements import Kind
+from anil_theory.statements import table1_complexity_orders as table1
+
+
+@cache
+def run(name: str) -> Finding:
+    return FINDINGS[name](seed=0, quick=True)
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_every_finding_is_shown_with_words_and_a_figure(name: str) -> None:
+    found = run(name)
+    assert found.verdict is Shown.SHOWN
+    assert found.title and found.printed and found.stays and found.shown and found.panels
+    for panel in found.panels:
+        for curve in panel.curves:
+            assert len(curve.x) == len(curve.y) and all(map(math.isfinite, curve.y)), (panel.title, curve.label)
+
+
+def test_finding_1_reproduces_its_numbers() -> None:
+    rows = run("1").numbers["rows"]
+    expected = {
+        1: (0.33, 4.3, 49, 499, 4999),
+        2: (4.4, 49, 499),
+        3: (4.4, 49, 499),
+    }
+    for N, ratios in expected.items():
+        found = [row["ratio"] for row in rows if row["N"] == N]
+        assert found == pytest.approx(ratios, rel=0.015), N
+    for row in rows:
+        assert row["reached"] <= 1 + 1e-9, "a measurement is a lower bound: above the derived one it would refute it"
+        if row["N"] == 1:
+            assert row["reached"] == pytest.approx(1, rel=1e-9)  # alpha rho M, exactly
+            assert row["measured"] == pytest.approx(1 - row["eps"], rel=1e-9)
+    assert max(row["reached"] for row in rows if row["N"] > 1) == pytest.approx(0.998, abs=1e-3)
+
+
+def test_finding_1_is_the_exponent_and_not_the_factor() -> None:
+    """Over q^(N-1) in place of q^N the ratio stays bounded along the corner."""
+    for row in run("1").numbers["rows"]:
+        assert row["ratio"] * row["q"] < 2
+
+
+def test_finding_1_away_from_the_corner_is_fine() -> None:
+    assert corner.corner(1, 0.8, points=2048)["ratio"] < 1
+
+
+def test_finding_2_is_bounded_linear_and_exponential() -> None:
+    numbers = run("2").numbers
+    bounded, small, large = numbers["traced"].values()
+    assert max(bounded["attained"]) <= numbers["limit"]
+    for block in ("ww", "wphi", "phiw", "phiphi"):
+        assert bounded[block][-1] / bounded[block][0] < 3, block
+    assert bounded["attained"] == sorted(bounded["attained"]), "rising towards its limit"
+    assert numbers["linear_exponent"] == pytest.approx(1, abs=0.01)
+    assert numbers["exponential_slope"] == pytest.approx(2 * math.log1p(0.1), rel=0.01)
+    for data in (bounded, small, large):  # the witness attains the explicit bound in every regime
+        assert data["attained"] == pytest.approx(data["ww"], rel=1e-5)
+    assert max(numbers["random_tasks"].values()) < numbers["limit"]
+
+
+def test_finding_3_only_the_corrected_reading_is_two_sided() -> None:
+    numbers = run("3").numbers
+    for term, readings in numbers["ratios"].items():
+        values = readings[phi_rate.CORRECTED]
+        assert max(values) / min(values) < 2, term
+        for name, grown in readings.items():
+            if name != phi_rate.CORRECTED:
+                assert grown == sorted(grown) and grown[-1] > 20 * grown[0], (term, name)
+    assert numbers["exponents"]["decay"] == pytest.approx(-3, abs=0.1)
+    assert numbers["exponents"]["noise"] == pytest.approx(-2, abs=0.1)
+    assert all(status == "PROVED" for status in numbers["proofs"].values()) and all(numbers["refused"].values())
+
+
+def test_finding_3_the_corrected_reading_is_that_of_table_1() -> None:
+    constants, schedule = phi_rate.setting(0.1)
+    half = (1 - schedule.alpha * 0.1) ** (schedule.inner_steps / 2)
+    for term in phi_rate.READINGS:
+        (row,) = (row for row in table1.ROWS if row.name == f"phi_{term}")
+        order = table1.order_value(row, constants, schedule).value
+        assert phi_rate.READINGS[term][phi_rate.CORRECTED](0.1, half) == pytest.approx(order, rel=1e-12)
+        explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT).value
+        assert run("3").numbers["ratios"][term][phi_rate.CORRECTED][0] == pytest.approx(explicit / order, rel=1e-12)
+
+
+def test_finding_3_the_phi_row_of_proposition_2() -> None:
+    rows = run("3").numbers["phi_row"]
+    assert [row["witness_ratio"] for row in rows] == pytest.approx((2.2, 7.4), rel=0.02)
+    slope = np.polyfit(np.log([row["mu"] for row in rows]), np.log([row["witness_ratio"] for row in rows]), 1)[0]
+    assert slope == pytest.approx(-1, abs=0.05), "by a factor of order L/mu"
+    assert all(row["witness_ratio"] <= row["explicit_ratio"] for row in rows)
+
+
+def test_the_command_writes_records_report_and_figures(tmp_path: Path) -> None:
+    arguments = ["audit", "1", "3", "--quick", "--json", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert set(report["findings"]) == {"1", "3"}
+    assert len(RecordStore(tmp_path / "records")) == 2
+    text = (tmp_path / "audit.md").read_text()
+    for finding in report["findings"].values():
+        assert finding["title"] in text and finding["stays"] in text
+        assert all(sentence in text for sentence in finding["shown"])
+        assert (tmp_path / f"{finding['name']}.png").stat().st_size > 10_000
+    assert "SHOWN" in result.stderr and "4999" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["9"], ["finding", "'1'"]), (["1", "--seed", "-1"], ["seed", ">= 0"])]
+)
+def test_misuse_exits_2(arguments: list[str], words: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["audit", *arguments, "--out", str(tmp_path)])
+    assert result.exit_code == 2 and all(word in result.output for word in words)
