@@ -214,6 +214,44 @@ def advise(
 
 
 @app.command(cls=ListCommand)
+def tightness(
+    mu: Annotated[list[float] | None, typer.Option(help="Strong convexity (strongly convex geometry).")] = None,
+    L: Annotated[float, typer.Option("--L", help="Smoothness.")] = 1.0,
+    rho: Annotated[list[float] | None, typer.Option(help="Lipschitz constant of D_w^2 L_S.")] = None,
+    tau: Annotated[list[float] | None, typer.Option(help="Lipschitz constant of D_phi D_w L_S.")] = None,
+    M: Annotated[float, typer.Option("--M", help="Lipschitz constant of L_D.")] = 1.0,
+    inner_steps: Annotated[list[int] | None, typer.Option(help="N.")] = None,
+    geometry: Annotated[list[Geometry] | None, typer.Option(help="Which geometries; both, if left out.")] = None,
+    c: Annotated[float, typer.Option(help="c of alpha = c/(N L), nonconvex.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Seed of the searches.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records and the figure.")] = Path("results/tightness"),
+    quick: Annotated[bool, typer.Option("--quick", help="One setting per geometry.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
+    break_: Annotated[
+        str | None, typer.Option("--break", help="Halve the bounds of a block on purpose: ww, wphi, phiphi.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Take finished settings from the folder.")] = False,
+) -> None:
+    """Show how tight Propositions 2 and 3 are: worst-case programs, and functions that reach the sharp bounds."""
+    from anil_theory.verification.tightness_command import run_tightness, tightness_cells
+
+    with _misuse_exits():
+        cells = tightness_cells(
+            tuple(mu or ((0.2,) if quick else (0.2, 0.7))),
+            L,
+            tuple(rho or (1.0,)),
+            tuple(tau or ((0.5,) if quick else (0.3, 1.0, 3.0))),
+            M,
+            tuple(inner_steps or ((1, 3) if quick else (1, 3, 10))),
+            tuple(geometry or Geometry),
+            c,
+            seed,
+        )
+        code, report = run_tightness(cells, out=out, broken=break_, resume=resume, console=Console(stderr=as_json))
+    _finish(code, report, as_json)
+
+
+@app.command(cls=ListCommand)
 def ledger(
     section: Annotated[list[str] | None, typer.Option(help="Sections of the theory: 2, 3.1, 3.2, 3.3, 5.")] = None,
     controls: Annotated[bool, typer.Option("--controls", help="Also try wrong formulas: each must fail.")] = False,

@@ -66,7 +66,7 @@ def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
     for block, measured in MEASUREMENTS[cell.check](cell, tasks).items():
         claims = measured.claims
         if block == broken:
-            claims = [c if c.kind is Kind.ORDER else _halved(c) for c in claims]
+            claims = [c if c.kind is Kind.ORDER else halved(c) for c in claims]
         rows.append(_row(cell, tasks, block, dataclasses.replace(measured, claims=claims)))
     return rows
 
@@ -116,7 +116,9 @@ MEASUREMENTS: dict[Check, Measurement] = {
 }
 
 
-def _halved(claim: Claim) -> Claim:
+def halved(claim: Claim) -> Claim:
+    """The claim with its bound halved on purpose: what shows that the checker can fail."""
+
     def evaluate(*setting: Any) -> Bound:
         bound = claim.evaluate(*setting)
         note = "halved on purpose" if not bound.note else f"halved on purpose; {bound.note}"

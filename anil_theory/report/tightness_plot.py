@@ -1,0 +1,41 @@
+"""A picture of how tight the bounds are: what is reached of the refined bound, from below and from above."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+LABELS = {"ww": "w, w", "wphi": "cross", "phiphi": "phi, phi"}
+
+
+def plot_reached(rows: Sequence[dict[str, Any]], path: Path) -> bool:
+    """One panel per geometry and block: shares of the refined bound against N. False when there is nothing to draw."""
+    if not rows:
+        return False
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    geometries = sorted({row["geometry"] for row in rows})
+    shape = {"squeeze": False, "sharex": True, "sharey": True, "layout": "constrained"}
+    figure, axes = plt.subplots(len(geometries), len(LABELS), figsize=(9.5, 0.8 + 2.6 * len(geometries)), **shape)
+    for line, geometry in zip(axes, geometries, strict=True):
+        for axis, (block, label) in zip(line, LABELS.items(), strict=True):
+            members = [r for r in rows if r["geometry"] == geometry and r["block"] == block]
+            for name, marker, size in (("scalar", "o", 4), ("tensors", "^", 5), ("realised", "*", 9)):
+                points = [(r["N"], r[name] / r["bounds"]["refined"]) for r in members]
+                axis.plot(*zip(*points, strict=True), marker, ms=size, mew=0, alpha=0.7, label=name)
+            lines = [(r["N"], r["bounds"]["sharp"] / r["bounds"]["refined"]) for r in members]
+            axis.plot(*zip(*lines, strict=True), "_", ms=14, color="black", label="sharp bound")
+            axis.axhline(1.0, color="grey", lw=0.8, ls="--")
+            axis.set(xscale="log", title=f"{geometry}: {label}")
+            axis.title.set_fontsize(9)
+            axis.grid(alpha=0.25)
+    for axis in axes[-1]:
+        axis.set_xlabel("inner steps N")
+    axes[0][0].set_ylabel("share of the refined bound")
+    handles, names = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+    return True
