@@ -39,8 +39,8 @@ from anil_theory.tasks.log_cut import LogCutForms, LogCutTask, query_loss, smoot
 MARGIN = 1e-5
 """Share of each constant that is left to what overlaps it: the Hessian of a cubic form, the ramp of a wide cut-off."""
 
-DIRECTIONS, LEVELS = 100, 21
-"""Directions and levels of the ramp over which the cost of a cut-off is measured."""
+DIRECTIONS = 60
+"""Directions over which the cost of a cut-off is measured."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def cut_norms(form: np.ndarray, span: float, n_w: int) -> dict[str, float]:
     D1, D2, D3 = (
         np.asarray(d).reshape(-1, *d.shape[2:])
         for d in _cut_derivatives(
-            jnp.asarray(form), jnp.asarray(unit_sphere(n, DIRECTIONS)), jnp.linspace(0, 1, LEVELS), jnp.asarray(span)
+            jnp.asarray(form), jnp.asarray(unit_sphere(n, DIRECTIONS)), jnp.asarray(_levels(span)), jnp.asarray(span)
         )
     )
     norm = partial(np.linalg.norm, ord=2, axis=(-2, -1))
@@ -78,6 +78,19 @@ def cut_norms(form: np.ndarray, span: float, n_w: int) -> dict[str, float]:
         "rho": float(spectral_norms(D3[:, :n_w, :n_w]).max()),
         "tau": float(spectral_norms(D3[:, :n_w, n_w:]).max()) if n > n_w else 0.0,
     }
+
+
+def _levels(span: float) -> np.ndarray:
+    """Levels of the ramp: even, and close to its upper end, where the slope of S outweighs what S has lost.
+
+    There S = 1 - 10 v^3 and S' = 30 v^2 with v = 1 - u, so that S + k S'/span is largest at v of the order of 1/span.
+    """
+    return np.unique(np.clip(np.concatenate([np.linspace(0, 1, 9), 1 - np.linspace(0, 12, 25) / span]), 0, 1))
+
+
+def _between_levels(share: float) -> float:
+    """The cost of a cut-off as a factor >= 1, its excess half as large again: maxima lie between what was measured."""
+    return 1 + 1.5 * max(share - 1, 0.0)
 
 
 @jax.jit
@@ -121,8 +134,7 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     audit: dict[str, float] = {}
 
     cubic_cost = [cut_norms(T, span, 2) for T in cubics]
-    share = max(max(c["rho"] / rho, c["tau"] / tau) for c in cubic_cost)
-    cubics = cubics / (share * (1 + MARGIN))
+    cubics = cubics / (_between_levels(max(max(c["rho"] / rho, c["tau"] / tau) for c in cubic_cost)) * (1 + MARGIN))
     audit["rho and tau of the cubic forms"] = 1 / (1 + MARGIN)
     # A cubic form of radius R has Hessians up to D2 R: small enough not to be felt.
     log_cubic = math.log(MARGIN / 4 * min(L, mu or L) / max(c["D2"] for c in cubic_cost))
@@ -134,8 +146,7 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
         reach = log_cubic
     else:
         wide_cost = [cut_norms(A, span, 2) for A in hessians]
-        share = max(c["row"] / inner.L for c in wide_cost)
-        base, quadratics = np.zeros((n, n)), hessians / max(share, 1.0)
+        base, quadratics = np.zeros((n, n)), hessians / _between_levels(max(c["row"] / inner.L for c in wide_cost))
         audit["smoothness of the quadratic forms"] = 1 - MARGIN
         # Its third derivative on the ramp, D3/|x|, is largest at the inner end.
         log_inner = math.log(4 / MARGIN * max(max(c["rho"], c["tau"]) for c in wide_cost) / min(rho, tau))
@@ -144,8 +155,8 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     linear, outer = np.asarray(choice.p), np.asarray(choice.D)
     gradient = np.array([*linear, 0.0])
     linear_cost, outer_cost = cut_norms(gradient, span, 2), cut_norms(outer, span, 2)
-    gradient = gradient * (1 - MARGIN) * M / linear_cost["D1"]
-    outer = outer * (1 - MARGIN) * L / outer_cost["D2"]
+    gradient = gradient * (1 - MARGIN) / _between_levels(linear_cost["D1"] / M)
+    outer = outer * (1 - MARGIN) / _between_levels(outer_cost["D2"] / L)
     log_outer = math.log(MARGIN / 4 * M / outer_cost["D1"])
     log_linear = math.log(4 / MARGIN * linear_cost["D2"] / L) + span
     audit["gradient and Hessian of the outer loss"] = 1 - MARGIN

@@ -39,6 +39,7 @@ class TensorChoice(NamedTuple):
     D: Float[Array, "n n"]
 
 
+@jax.jit
 def hessian_of_tensors(choice: TensorChoice, alpha: float | Array) -> Float[Array, "n n"]:
     """The Hessian of L_meta that a choice gives, in z = (w, phi)."""
     n_w, n = choice.p.size, choice.D.shape[0]

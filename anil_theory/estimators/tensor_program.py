@@ -114,18 +114,18 @@ def solve_tensor_program(
     shapes = {"turn": (N,), "h": (N, 2), "kappa": (N, 2), "third": (N, len(ENTRIES)), "p": (2,), "outer": (3, 3)}
     points = {name: jnp.asarray(generator.standard_normal((starts, *shape))) for name, shape in shapes.items()}
     dials = jnp.array([constants.lowest_curvature, constants.L, constants.rho, constants.tau, constants.M])
-    entry = {"ww": (0, 0), "wphi": (0, 2), "phiphi": (2, 2)}[block]
+    entry = jnp.array({"ww": (0, 0), "wphi": (0, 2), "phiphi": (2, 2)}[block])
     values, best = _search(points, dials, jnp.asarray(schedule.alpha), entry, iterations)
     top = int(jnp.argmax(values))
     choice = tensors_of({name: leaf[top] for name, leaf in best.items()}, dials)
     return TensorOptimum(float(values[top]), choice, np.sort(np.asarray(values)))
 
 
-@partial(jax.jit, static_argnums=(3, 4))
+@partial(jax.jit, static_argnums=4)
 def _search(
-    points: dict[str, Array], dials: Array, alpha: Array, entry: tuple[int, int], iterations: int
+    points: dict[str, Array], dials: Array, alpha: Array, entry: Array, iterations: int
 ) -> tuple[Array, dict[str, Array]]:
     def value(point: dict[str, Array]) -> Array:
-        return hessian_of_tensors(tensors_of(point, dials), alpha)[entry]
+        return hessian_of_tensors(tensors_of(point, dials), alpha)[entry[0], entry[1]]
 
     return jax.vmap(lambda point: adam_ascent(value, point, iterations))(points)

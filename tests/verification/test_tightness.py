@@ -1,0 +1,57 @@
+"""The tightness study: rows, verdicts, halved bounds refuted with proof, records and resuming."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.constants import Constants, Geometry
+from anil_theory.record import RecordStore
+from anil_theory.schedule import Schedule
+from anil_theory.verification.tightness import TightnessCell, check_tightness
+from anil_theory.verification.tightness_command import run_tightness, tightness_cells
+
+CONSTANTS = Constants(None, 1.0, 1.0, 0.5, 1.0)
+CELL = TightnessCell(CONSTANTS, Schedule.nonconvex(CONSTANTS, 2, 0.7), starts=6, iterations=200)
+
+
+def test_every_lower_value_is_below_every_bound() -> None:
+    for row in check_tightness(CELL):
+        sharp = row["bounds"]["sharp"]
+        assert sharp <= row["bounds"]["refined"] * (1 + 1e-12) <= row["bounds"]["explicit"] * (1 + 1e-11)
+        assert max(row["scalar"], row["tensors"], row["realised_high"]) <= sharp * (1 + 1e-12)
+        assert row["choice"] == pytest.approx(sharp, rel=1e-12) and row["realised"] > 0.9999 * sharp
+        assert set(row["verdicts"].values()) == {"CONSISTENT"}
+
+
+@pytest.mark.parametrize("block", ["ww", "wphi", "phiphi"])
+def test_a_halved_bound_is_refuted_in_every_block_and_the_replay_is_proof(block: str) -> None:
+    (row,) = (row for row in check_tightness(CELL, broken=block) if row["block"] == block)
+    assert row["verdicts"]["sharp"] == row["verdicts"]["refined"] == "REFUTED"
+    assert "ball arithmetic" in row["replayed"]["sharp"]
+
+
+def test_without_third_derivatives_the_program_speaks_for_itself() -> None:
+    constants = Constants(0.5, 1.0, 0.0, 0.0, 1.0)
+    cell = TightnessCell(constants, Schedule.paper(constants, 2), starts=8, iterations=300)
+    for row in check_tightness(cell):
+        assert row["realised"] != row["realised"] and row["verdicts"]["sharp"] == "CONSISTENT"
+        assert row["scalar"] > 0.99 * row["bounds"]["sharp"]
+
+
+def test_the_command_writes_records_a_figure_and_resumes(tmp_path: Path) -> None:
+    console = Console(quiet=True)
+    code, report = run_tightness([CELL], out=tmp_path, broken=None, resume=False, console=console)
+    assert code == 0 and len(report["rows"]) == 3
+    assert len(RecordStore(tmp_path / "records")) == 1
+    assert (tmp_path / "tightness.png").read_bytes().startswith(b"\x89PNG")
+    again, _ = run_tightness([CELL], out=tmp_path, broken=None, resume=True, console=console)
+    assert again == 0 and len(RecordStore(tmp_path / "records")) == 1
+
+
+def test_bad_input_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidParameter, match="break"):
+        run_tightness([CELL], out=tmp_path, broken="phiw", resume=False, console=Console(quiet=True))
+    with pytest.raises(InvalidParameter, match="grid"):
+        tightness_cells((), 1.0, (1.0,), (1.0,), 1.0, (1,), (Geometry.STRONGLY_CONVEX,), 0.7, 0)
