@@ -12,7 +12,7 @@ Source: R. E. Moore, R. B. Kearfott, M. J. Cloud, Introduction to Interval Analy
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -40,57 +40,57 @@ class Intervals:
     hi: np.ndarray
 
     @classmethod
-    def exact(cls, values: Any) -> Self:
+    def exact(cls, values: Any) -> "Intervals":
         """float64 numbers as intervals without width."""
         array = np.asarray(values, float)
-        return cls(array, array)
+        return Intervals(array, array)
 
-    def __add__(self, other: Self) -> Self:
-        return type(self)(_down(self.lo + other.lo), _up(self.hi + other.hi))
+    def __add__(self, other: "Intervals") -> "Intervals":
+        return Intervals(_down(self.lo + other.lo), _up(self.hi + other.hi))
 
-    def __sub__(self, other: Self) -> Self:
-        return type(self)(_down(self.lo - other.hi), _up(self.hi - other.lo))
+    def __sub__(self, other: "Intervals") -> "Intervals":
+        return Intervals(_down(self.lo - other.hi), _up(self.hi - other.lo))
 
-    def __neg__(self) -> Self:
-        return type(self)(-self.hi, -self.lo)
+    def __neg__(self) -> "Intervals":
+        return Intervals(-self.hi, -self.lo)
 
-    def __mul__(self, other: Self) -> Self:
+    def __mul__(self, other: "Intervals") -> "Intervals":
         a, b = self.lo * other.lo, self.lo * other.hi
         c, d = self.hi * other.lo, self.hi * other.hi
         lo = np.minimum(np.minimum(a, b), np.minimum(c, d))
         hi = np.maximum(np.maximum(a, b), np.maximum(c, d))
-        return type(self)(_down(lo), _up(hi))
+        return Intervals(_down(lo), _up(hi))
 
-    def times_nonnegative(self, factor: "Intervals") -> Self:
+    def times_nonnegative(self, factor: "Intervals") -> "Intervals":
         """self * factor for a factor whose ends are >= 0 (half the products)."""
         lo = np.minimum(self.lo * factor.lo, self.lo * factor.hi)
         hi = np.maximum(self.hi * factor.lo, self.hi * factor.hi)
-        return type(self)(_down(lo), _up(hi))
+        return Intervals(_down(lo), _up(hi))
 
-    def squared(self) -> Self:
+    def squared(self) -> "Intervals":
         """x^2, never below 0."""
         a, b = self.lo * self.lo, self.hi * self.hi
         inside = (self.lo <= 0) & (self.hi >= 0)
         lo = np.where(inside, 0.0, np.maximum(_down(np.minimum(a, b)), 0.0))
-        return type(self)(lo, _up(np.maximum(a, b)))
+        return Intervals(lo, _up(np.maximum(a, b)))
 
-    def magnitude(self) -> Self:
+    def magnitude(self) -> "Intervals":
         """|x|."""
         a, b = np.abs(self.lo), np.abs(self.hi)
         inside = (self.lo <= 0) & (self.hi >= 0)
-        return type(self)(np.where(inside, 0.0, np.minimum(a, b)), np.maximum(a, b))
+        return Intervals(np.where(inside, 0.0, np.minimum(a, b)), np.maximum(a, b))
 
-    def meet(self, other: Self) -> Self:
+    def meet(self, other: "Intervals") -> "Intervals":
         """The intersection of two enclosures of the same values; a NaN end of one leaves the other's."""
-        return type(self)(np.fmax(self.lo, other.lo), np.fmin(self.hi, other.hi))
+        return Intervals(np.fmax(self.lo, other.lo), np.fmin(self.hi, other.hi))
 
-    def sin_cos(self) -> tuple[Self, Self]:
+    def sin_cos(self) -> tuple["Intervals", "Intervals"]:
         """Both at once."""
         return _wave(np.sin, self, 0.25), _wave(np.cos, self, 0.0)
 
-    def tanh(self) -> Self:
+    def tanh(self) -> "Intervals":
         """tanh x, monotone."""
-        return type(self)(np.maximum(np.tanh(self.lo) - PAD, -1.0), np.minimum(np.tanh(self.hi) + PAD, 1.0))
+        return Intervals(np.maximum(np.tanh(self.lo) - PAD, -1.0), np.minimum(np.tanh(self.hi) + PAD, 1.0))
 
 
 def _wave(function: Any, x: Intervals, peak: float) -> Intervals:
