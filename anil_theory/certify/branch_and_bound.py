@@ -148,9 +148,9 @@ def maximise(
             return search.result(elapsed, ClosingStatus.CLOSED, f"closed to {_percent(search)}")
         stopped = ""
         if elapsed >= seconds:
-            stopped = f"{seconds:g} seconds were used up"
+            stopped = f"the time allowed ({seconds:.3g} s) was used up"
         elif search.boxes >= max_boxes:
-            stopped = f"{max_boxes} boxes were used up"
+            stopped = f"the boxes allowed ({max_boxes}) were used up"
         elif not search.cut(min(batch, max(1, (max_boxes - search.boxes) // 2))):
             stopped = "no box can be cut further in float64"
         if stopped:
@@ -249,4 +249,8 @@ class _Search:
 def _percent(search: _Search) -> str:
     if not math.isfinite(search.high) or search.low == -math.inf:
         return "unbounded"
-    return f"{(search.high - search.low) / search.high:.2%}" if search.high > 0 else f"{search.high - search.low:.3g}"
+    return (
+        f"{100 * (search.high - search.low) / search.high:.2g} %"
+        if search.high > 0
+        else f"{search.high - search.low:.3g}"
+    )

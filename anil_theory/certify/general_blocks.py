@@ -136,7 +136,11 @@ class _Programs:
         return BoxBounds(high, low, points, axis)
 
     def _run(self, program: Any, z: list[flint.arb]) -> np.ndarray:
-        (out,) = run(program, [np.array(z, dtype=object)])
+        try:
+            (out,) = run(program, [np.array(z, dtype=object)])
+        except Undecided:
+            # The balls cannot tell which way the program goes: nothing is known here until the box is cut.
+            return np.full(program.out_avals[0].shape, flint.arb("nan"), dtype=object)
         return out
 
     def _enclosed(self, lower: np.ndarray, upper: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -145,19 +149,15 @@ class _Programs:
         if key not in self.kept:
             center = [flint.arb(float(x)) for x in point]
             box = [flint.arb(float(a)).union(flint.arb(float(b))) for a, b in zip(lower, upper, strict=True)]
-            here = self._run(self.hessian, center)
-            pull = np.full(self.n, np.nan)
-            try:
-                over = self._run(self.hessian, box)
-                third = self._run(self.third, box)
-            except Undecided:
-                # A branch that differs within the box: nothing is known until it is cut.
-                over = np.full((self.n, self.n), flint.arb("nan"), dtype=object)
-            else:
-                moves = [x - c for x, c in zip(box, center, strict=True)]
-                centred = here + sum(third[..., k] * moves[k] for k in range(self.n))
-                over = np.asarray(np.frompyfunc(_meet, 2, 1)(over, centred))
-                pull = np.array([sum(_upper(abs(t * moves[k])) for t in third[..., k].flat) for k in range(self.n)])
+            here, over, third = (
+                self._run(self.hessian, center),
+                self._run(self.hessian, box),
+                self._run(self.third, box),
+            )
+            moves = [x - c for x, c in zip(box, center, strict=True)]
+            centred = here + sum(third[..., k] * moves[k] for k in range(self.n))
+            over = np.asarray(np.frompyfunc(_meet, 2, 1)(over, centred))
+            pull = np.array([sum(_upper(abs(t * moves[k])) for t in third[..., k].flat) for k in range(self.n)])
             self.kept[key] = over, here, pull
         return self.kept[key]
 
@@ -202,5 +202,7 @@ def _frobenius(entries: list[flint.arb]) -> flint.arb:
 
 def _singular_vectors(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Left and right singular vectors of the midpoints, in float64 (whatever they are, the quotient is a bound)."""
+    if not all(x.is_finite() for x in block.flat):
+        return np.eye(block.shape[0])[0], np.eye(block.shape[1])[0]
     left, _, right = np.linalg.svd(np.array([[float(x.mid()) for x in row] for row in block]))
     return left[:, 0], right[0]

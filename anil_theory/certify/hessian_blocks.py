@@ -34,7 +34,7 @@ from anil_theory.constants import Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
-from anil_theory.tasks.separable import SeparableFamily, SeparableTask, support_loss
+from anil_theory.tasks.separable import QUERY_LOSSES, SeparableFamily, SeparableTask, support_loss
 
 NEGLIGIBLE = 1e-10
 """In units of L: a block this small counts as closed, so that one that is identically 0 does not search for ever."""
@@ -68,6 +68,10 @@ def certify_blocks(
         raise InvalidParameter(
             "tasks", "tasks whose losses share their rotations: the blocks decouple only then", "own"
         )
+    sizes = data.rotation_w.shape[-1], data.rotation_phi.shape[-1]
+    if sizes != (family.n_w, family.n_phi) or tasks.query is not QUERY_LOSSES[family.query]:
+        allowed = f"drawn by the given family (n_w = {family.n_w}, n_phi = {family.n_phi}, {family.query})"
+        raise InvalidParameter("tasks", allowed, (*sizes, getattr(tasks.query, "__name__", tasks.query)))
     radius = positive("region", region.radius)
     positive("seconds", seconds)
     enclosers = {block: PairEnclosure(family, data, schedule, block, radius) for block in _blocks(family)}

@@ -221,3 +221,6 @@ def test_regions_and_tasks_without_a_certificate_are_refused() -> None:
     other = TaskSet(lambda w, phi, data: w @ w, tasks.query, tasks.data)
     with pytest.raises(InvalidParameter, match="SeparableFamily"):
         certify_blocks(family, other, schedule, region=Region(1.0))
+    convex = SeparableFamily(family.constants, 2, 2, query="log-cosh")
+    with pytest.raises(InvalidParameter, match="drawn by the given family"):
+        certify_blocks(convex, tasks, schedule, region=Region(1.0))
