@@ -1,5 +1,6 @@
 """What a certificate says of one block: an interval that holds its largest norm over a region, and the witness."""
 
+import math
 from dataclasses import dataclass
 
 from anil_theory.certify.branch_and_bound import ClosingStatus, Maximum
@@ -57,7 +58,9 @@ class Certificate:
 
     @property
     def width(self) -> float:
-        """(upper - lower)/upper; 0 when both are 0."""
+        """(upper - lower)/upper; 0 when both are 0, 1 when there is no finite upper bound."""
+        if math.isinf(self.upper):
+            return 1.0
         return (self.upper - self.lower) / self.upper if self.upper > 0 else 0.0
 
     @property

@@ -117,10 +117,7 @@ class PairEnclosure:
         reach = self.radius * np.stack([k < sizes[1], k < sizes[2]], axis=1)
         return Boxes.of(-reach, reach, labels)
 
-    def __call__(self, boxes: Boxes) -> BoxBounds:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self._bounds(boxes)
-
+    @np.errstate(over="ignore", invalid="ignore")
     def jets(self, boxes: Boxes, point: np.ndarray) -> tuple[Intervals, Intervals, np.ndarray]:
         """The block over the boxes, the block at the points, and how much each coordinate widens it, (n, 2)."""
         pair = self.pairs.take(boxes.label)
@@ -143,7 +140,8 @@ class PairEnclosure:
         )
         return whole, value, pull
 
-    def _bounds(self, boxes: Boxes) -> BoxBounds:
+    @np.errstate(over="ignore", invalid="ignore")
+    def __call__(self, boxes: Boxes) -> BoxBounds:
         nearest = np.clip(0.0, boxes.lower, boxes.upper)
         middle = boxes.lower / 2 + boxes.upper / 2
         inside = _within(middle, self.radius)

@@ -61,12 +61,6 @@ class Intervals:
         hi = np.maximum(np.maximum(a, b), np.maximum(c, d))
         return Intervals(_down(lo), _up(hi))
 
-    def times_nonnegative(self, factor: "Intervals") -> "Intervals":
-        """self * factor for a factor whose ends are >= 0 (half the products)."""
-        lo = np.minimum(self.lo * factor.lo, self.lo * factor.hi)
-        hi = np.maximum(self.hi * factor.lo, self.hi * factor.hi)
-        return Intervals(_down(lo), _up(hi))
-
     def squared(self) -> "Intervals":
         """x^2, never below 0."""
         a, b = self.lo * self.lo, self.hi * self.hi

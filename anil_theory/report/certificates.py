@@ -51,7 +51,7 @@ def _heading(row: CertificateRow) -> str:
 
 def _factor(row: CertificateRow, kind: str) -> str:
     low, _ = row["factors"][kind]
-    return f"{low:.3g}" if math.isfinite(low) else "-"
+    return f"{low:.3g}" if 0 < low < math.inf else "-"
 
 
 def _remarks(row: CertificateRow) -> list[str]:

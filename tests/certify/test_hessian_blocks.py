@@ -170,10 +170,10 @@ def test_certificates_are_above_what_a_search_finds_and_their_witnesses_replay()
     assert abs(shown.low - crossed.lower) < ROUNDING
 
 
-@pytest.mark.parametrize("mu", [0.2, None])
-def test_quadratic_tasks_have_their_exact_norms(mu: float | None) -> None:
+@pytest.mark.parametrize(("mu", "n_w", "n_phi"), [(0.2, 3, 2), (None, 2, 3)])
+def test_quadratic_tasks_have_their_exact_norms(mu: float | None, n_w: int, n_phi: int) -> None:
     """With rho = tau = 0 the Hessian is psi''(y) L (G_i G_j), and |psi''| = 1 is reached within the ball."""
-    family = SeparableFamily(Constants(mu, 1.0, 0.0, 0.0, 1.0), 2, 2)
+    family = SeparableFamily(Constants(mu, 1.0, 0.0, 0.0, 1.0), n_w, n_phi)
     tasks, schedule = family.sample(jax.random.key(5), 2), Schedule.paper(family.constants, 5)
     data = jax.tree.map(np.asarray, tasks.data)
     f = 1 - schedule.alpha * data.h
@@ -206,6 +206,17 @@ def test_a_used_up_budget_is_inconclusive_and_still_an_enclosure(budget: dict[st
         assert certificate.status is ClosingStatus.INCONCLUSIVE and "used up" in certificate.reason
         assert certificate.lower <= full[block].upper and full[block].lower <= certificate.upper
     assert seen == set(ORDERS)
+
+
+def test_a_diverging_loop_has_no_finite_bound_and_says_so() -> None:
+    """alpha L = 30 over 120 steps: intervals overflow, and nothing is claimed, nothing raised."""
+    family = SeparableFamily(Constants(0.2, 1.0, 1.0, 0.5, 1.0), 2, 2)
+    found = certify_blocks(
+        family, family.sample(jax.random.key(0), 2), Schedule(30.0, 120), region=Region(4.0), max_boxes=100
+    )
+    for certificate in found.values():
+        assert certificate.status is ClosingStatus.INCONCLUSIVE and certificate.upper > 1e100
+        assert certificate.estimate.value == certificate.upper and 0.99 < certificate.width <= 1.0
 
 
 def test_regions_and_tasks_without_a_certificate_are_refused() -> None:

@@ -18,7 +18,6 @@ OPERATIONS: dict[str, tuple[Callable[..., Intervals], Callable[..., Any]]] = {
     "sub": (lambda a, b: a - b, lambda a, b: a - b),
     "mul": (lambda a, b: a * b, lambda a, b: a * b),
     "neg": (lambda a, b: -a, lambda a, b: -a),
-    "times_nonnegative": (lambda a, b: a.times_nonnegative(b.magnitude()), lambda a, b: a * abs(b)),
     "squared": (lambda a, b: a.squared(), lambda a, b: a * a),
     "magnitude": (lambda a, b: a.magnitude(), lambda a, b: abs(a)),
     "sin": (lambda a, b: a.sin_cos()[0], lambda a, b: a.sin()),
