@@ -1,0 +1,1 @@
+"""Neural benchmarks: data sets, episodes, networks, training, checkpoints."""
