@@ -6,6 +6,7 @@ Xavier-uniform weights and zero biases. Layers have names ("conv1", ..., "hidden
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -133,11 +134,10 @@ def cnn(
     for i in range(blocks):
         into = channels if i == 0 else width
         kernel = _xavier(keys[i], (3, 3, into, width), 9 * into, 9 * width, name)
-        zeros = jnp.zeros(width, name)
-        layers.append(Block(kernel, zeros, jnp.ones(width, name), zeros))
+        layers.append(Block(kernel, jnp.zeros(width, name), jnp.ones(width, name), jnp.zeros(width, name)))
     features = (height >> blocks) * (across >> blocks) * (width if blocks else channels)
     ends = [features, *sizes, ways]
-    for i, (into, out) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for i, (into, out) in enumerate(pairwise(ends)):
         last = i == len(sizes)
         kernel = _xavier(keys[blocks + i], (into, out), into, out, name)
         layers.append(Linear(kernel, jnp.zeros(out, name), activate=not last))

@@ -56,7 +56,7 @@ class MetaSum(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    """The meta objective: inner loss cross-entropy + (l2/2)||w||^2 on the support, outer loss cross-entropy on the query.
+    """Inner loss: cross-entropy + (l2/2)||w||^2 on the support; outer loss: cross-entropy on the query.
 
     Static: model, ways, l2, and inner_steps, the length of the compiled inner loop. How many of its steps are taken
     is the argument `active` of each method (a traced integer in 0..inner_steps): one compilation serves every N.

@@ -36,7 +36,7 @@ EXPLOSION = 100.0
 class Settings:
     """One benchmark configuration. Lengths, counts and step sizes as in the paper; `inner_steps` is given to `train`.
 
-    l2            lambda of (lambda/2)||w||^2;  optimizer  "adam" or "sgd" (Algorithm 1), with step sizes beta_w, beta_phi;
+    l2            lambda of (lambda/2)||w||^2;  optimizer  "adam" or "sgd" (Algorithm 1), steps beta_w and beta_phi;
     tasks         meta-batch;  chunk  tasks per dispatch (a divisor of both task counts), None: 1 on the CPU, else all;
     width, hidden, blocks   of the network; `hidden` (nonconvex geometry) None: as wide as `width`;
     max_inner_steps         length of the compiled inner loop: N is at most this;
@@ -155,7 +155,7 @@ class Program:
         self.splits = {name: jnp.asarray(getattr(data, name).images) for name in ("train", "validation", "test")}
         self.traces = {"add": 0, "update": 0, "evaluate": 0}
         self._add = jax.jit(self._trace("add", self._add_chunk), donate_argnums=0)
-        self._update = jax.jit(self._trace("update", self._take_step), donate_argnums=(0, 1))
+        self._update = jax.jit(self._trace("update", self._take_step), donate_argnums=0)
         self._evaluate = jax.jit(self._trace("evaluate", self._evaluate_chunk))
         self._sample = jax.jit(self._episodes, static_argnums=2)
         self.compile_seconds = self._warm_up()
@@ -264,7 +264,7 @@ def train(
     """
     settings = program.settings
     N = count("inner_steps", inner_steps)
-    if N > settings.max_inner_steps:
+    if settings.max_inner_steps < N:
         raise InvalidParameter("inner_steps", f"at most max_inner_steps = {settings.max_inner_steps}", N)
     configuration = to_plain(settings) | {"inner_steps": N, "seed": seed, "dataset": program.data.name}
     del configuration["iterations"]  # a longer run may go on from a shorter one
