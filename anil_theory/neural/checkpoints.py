@@ -64,7 +64,7 @@ def load_checkpoint(folder: Path, configuration: Mapping[str, Any], like: PyTree
     """
     for path in reversed(_paths(folder)):
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 arrays = [file[f"leaf{i}"] for i in range(len(file.files) - 1)]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):

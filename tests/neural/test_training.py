@@ -13,7 +13,7 @@ from anil_theory.neural.training import Program, RunState, Settings, train
 from tests.neural.tiny_images import tiny_dataset
 
 SETTINGS = Settings(
-    **{"ways": 3, "shots": 2, "queries": 2, "tasks": 4, "iterations": 6, "width": 4, "blocks": 2, "eval_tasks": 6},
+    **{"ways": 3, "shots": 2, "queries": 2, "tasks": 4, "iterations": 6, "width": 4, "blocks": 1, "eval_tasks": 6},
     **{"max_inner_steps": 5, "l2": 0.1, "chunk": 2, "beta_w": 0.01, "beta_phi": 0.01},
 )
 

@@ -35,7 +35,7 @@ def tiny_problem(geometry: str, *, dtype: str = "float64", statistics: str | Non
         ways=3,
         width=4,
         hidden=(5,) if geometry == "nonconvex" else (),
-        blocks=2,
+        blocks=1,
         dtype=dtype,
     )
     model = split_model(network, geometry, statistics=statistics)
