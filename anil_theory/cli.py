@@ -23,6 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+data_app = typer.Typer(help="Convert and check the image data of the neural benchmarks.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
 
 class ListCommand(TyperCommand):
     """A command whose repeatable options also take several values at once: --inner-steps 1 5 20."""
@@ -215,7 +218,9 @@ def advise(
 
 @app.command(cls=ListCommand)
 def bench(
-    dataset: Annotated[str, typer.Option(help="glyphs (needs no files), fc100, miniimagenet, cifarfs, ...")] = "glyphs",
+    dataset: Annotated[
+        str, typer.Option(help="glyphs, digits, fc100, mini-imagenet, cifar-fs, or an .npz.")
+    ] = "glyphs",
     data: Annotated[Path | None, typer.Option(help="Folder with the data set's files.")] = None,
     geometry: Annotated[
         list[str] | None, typer.Option(help="strongly-convex, nonconvex, maml, or layers such as conv4+linear.")
@@ -269,6 +274,34 @@ def bench(
         )
         code, report = run_bench(plan, out=out, resume=resume, console=Console(stderr=as_json))
     _finish(code, report, as_json)
+
+
+@data_app.command("convert")
+def data_convert(
+    source: Annotated[Path, typer.Argument(help="Folder with the pickles (docs/datasets.md).")],
+    out: Annotated[Path, typer.Argument(help="The .npz to write.")],
+    dataset: Annotated[str, typer.Option(help="fc100, mini-imagenet or cifar-fs.")],
+    allow_smaller: Annotated[bool, typer.Option("--allow-smaller", help="Take other split sizes.")] = False,
+) -> None:
+    """Turn the pickles of a benchmark into one .npz; prints checksums and split sizes."""
+    from anil_theory.neural.data.command import convert
+
+    with _misuse_exits():
+        convert(source, out, dataset, allow_smaller=allow_smaller, console=Console())
+
+
+@data_app.command("check")
+def data_check(
+    source: Annotated[str, typer.Argument(help="An .npz, a folder with pickles, or glyphs or digits.")],
+    dataset: Annotated[str | None, typer.Option(help="What it should be: fc100, mini-imagenet or cifar-fs.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the glyphs.")] = 0,
+    allow_smaller: Annotated[bool, typer.Option("--allow-smaller", help="Take other split sizes.")] = False,
+) -> None:
+    """Read a data set, check its splits, and print checksums and sizes."""
+    from anil_theory.neural.data.command import check
+
+    with _misuse_exits():
+        check(source, dataset, seed=seed, allow_smaller=allow_smaller, console=Console())
 
 
 @contextmanager

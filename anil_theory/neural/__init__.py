@@ -1,1 +1,1 @@
-"""Neural benchmarks: data sets, episodes, networks, training, checkpoints."""
+"""Neural benchmarks: image data and episodes, networks split into (w, phi), training and checkpoints."""
