@@ -30,6 +30,11 @@ class Gauge(NamedTuple):
     probe: Array
 
 
+def unit_gauge(dtype: Any) -> Gauge:
+    """The gauge at which the query loss is the query loss."""
+    return Gauge(jnp.ones((), dtype), jnp.zeros((), dtype))
+
+
 class Shared(NamedTuple):
     """What the losses take as phi: parameters of the head that are not adapted, features (None without a body)."""
 
@@ -109,7 +114,7 @@ class Objective:
         phi_body, phi_head = self.model.split_body(phi)
         dtype = jax.tree.leaves(w)[0].dtype
         images, labels = self.prepare(episodes, dtype)
-        gauge = Gauge(jnp.ones((), dtype), jnp.zeros((), dtype))
+        gauge = unit_gauge(dtype)
 
         def one(features: Pair | None, data: TaskData) -> Any:
             return meta_gradient(
@@ -145,7 +150,7 @@ class Objective:
         features = jax.vmap(self.model.body, (None, 0))(phi_body, images) if bodied else images
 
         def one(features: Pair, labels: Pair) -> tuple[Array, Array]:
-            shared = Shared(phi_head, features, Gauge(jnp.ones((), dtype), jnp.zeros((), dtype)))
+            shared = Shared(phi_head, features, unit_gauge(dtype))
             data = TaskData(labels, None)
             adapted = inner_loop(
                 self.losses.support, w, shared, data, alpha=alpha, inner_steps=self.inner_steps, active_steps=active

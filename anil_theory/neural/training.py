@@ -7,6 +7,7 @@ many times slower than at the top level of a program, so loops over tasks are di
 
 import math
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -143,7 +144,8 @@ class Program:
     def __init__(self, settings: Settings, data: ImageDataset):
         self.settings, self.data = settings, data
         check_episode(settings, data)
-        self.image_shape = tuple(int(size) for size in data.train.images.shape[2:])
+        self.image_shape = data.train.image_shape
+        self.fingerprint = zlib.crc32(np.ascontiguousarray(data.train.images))
         network = self._network(jax.random.key(0))
         self.model = split_model(
             network, settings.geometry, statistics=settings.statistics, body_dtype=settings.body_dtype
@@ -266,7 +268,8 @@ def train(
     N = count("inner_steps", inner_steps)
     if settings.max_inner_steps < N:
         raise InvalidParameter("inner_steps", f"at most max_inner_steps = {settings.max_inner_steps}", N)
-    configuration = to_plain(settings) | {"inner_steps": N, "seed": seed, "dataset": program.data.name}
+    configuration = to_plain(settings) | {"inner_steps": N, "seed": seed}
+    configuration |= {"dataset": program.data.name, "images": program.fingerprint}
     del configuration["iterations"]  # a longer run may go on from a shorter one
     state, history, start = program.initial_state(seed), History(), 0
     found = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
