@@ -240,6 +240,7 @@ def bench(
     l2: Annotated[float | None, typer.Option(help="lambda; default 0.01 strongly convex, 0 elsewhere.")] = None,
     width: Annotated[int | None, typer.Option(help="Channels; default 64.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Width of the hidden linear layer (nonconvex).")] = None,
+    blocks: Annotated[int | None, typer.Option(help="Convolution blocks; default 4.")] = None,
     chunk: Annotated[int | None, typer.Option(help="Tasks per dispatch; default 1 on a CPU, else all.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
     body_dtype: Annotated[str | None, typer.Option(help="Type of the body's arithmetic, e.g. bfloat16.")] = None,
@@ -255,7 +256,14 @@ def bench(
     from anil_theory.verification.bench_command import QUICK, Bench, run_bench
 
     given: dict[str, Any] = {"iterations": iterations, "tasks": tasks, "ways": ways, "shots": shots, "alpha": alpha}
-    given |= {"queries": queries, "optimizer": optimizer, "width": width, "hidden": hidden, "chunk": chunk}
+    given |= {
+        "queries": queries,
+        "optimizer": optimizer,
+        "width": width,
+        "hidden": hidden,
+        "chunk": chunk,
+        "blocks": blocks,
+    }
     given |= {"dtype": dtype, "body_dtype": body_dtype, "statistics": statistics, "eval_tasks": eval_tasks}
     options = (QUICK if quick else {}) | {name: value for name, value in given.items() if value is not None}
     with _misuse_exits():

@@ -89,7 +89,8 @@ def block_norms(
         v_w, v_phi, x_w = _unit(ww), _unit(phiphi), _unit(back)
     last, before = np.array(history[-1]), np.array(history[-2])
     change = float(np.max(np.abs(last - before) / np.maximum(last, np.finfo(float).tiny)))
-    return BlockNorms(*history[-1], change)
+    ww_norm, cross_norm, phiphi_norm = history[-1]
+    return BlockNorms(ww_norm, cross_norm, phiphi_norm, change)
 
 
 def head_curvature(objective: Objective, w: PyTree, phi: PyTree, episodes: Any) -> HeadCurvature:
