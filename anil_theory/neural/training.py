@@ -145,7 +145,7 @@ class Program:
         self.settings, self.data = settings, data
         check_episode(settings, data)
         self.image_shape = data.train.image_shape
-        self.fingerprint = zlib.crc32(memoryview(np.ascontiguousarray(data.train.images)))
+        self.fingerprint = zlib.crc32(data.train.images.tobytes())
         network = self._network(jax.random.key(0))
         self.model = split_model(
             network, settings.geometry, statistics=settings.statistics, body_dtype=settings.body_dtype
