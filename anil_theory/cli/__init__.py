@@ -1,0 +1,19 @@
+"""The command line: wiring only."""
+
+import sys
+
+from rich.console import Console
+
+from anil_theory.cli import check, proof, training
+from anil_theory.cli.app import EXIT_INTERRUPTED, app
+
+__all__ = ["app", "check", "main", "proof", "training"]
+
+
+def main() -> None:
+    """Entry point of `anil-theory`."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted", style="yellow")
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,128 @@
+"""Commands that say how tight and how sure: tightness, certify, ledger, audit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from anil_theory.cli.app import ListCommand, app, finish, misuse_exits
+from anil_theory.constants import Geometry
+
+
+@app.command(cls=ListCommand)
+def tightness(
+    mu: Annotated[list[float] | None, typer.Option(help="Strong convexity (strongly convex geometry).")] = None,
+    L: Annotated[float, typer.Option("--L", help="Smoothness.")] = 1.0,
+    rho: Annotated[list[float] | None, typer.Option(help="Lipschitz constant of D_w^2 L_S.")] = None,
+    tau: Annotated[list[float] | None, typer.Option(help="Lipschitz constant of D_phi D_w L_S.")] = None,
+    M: Annotated[float, typer.Option("--M", help="Lipschitz constant of L_D.")] = 1.0,
+    inner_steps: Annotated[list[int] | None, typer.Option(help="N.")] = None,
+    geometry: Annotated[list[Geometry] | None, typer.Option(help="Which geometries; both, if left out.")] = None,
+    c: Annotated[float, typer.Option(help="c of alpha = c/(N L), nonconvex.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Seed of the searches.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records and the figure.")] = Path("results/tightness"),
+    quick: Annotated[bool, typer.Option("--quick", help="One setting per geometry.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
+    break_: Annotated[
+        str | None, typer.Option("--break", help="Halve the bounds of a block on purpose: ww, wphi, phiphi.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Take finished settings from the folder.")] = False,
+) -> None:
+    """Show how tight Propositions 2 and 3 are: worst-case programs, and functions that reach the sharp bounds."""
+    from anil_theory.verification.tightness_command import run_tightness, tightness_cells
+
+    with misuse_exits():
+        cells = tightness_cells(
+            tuple(mu or ((0.2,) if quick else (0.2, 0.7))),
+            L,
+            tuple(rho or (1.0,)),
+            tuple(tau or ((0.5,) if quick else (0.3, 1.0, 3.0))),
+            M,
+            tuple(inner_steps or ((1, 3) if quick else (1, 3, 10))),
+            tuple(geometry or Geometry),
+            c,
+            seed,
+        )
+        code, report = run_tightness(cells, out=out, broken=break_, resume=resume, console=Console(stderr=as_json))
+    finish(code, report, as_json)
+
+
+@app.command(cls=ListCommand)
+def certify(
+    mu: Annotated[float, typer.Option(help="Strong convexity of the strongly convex cells.")] = 0.2,
+    L: Annotated[float, typer.Option("--L", help="Smoothness.")] = 1.0,
+    rho: Annotated[float, typer.Option(help="Lipschitz constant of D_w^2 L_S.")] = 1.0,
+    tau: Annotated[float, typer.Option(help="Lipschitz constant of D_phi D_w L_S.")] = 0.5,
+    M: Annotated[float, typer.Option("--M", help="Lipschitz constant of L_D.")] = 1.0,
+    geometry: Annotated[list[Geometry] | None, typer.Option(help="Which geometries; both, if left out.")] = None,
+    inner_steps: Annotated[list[int] | None, typer.Option(help="N.")] = None,
+    c: Annotated[float, typer.Option(help="c of alpha = c/(N L), nonconvex.")] = 0.7,
+    radius: Annotated[float, typer.Option(help="Radius of the ball of (w, phi) that is certified.")] = 4.0,
+    n_w: Annotated[int, typer.Option(help="Dimension of w.")] = 2,
+    n_phi: Annotated[int, typer.Option(help="Dimension of phi (0: MAML, needs --tau 0).")] = 2,
+    tasks: Annotated[int, typer.Option(help="Tasks per cell.")] = 4,
+    query: Annotated[str, typer.Option(help="Outer loss: sine or log-cosh.")] = "sine",
+    gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.01,
+    seconds: Annotated[float, typer.Option(help="Time allowed per cell; beyond, the best enclosure so far.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the tasks.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records and the plot.")] = Path("results/certify"),
+    as_json: Annotated[bool, typer.Option("--json", help="Certificates as JSON on standard output.")] = False,
+) -> None:
+    """Enclose the constants of Propositions 2 and 3 on sampled tasks from both sides, with proof, over a ball.
+
+    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
+    """
+    from anil_theory.constants import Constants
+    from anil_theory.verification.certify_command import certify_cells, run_certify
+
+    with misuse_exits():
+        cells = certify_cells(
+            Constants(mu, L, rho, tau, M),
+            tuple(geometry or Geometry),
+            tuple(inner_steps or (1, 3, 5, 10)),
+            c,
+            n_w=n_w,
+            n_phi=n_phi,
+            tasks=tasks,
+            query=query,
+            seed=seed,
+            radius=radius,
+            gap=gap,
+            seconds=seconds,
+        )
+        code, report = run_certify(cells, out=out, console=Console(stderr=as_json))
+    finish(code, report, as_json)
+
+
+@app.command(cls=ListCommand)
+def ledger(
+    section: Annotated[list[str] | None, typer.Option(help="Sections of the theory: 2, 3.1, 3.2, 3.3, 5.")] = None,
+    controls: Annotated[bool, typer.Option("--controls", help="Also try wrong formulas: each must fail.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The ledger as JSON on standard output.")] = False,
+) -> None:
+    """Prove the steps of the derivation with sympy: statement, assumption used, how proved, status.
+
+    Exit status: 0 all proved or checked, 1 a proof failed, 2 misuse.
+    """
+    from anil_theory.ledger.command import run_ledger
+
+    with misuse_exits():
+        code, report = run_ledger(sections=tuple(section or ()), controls=controls, console=Console(stderr=as_json))
+    finish(code, report, as_json)
+
+
+@app.command()
+def audit(
+    finding: Annotated[list[str] | None, typer.Argument(help="Which findings; all, if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of tasks and searches.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records, report and figures.")] = Path("results/audit"),
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller searches.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on standard output.")] = False,
+) -> None:
+    """Show, by runs, what is printed, what the numbers say beside it, and what stays true. Exit status 0."""
+    from anil_theory.audit.command import run_audit
+
+    with misuse_exits():
+        code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, console=Console(stderr=as_json))
+    finish(code, report, as_json)

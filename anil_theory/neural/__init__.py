@@ -1,0 +1,1 @@
+"""Neural benchmarks: image data and episodes, networks split into (w, phi), training and checkpoints."""

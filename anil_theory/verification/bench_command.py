@@ -1,0 +1,208 @@
+"""What `anil-theory bench` does: train every N and seed of every geometry, keep records, draw figures, judge claims."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from anil_theory._admissible import InvalidParameter, count
+from anil_theory._plain import to_plain
+from anil_theory.neural.data import ImageDataset, load_dataset
+from anil_theory.neural.training import Program, RunState, Settings, train
+from anil_theory.provenance import provenance
+from anil_theory.record import Record, RecordStore, Status, encode_floats, key
+from anil_theory.report.neural_plots import bench_runs, plot_training
+from anil_theory.verification.figure_claims import FigureVerdict, judge_figures
+from anil_theory.verification.runner import same_origin
+
+QUICK: dict[str, Any] = {"width": 8, "tasks": 8, "iterations": 60, "eval_tasks": 60}
+"""What --quick changes in the settings where nothing else is asked for; it also takes 2 seeds."""
+
+STRONG_CONVEXITY = 0.01
+"""Default lambda of the strongly convex geometry; the paper's value is not known. Elsewhere the default is 0."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Which runs: every geometry, number of inner steps and seed; `settings` holds everything else.
+
+    l2 is None for the default of each geometry. Raises InvalidParameter for empty lists and N < 1.
+    """
+
+    dataset: str
+    folder: Path | None
+    geometries: tuple[str, ...]
+    inner_steps: tuple[int, ...]
+    seeds: int
+    settings: Settings
+    l2: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.geometries or not self.inner_steps:
+            raise InvalidParameter("geometry and inner_steps", "not empty", (self.geometries, self.inner_steps))
+        for N in self.inner_steps:
+            count("inner_steps", N)
+        count("seeds", self.seeds)
+
+    def of(self, geometry: str) -> Settings:
+        """The settings of one geometry; the compiled inner loop is as long as the largest N."""
+        l2 = (STRONG_CONVEXITY if geometry == "strongly-convex" else 0.0) if self.l2 is None else self.l2
+        return replace(self.settings, geometry=geometry, l2=l2, max_inner_steps=max(self.inner_steps))
+
+
+def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tuple[int, dict[str, Any]]:
+    """Train, keep one record per run, draw the figures, print a table and verdicts; exit status and plain values.
+
+    Exit status 0, or 130 after Ctrl-C (finished runs are kept as records, the one in hand as a checkpoint). A run that
+    diverges, or for which the memory does not suffice, is a record with that status. Raises InvalidParameter for bad
+    input. A refuted claim about a figure is a finding on this data set and does not change the exit status.
+    """
+    for geometry in bench.geometries:
+        bench.of(geometry)
+    data = load_dataset(bench.dataset, bench.folder)
+    store = RecordStore(out / "records")
+    records: list[Record] = []
+    interrupted = False
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()),
+        *(TextColumn("left"), TimeRemainingColumn()),
+    )
+    total = len(bench.geometries) * len(bench.inner_steps) * bench.seeds * bench.settings.iterations
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("training", total=total)
+        try:
+            for geometry in bench.geometries:
+                records += _run_geometry(bench, geometry, data, store, out, resume, progress, bar)
+        except KeyboardInterrupt:
+            interrupted = True
+            records = [record for record in store if record.cell.get("study") == "bench"]
+    runs = bench_runs(records)
+    verdicts = judge_figures(runs)
+    names = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
+    drawn = [
+        out / names.get(geometry, f"{geometry}.png")
+        for geometry in bench.geometries
+        if plot_training(runs, geometry, out / names.get(geometry, f"{geometry}.png"))
+    ]
+    _print(console, records, verdicts)
+    console.print(f"{len(records)} runs; {', '.join(map(str, drawn))}", highlight=False, soft_wrap=True)
+    if interrupted:
+        console.print(f"interrupted: finished runs are kept in {store.folder}; --resume goes on", style="yellow")
+        return 130, {}
+    plain = [{**to_plain(record.cell), **record.measurements, "status": record.status} for record in records]
+    return 0, encode_floats(to_plain({"runs": plain, "verdicts": verdicts}))
+
+
+def _run_geometry(
+    bench: Bench,
+    geometry: str,
+    data: ImageDataset,
+    store: RecordStore,
+    out: Path,
+    resume: bool,
+    progress: Any,
+    bar: Any,
+) -> list[Record]:
+    settings, done = bench.of(geometry), []
+    program: Program | None = None
+    # Seeds outermost: a run that is stopped early has compared all N.
+    for seed in range(bench.seeds):
+        for N in bench.inner_steps:
+            cell = {
+                **{"study": "bench", "dataset": data.name, "settings": to_plain(settings)},
+                **{"inner_steps": N, "seed": seed, "images": [len(s.images) for s in _splits(data)]},
+            }
+            name = key(cell)
+            if resume and name in store and same_origin(store.get(name)):
+                done.append(store.get(name))
+                progress.advance(bar, settings.iterations)
+                continue
+            progress.update(bar, description=f"{geometry}, N = {N}, seed {seed}: compiling")
+            if program is None:
+                program = _compiled(settings, data)
+            done.append(_run(program, cell, N, seed, out / "checkpoints" / name, resume, progress, bar))
+            store.put(done[-1])
+            shutil.rmtree(out / "checkpoints" / name, ignore_errors=True)
+    return done
+
+
+def _run(
+    program: Program, cell: dict[str, Any], N: int, seed: int, folder: Path, resume: bool, progress: Any, bar: Any
+) -> Record:
+    started, begun = datetime.now(UTC), progress.tasks[bar].completed
+    heading = f"{program.settings.geometry}, N = {N}, seed {seed}"
+
+    every = min(100, max(10, program.settings.iterations // 10))
+
+    def report(iteration: int, loss: float) -> None:
+        progress.update(bar, completed=begun + iteration, description=f"{heading}: loss {loss:.3f}")
+
+    with _memory_advice(program.settings):
+        run = train(
+            program, inner_steps=N, seed=seed, checkpoints=folder, every=every, resume=resume, on_iteration=report
+        )
+    progress.update(bar, completed=begun + program.settings.iterations)
+    measured = to_plain(run.history) | {
+        "compile_seconds": program.compile_seconds,
+        "validation": to_plain(run.validation),
+        "test": to_plain(run.test),
+        "diverged_at": run.diverged_at,
+    }
+    diverged = run.status is RunState.DIVERGED
+    reason = f"loss or gradient not finite, or far above guessing, at iteration {run.diverged_at}" if diverged else ""
+    status = Status.DIVERGED if diverged else Status.COMPLETE
+    return Record(cell=cell, measurements=measured, provenance=provenance(started), status=status, reason=reason)
+
+
+def _compiled(settings: Settings, data: ImageDataset) -> Program:
+    with _memory_advice(settings):
+        return Program(settings, data)
+
+
+class _memory_advice:
+    """Turns "out of memory" of the device inside the block into bad input that names the flags that help."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        exhausted = isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+        if exhausted or isinstance(error, MemoryError):
+            allowed = "smaller: the memory does not suffice (then --width and --tasks)"
+            raise InvalidParameter("--chunk", allowed, self.settings.chunk_size) from error
+
+
+def _splits(data: ImageDataset) -> Sequence[Any]:
+    return data.train, data.validation, data.test
+
+
+def _print(console: Console, records: Sequence[Record], verdicts: Sequence[FigureVerdict]) -> None:
+    table = Table(box=None, header_style="dim", padding=(0, 1))
+    for name in ("geometry", "N", "seed", "status", "last loss", "ms/iteration", "test accuracy"):
+        table.add_column(name, justify="left" if name == "geometry" else "right", no_wrap=True)
+    for record in records:
+        m, test = record.measurements, record.measurements["test"]
+        tail = max(1, len(m["loss"]) // 4)
+        table.add_row(
+            record.cell["settings"]["geometry"],
+            str(record.cell["inner_steps"]),
+            str(record.cell["seed"]),
+            str(record.status),
+            f"{sum(m['loss'][-tail:]) / tail:.3f}",
+            f"{1e3 * sorted(m['seconds'])[len(m['seconds']) // 2]:.1f}",
+            "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f} %",
+        )
+    console.print(table)
+    for one in verdicts:
+        text = f"{one.outcome:13} {one.geometry} on {one.dataset}: {one.claim} ({one.reason})"
+        console.print(text, highlight=False, soft_wrap=True)
