@@ -11,6 +11,7 @@ from anil_theory.estimators.identity import measure_identity
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.rates import Interval, Rate, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
+from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
 
 __all__ = [
     "BLOCKS",
@@ -22,8 +23,10 @@ __all__ = [
     "Interval",
     "Rate",
     "Saturation",
+    "TrajectoryAudit",
     "Witness",
     "audit_constants",
+    "audit_trajectory",
     "average_gradient",
     "cost_by_inner_steps",
     "cost_to_accuracy",
