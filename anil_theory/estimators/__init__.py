@@ -6,6 +6,7 @@ from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
 from anil_theory.estimators.constants_audit import audit_constants
 from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
+from anil_theory.estimators.extremes import Extrapolation, extrapolate_supremum, sample_block_norms
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.estimators.identity import measure_identity
 from anil_theory.estimators.local_program import solve_local_program
@@ -20,6 +21,7 @@ __all__ = [
     "CostToAccuracy",
     "Direction",
     "Estimate",
+    "Extrapolation",
     "Interval",
     "Rate",
     "Saturation",
@@ -30,6 +32,7 @@ __all__ = [
     "average_gradient",
     "cost_by_inner_steps",
     "cost_to_accuracy",
+    "extrapolate_supremum",
     "fit_rate",
     "fit_saturation",
     "initial_gap",
@@ -38,5 +41,6 @@ __all__ = [
     "measure_block_lipschitz",
     "measure_gradient_size",
     "measure_identity",
+    "sample_block_norms",
     "solve_local_program",
 ]

@@ -50,7 +50,7 @@ def train(tasks: TaskSet, schedule: Schedule, z: Any, n_w: int, seed: int) -> Tr
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _train(losses: Any, sizes: Any, data: Any, z: Any, betas: Any, alpha: Any, key: Any) -> Any:
+def _train(losses: tuple[Any, Any], sizes: Any, data: Any, z: Any, betas: Any, alpha: Any, key: Any) -> Any:
     n_w, inner_steps, batch, outer_steps = sizes
     tasks = TaskSet(*losses, data)
     loop: Any = {"alpha": alpha, "inner_steps": inner_steps}
