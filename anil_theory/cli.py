@@ -180,6 +180,53 @@ def rates(
     _finish(code, report, as_json)
 
 
+@app.command(cls=ListCommand)
+def certify(
+    mu: Annotated[float, typer.Option(help="Strong convexity of the strongly convex cells.")] = 0.2,
+    L: Annotated[float, typer.Option("--L", help="Smoothness.")] = 1.0,
+    rho: Annotated[float, typer.Option(help="Lipschitz constant of D_w^2 L_S.")] = 1.0,
+    tau: Annotated[float, typer.Option(help="Lipschitz constant of D_phi D_w L_S.")] = 0.5,
+    M: Annotated[float, typer.Option("--M", help="Lipschitz constant of L_D.")] = 1.0,
+    geometry: Annotated[list[Geometry] | None, typer.Option(help="Which geometries; both, if left out.")] = None,
+    inner_steps: Annotated[list[int] | None, typer.Option(help="N.")] = None,
+    c: Annotated[float, typer.Option(help="c of alpha = c/(N L), nonconvex.")] = 0.7,
+    radius: Annotated[float, typer.Option(help="Radius of the ball of (w, phi) that is certified.")] = 4.0,
+    n_w: Annotated[int, typer.Option(help="Dimension of w.")] = 2,
+    n_phi: Annotated[int, typer.Option(help="Dimension of phi (0: MAML, needs --tau 0).")] = 2,
+    tasks: Annotated[int, typer.Option(help="Tasks per cell.")] = 4,
+    query: Annotated[str, typer.Option(help="Outer loss: sine or log-cosh.")] = "sine",
+    gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.01,
+    seconds: Annotated[float, typer.Option(help="Time allowed per cell; beyond, the best enclosure so far.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the tasks.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records and the plot.")] = Path("results/certify"),
+    as_json: Annotated[bool, typer.Option("--json", help="Certificates as JSON on standard output.")] = False,
+) -> None:
+    """Enclose the constants of Propositions 2 and 3 on sampled tasks from both sides, with proof, over a ball.
+
+    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
+    """
+    from anil_theory.constants import Constants
+    from anil_theory.verification.certify_command import certify_cells, run_certify
+
+    with _misuse_exits():
+        cells = certify_cells(
+            Constants(mu, L, rho, tau, M),
+            tuple(geometry or Geometry),
+            tuple(inner_steps or (1, 3, 5, 10)),
+            c,
+            n_w=n_w,
+            n_phi=n_phi,
+            tasks=tasks,
+            query=query,
+            seed=seed,
+            radius=radius,
+            gap=gap,
+            seconds=seconds,
+        )
+        code, report = run_certify(cells, out=out, console=Console(stderr=as_json))
+    _finish(code, report, as_json)
+
+
 @app.command()
 def advise(
     L: Annotated[float, typer.Option("--L", help="Smoothness.")],

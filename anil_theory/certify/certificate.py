@@ -1,0 +1,76 @@
+"""What a certificate says of one block: an interval that holds its largest norm over a region, and the witness."""
+
+from dataclasses import dataclass
+
+from anil_theory.certify.branch_and_bound import ClosingStatus, Maximum
+from anil_theory.constants import Region
+from anil_theory.estimators.base import Direction, Estimate, Witness
+
+QUANTITY = "meta_gradient_lipschitz"
+METHOD = "branch and bound"
+
+Directions = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class BoxRegion:
+    """A box of flat points z = (w, phi): its two corners."""
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    def __str__(self) -> str:
+        return "the box " + " x ".join(f"[{a:g}, {b:g}]" for a, b in zip(self.lower, self.upper, strict=True))
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One block of the Hessian of L_meta over a region: its largest operator norm lies in [lower, upper].
+
+    block       "ww", "wphi", "phiw" or "phiphi";
+    point       a flat z where the norm is at least `lower`, in task `task`;
+    directions  the two unit vectors that show it (the block's output and input, as flat vectors);
+    status      CLOSED, or INCONCLUSIVE when a budget was used up (the enclosure is right and wider than asked).
+    """
+
+    block: str
+    lower: float
+    upper: float
+    point: tuple[float, ...]
+    directions: Directions
+    task: int
+    region: Region | BoxRegion
+    status: ClosingStatus
+    reason: str
+    boxes: int
+    seconds: float
+
+    @classmethod
+    def of(
+        cls, block: str, found: Maximum, point: tuple[float, ...], directions: Directions, task: int, region: object
+    ) -> "Certificate":
+        """The result of a search with its witness in the coordinates of z."""
+        assert isinstance(region, Region | BoxRegion)
+        lower = max(found.low, 0.0)
+        rest = (found.status, found.reason, found.boxes, found.seconds)
+        return cls(block, lower, found.high, point, directions, task, region, *rest)
+
+    @property
+    def width(self) -> float:
+        """(upper - lower)/upper; 0 when both are 0."""
+        return (self.upper - self.lower) / self.upper if self.upper > 0 else 0.0
+
+    @property
+    def estimate(self) -> Estimate:
+        """The certified upper bound: with it a verdict can be CONFIRMED, on the region."""
+        return self._estimate(self.upper, Direction.UPPER)
+
+    @property
+    def lower_estimate(self) -> Estimate:
+        """The value at the witness, which is certified too: with it a verdict can be REFUTED."""
+        return self._estimate(self.lower, Direction.LOWER)
+
+    def _estimate(self, value: float, direction: Direction) -> Estimate:
+        u, v = map(list, self.directions)
+        witness = Witness({"z": list(self.point), "u": u, "v": v}, self.task)
+        return Estimate(f"{QUANTITY}/{self.block}", value, direction, METHOD, samples=self.boxes, witness=witness)

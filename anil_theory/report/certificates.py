@@ -1,0 +1,60 @@
+"""Certificates as tables on a terminal: each block enclosed from both sides, beside its bounds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from anil_theory.report.rows import BLOCK_LABELS, number
+from anil_theory.report.terminal import STYLES
+
+CertificateRow = Mapping[str, Any]
+"""One block of one cell: "lower", "upper", "width", "bounds", "factors", "outcome", "status" and the setting."""
+
+
+COLUMNS = ("N", "witness", "certified", "width", "refined", "/truth", "explicit", "/truth")
+
+
+def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None:
+    """One line per block and N: witness, certified upper bound, width, both bounds, bound/truth, verdict.
+
+    "/truth" is the bound over the certified upper bound: by at least this factor it exceeds the truth.
+    """
+    for title, members in groupby(rows, key=_heading):
+        group = list(members)
+        console.print(Text(title, style="bold cyan"))
+        # One space between columns and none at the ends: the table fits into 80 characters.
+        table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("block", no_wrap=True)
+        for name in COLUMNS:
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        for row in group:
+            cells = [number(row["lower"]), number(row["upper"]), f"{100 * row['width']:.2g}%"]
+            for kind in ("refined", "explicit"):
+                cells += [number(row["bounds"][kind]), _factor(row, kind)] if kind in row["bounds"] else ["-", "-"]
+            verdict = Text(row["outcome"], style=STYLES[row["outcome"]])
+            table.add_row(BLOCK_LABELS[row["block"]], str(row["N"]), *cells, verdict)
+        console.print(table)
+        for row in group:
+            for line in _remarks(row):
+                console.print(f"- {BLOCK_LABELS[row['block']]} at N = {row['N']}: {line}", highlight=False)
+
+
+def _heading(row: CertificateRow) -> str:
+    return f"{row['statement']}, {row['geometry']}, {row['region']}"
+
+
+def _factor(row: CertificateRow, kind: str) -> str:
+    low, _ = row["factors"][kind]
+    return f"{low:.3g}" if math.isfinite(low) else "-"
+
+
+def _remarks(row: CertificateRow) -> list[str]:
+    """What a row has to explain: an enclosure that did not close, a verdict other than CONFIRMED."""
+    open_gap = [row["reason_of_search"]] if row["status"] != "CLOSED" else []
+    return open_gap + ([row["reason"]] if row["outcome"] != "CONFIRMED" else [])

@@ -1,0 +1,197 @@
+"""What `anil-theory certify` does: blocks enclosed from both sides, judged, kept as records, drawn and printed.
+
+The certificates hold for the tasks drawn and over the ball stated: CONFIRMED says that the bound holds there, with
+proof. The factor bound/truth lies between bound/upper and bound/lower.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from anil_theory._admissible import count, one_of, positive, within
+from anil_theory._plain import to_plain
+from anil_theory.certify import Certificate, certify_blocks
+from anil_theory.certify.branch_and_bound import Progress
+from anil_theory.certify.witness import replay_witness
+from anil_theory.constants import Constants, Geometry, Region
+from anil_theory.provenance import provenance
+from anil_theory.record import Record, RecordStore, encode_floats
+from anil_theory.report.certificates import print_certificates
+from anil_theory.report.certify_plots import plot_certificates
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS, Claim, Kind
+from anil_theory.tasks import SeparableFamily, TaskSet
+from anil_theory.verdict import Outcome, Verdict, judge, with_replay
+from anil_theory.verification.checks import SEVERITY
+
+PROPOSITIONS = {Geometry.STRONGLY_CONVEX: "prop2", Geometry.NONCONVEX: "prop3"}
+JUDGED = (Kind.EXPLICIT, Kind.REFINED)
+
+
+@dataclass(frozen=True)
+class CertifyCell:
+    """One population and one N: everything that defines a record.
+
+    radius         of the ball of z that is certified;
+    gap, seconds   relative width to reach, and the time allowed for all blocks of the cell.
+
+    Raises InvalidParameter on construction when no task has these constants.
+    """
+
+    constants: Constants
+    schedule: Schedule
+    n_w: int = 2
+    n_phi: int = 2
+    tasks: int = 4
+    query: str = "sine"
+    seed: int = 0
+    radius: float = 4.0
+    gap: float = 0.05
+    seconds: float = 60.0
+    check: str = "certificate"
+
+    def __post_init__(self) -> None:
+        count("tasks", self.tasks)
+        count("seed", self.seed, minimum=0)
+        positive("radius", self.radius)
+        within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
+        positive("seconds", self.seconds)
+        _ = self.family
+
+    @cached_property
+    def family(self) -> SeparableFamily:
+        """The family that the tasks are drawn from."""
+        return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
+
+    def sample(self) -> TaskSet:
+        """The tasks that are certified."""
+        return self.family.sample(jax.random.key(self.seed), self.tasks)
+
+
+def certify_cells(
+    constants: Constants, geometries: tuple[Geometry, ...], inner_steps: tuple[int, ...], c: float = 0.7, **options: Any
+) -> list[CertifyCell]:
+    """One cell for each geometry (the nonconvex one with the same L, rho, tau, M) and each N, at the paper's alpha."""
+    cells = []
+    for geometry in geometries:
+        convex = Geometry(one_of("geometry", geometry, tuple(Geometry))) is Geometry.STRONGLY_CONVEX
+        each = constants if convex else replace(constants, mu=None)
+        for N in inner_steps:
+            schedule = Schedule.strongly_convex(each, N) if convex else Schedule.nonconvex(each, N, c=c)
+            cells.append(CertifyCell(each, schedule, **options))
+    return cells
+
+
+def certify_cell(
+    cell: CertifyCell, on_progress: Callable[[str, Progress], None] = lambda block, progress: None
+) -> list[dict[str, Any]]:
+    """One row per block: the enclosure, both bounds, how far they are from the truth, and the verdict."""
+    tasks = cell.sample()
+    certificates = certify_blocks(
+        cell.family,
+        tasks,
+        cell.schedule,
+        region=Region(cell.radius),
+        gap=cell.gap,
+        seconds=cell.seconds,
+        on_progress=on_progress,
+    )
+    statement = STATEMENTS[PROPOSITIONS[cell.constants.geometry]]
+    rows = []
+    for block, certificate in certificates.items():
+        claims = [claim for claim in statement.claims if claim.block == block and claim.kind in JUDGED]
+        rows.append(_row(cell, tasks, certificate, claims))
+    return rows
+
+
+def _row(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claims: list[Claim]) -> dict[str, Any]:
+    verdicts = [judge_certificate(cell, tasks, certificate, claim) for claim in claims]
+    worst = min(verdicts, key=lambda v: (SEVERITY.index(v.outcome), v.bound.value if v.bound else math.inf))
+    bounds = {v.kind.value: v.bound.value for v in verdicts if v.bound is not None}
+    searched = to_plain(certificate)
+    searched["reason_of_search"] = searched.pop("reason")
+    return {
+        "statement": PROPOSITIONS[cell.constants.geometry],
+        "geometry": cell.constants.geometry.value,
+        "N": cell.schedule.inner_steps,
+        **searched,
+        "region": str(certificate.region),
+        "width": certificate.width,
+        "bounds": bounds,
+        "factors": {kind: [_ratio(b, certificate.upper), _ratio(b, certificate.lower)] for kind, b in bounds.items()},
+        "outcome": worst.outcome.value,
+        "reason": worst.reason,
+    }
+
+
+def judge_certificate(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claim: Claim) -> Verdict:
+    """CONFIRMED by the certified upper bound, or else REFUTED by the witness (replayed), or else INCONCLUSIVE."""
+    verdict = judge(claim, cell.constants, cell.schedule, certificate.estimate)
+    if verdict.outcome is not Outcome.INCONCLUSIVE:
+        return verdict
+    below = judge(claim, cell.constants, cell.schedule, certificate.lower_estimate)
+    if below.outcome is not Outcome.REFUTED:
+        return verdict
+    enclosure = replay_witness(tasks, cell.schedule, certificate.lower_estimate, cell.n_w)
+    return with_replay(below, enclosure.low, enclosure.high)
+
+
+def _ratio(bound: float, truth: float) -> float:
+    return bound / truth if truth > 0 else math.inf
+
+
+def run_certify(cells: list[CertifyCell], *, out: Path, console: Console) -> tuple[int, dict[str, Any]]:
+    """Certify every cell, keep each as a record when it is done, draw and print; exit status and plain values.
+
+    Exit status 0, 1 when a bound was refuted by a witness, or 130 after Ctrl-C (finished cells are kept). Raises
+    InvalidParameter for a folder that cannot be written.
+    """
+    store = RecordStore(out / "records")
+    rows: list[dict[str, Any]] = []
+    interrupted = False
+    columns = (
+        TextColumn("certifying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("", total=len(cells))
+        try:
+            for cell in cells:
+                record = _record(cell, lambda block, now: bar.update(line, description=_state(block, now)))
+                store.put(record)
+                rows += [dict(row) for row in record.verdicts]
+                bar.advance(line)
+        except KeyboardInterrupt:
+            interrupted = True
+    picture = out / "certificates.png"
+    print_certificates(console, rows)
+    drawn = f"; {picture}" if plot_certificates(rows, picture) else ""
+    done = len({(row["geometry"], row["N"]) for row in rows})
+    console.print(f"{done} of {len(cells)} cells; records in {store.folder}{drawn}", highlight=False, soft_wrap=True)
+    if interrupted:
+        console.print("interrupted: finished cells are kept", style="yellow")
+        return 130, {}
+    refuted = any(row["outcome"] == Outcome.REFUTED.value for row in rows)
+    return (1 if refuted else 0), {"certificates": encode_floats(rows)}
+
+
+def _record(cell: CertifyCell, on_progress: Callable[[str, Progress], None]) -> Record:
+    started = datetime.now(UTC)
+    rows = certify_cell(cell, on_progress)
+    return Record(cell=to_plain(cell), verdicts=rows, provenance=provenance(started))
+
+
+def _state(block: str, now: Progress) -> str:
+    return f"{block} in [{now.low:.4g}, {now.high:.4g}], {now.boxes} boxes"

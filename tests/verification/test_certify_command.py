@@ -1,0 +1,90 @@
+"""`anil-theory certify`: enclosures beside bounds, verdicts from both ends, records, budgets, exit statuses."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from anil_theory.certify import certify_blocks
+from anil_theory.cli import app
+from anil_theory.constants import Constants, Geometry, Region
+from anil_theory.record import RecordStore
+from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
+from anil_theory.verdict import Outcome
+from anil_theory.verification.certify_command import certify_cells, judge_certificate
+
+SMALL = ["--inner-steps", "1", "2", "--n-w", "1", "--n-phi", "1", "--tasks", "2", "--radius", "2"]
+
+
+def run(*arguments: str, out: Path) -> tuple[int, str]:
+    """Exit status and everything printed."""
+    result = CliRunner().invoke(app, ["certify", *arguments, "--out", str(out)], catch_exceptions=False)
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_bounds_are_confirmed_in_both_geometries_with_records_and_a_plot(tmp_path: Path) -> None:
+    code, text = run(*SMALL, out=tmp_path)
+    assert code == 0, text
+    assert text.count("CONFIRMED") == 2 * 2 * 4 and "the ball of radius 2" in text
+    assert (tmp_path / "certificates.png").stat().st_size > 0
+    records = list(RecordStore(tmp_path / "records"))
+    assert {r.cell["schedule"]["inner_steps"] for r in records} == {1, 2} and len(records) == 4
+    for row in (row for record in records for row in record.verdicts):
+        assert row["status"] == "CLOSED" and row["lower"] <= row["upper"] and row["width"] <= 0.01
+        for kind, (least, most) in row["factors"].items():
+            assert 1 <= least <= most and least == row["bounds"][kind] / row["upper"]
+
+
+def test_json_is_strict_and_a_used_up_budget_says_so(tmp_path: Path) -> None:
+    arguments = ["certify", *SMALL, "--geometry", "nonconvex", "--seconds", "1e-3", "--out", str(tmp_path), "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    report: Any = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    rows = report["certificates"]
+    assert {row["status"] for row in rows} == {"INCONCLUSIVE"} and {row["N"] for row in rows} == {1, 2}
+    assert all("time allowed" in row["reason_of_search"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--radius", "0"], "radius must be a finite number > 0"),
+        (["--radius", "inf"], "radius must be a finite number > 0"),
+        (["--radius", "nan"], "radius"),
+        (["--gap", "2"], "gap must be in [0, 1]"),
+        (["--seconds", "0"], "seconds"),
+        (["--mu", "-1"], "mu"),
+        (["--tasks", "0"], "tasks"),
+        (["--query", "cube"], "query"),
+        (["--n-phi", "0"], "tau"),
+    ],
+)
+def test_misuse_exits_2_and_names_the_parameter(tmp_path: Path, arguments: list[str], words: str) -> None:
+    code, text = run(*arguments, out=tmp_path)
+    assert code == 2 and words in text
+
+
+def scaled(claim: Claim, value: float) -> Claim:
+    """The same claim with another bound."""
+    return dataclasses.replace(claim, evaluate=lambda constants, schedule: Bound(value, 0.0, 0.0, "set on purpose"))
+
+
+def test_each_end_of_the_enclosure_decides_what_it_can() -> None:
+    (cell,) = certify_cells(
+        Constants(0.2, 1.0, 1.0, 0.5, 1.0), (Geometry.STRONGLY_CONVEX,), (2,), n_w=1, n_phi=1, tasks=2, radius=2.0
+    )
+    tasks = cell.sample()
+    certificate = certify_blocks(cell.family, tasks, cell.schedule, region=Region(2.0), gap=0.05)["wphi"]
+    claim = next(c for c in STATEMENTS["prop2"].claims if c.block == "wphi" and c.kind is Kind.REFINED)
+    middle = (certificate.lower + certificate.upper) / 2
+
+    def outcome(bound: float) -> Outcome:
+        return judge_certificate(cell, tasks, certificate, scaled(claim, bound)).outcome
+
+    assert certificate.lower < middle < certificate.upper
+    assert outcome(certificate.upper * 1.001) is Outcome.CONFIRMED
+    assert outcome(middle) is Outcome.INCONCLUSIVE
+    assert outcome(certificate.lower * 0.999) is Outcome.REFUTED
