@@ -82,9 +82,31 @@ def _into_unit_ball(x: Array) -> Array:
     return x / jnp.maximum(1 + 1e-12, jnp.linalg.norm(x, axis=-1, keepdims=True) * (1 + 1e-12))
 
 
+@jax.custom_jvp
+def _probabilities(logits: Array) -> Array:
+    """softmax, as 1/sum_k exp(o_k - o_j)."""
+    return 1 / jnp.sum(jnp.exp(logits[..., None, :] - logits[..., :, None]), axis=-1)
+
+
+@jax.custom_jvp
+def _log_partition(logits: Array) -> Array:
+    return jax.nn.logsumexp(logits, axis=-1)
+
+
+# Derivatives as polynomials in probabilities: enclosed over a box every factor then stays in [0, 1], whereas the
+# quotients of exponentials that differentiation would make lose all bounds.
+@_probabilities.defjvp
+def _move_probabilities(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    p, t = _probabilities(*primals), tangents[0]
+    return p, p * (t - jnp.sum(p * t, axis=-1, keepdims=True))
+
+
+_log_partition.defjvps(lambda t, _, logits: jnp.sum(_probabilities(logits) * t, axis=-1))
+
+
 def cross_entropy(logits: Float[Array, "n c"], targets: Float[Array, "n c"]) -> Float[Array, ""]:
     """Mean over examples of log sum exp(o) - o_y."""
-    return jnp.mean(jax.nn.logsumexp(logits, axis=-1) - jnp.sum(targets * logits, axis=-1))
+    return jnp.mean(_log_partition(logits) - jnp.sum(targets * logits, axis=-1))
 
 
 def features(phi: Float[Array, " n_phi"], inputs: Float[Array, "n p"]) -> Float[Array, "n d"]:
