@@ -15,9 +15,11 @@ class Geometry(StrEnum):
 
 
 class Knowledge(StrEnum):
-    """How a set of constants is known: attained by construction, enclosed rigorously, or estimated from samples."""
+    """How a set of constants is known: attained by construction, bounded by an inequality on paper (never too small,
+    usually not attained), enclosed rigorously by computation, or estimated from samples."""
 
     EXACT = "exact"
+    UPPER_BOUND = "upper-bound"
     CERTIFIED = "certified"
     ESTIMATED = "estimated"
 
@@ -77,7 +79,7 @@ class Constants:
         if not isinstance(self.region, Region):
             raise InvalidParameter("region", "a Region", self.region)
         if not isinstance(self.known, Knowledge):
-            raise InvalidParameter("known", "a Knowledge: exact, certified or estimated", self.known)
+            raise InvalidParameter("known", "a Knowledge: exact, upper-bound, certified or estimated", self.known)
 
     @property
     def geometry(self) -> Geometry:

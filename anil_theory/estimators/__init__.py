@@ -6,11 +6,13 @@ from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
 from anil_theory.estimators.constants_audit import audit_constants
 from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
+from anil_theory.estimators.extremes import Extrapolation, extrapolate_supremum, sample_block_norms
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.estimators.identity import measure_identity
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.rates import Interval, Rate, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
+from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
 
 __all__ = [
     "BLOCKS",
@@ -19,14 +21,18 @@ __all__ = [
     "CostToAccuracy",
     "Direction",
     "Estimate",
+    "Extrapolation",
     "Interval",
     "Rate",
     "Saturation",
+    "TrajectoryAudit",
     "Witness",
     "audit_constants",
+    "audit_trajectory",
     "average_gradient",
     "cost_by_inner_steps",
     "cost_to_accuracy",
+    "extrapolate_supremum",
     "fit_rate",
     "fit_saturation",
     "initial_gap",
@@ -35,5 +41,6 @@ __all__ = [
     "measure_block_lipschitz",
     "measure_gradient_size",
     "measure_identity",
+    "sample_block_norms",
     "solve_local_program",
 ]

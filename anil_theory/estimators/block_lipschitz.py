@@ -21,10 +21,11 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
-from anil_theory.constants import WHOLE_SPACE, Region
+from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
 from anil_theory.estimators.forms import Form, Search, ascend, power_iteration, start_directions
+from anil_theory.estimators.region_exit import mark_exits
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -68,7 +69,7 @@ def measure_block_lipschitz(
     seed: int = 0,
     budget: Budget | None = None,
     max_inner_steps: int | None = None,
-    region: Region = WHOLE_SPACE,
+    region: Region | None = None,
 ) -> dict[str, dict[str, Estimate]]:
     """Lower estimates of the four block constants: {block: {method: Estimate}}, blocks of an empty phi left out.
 
@@ -76,13 +77,15 @@ def measure_block_lipschitz(
     schedule         alpha and N;
     budget           how hard to search;
     max_inner_steps  compile for this many inner steps and run N of them, so that a grid over N compiles once;
-    region           the ball that points are kept in.
+    region           the ball that points are kept in; default: the one where the family's constants hold.
 
-    Raises InvalidParameter for tasks that are not float64 and for budgets below 1.
+    On a family whose constants hold on a ball, `outside` of each estimate says by how much the inner iterates from its
+    witness leave that ball. Raises InvalidParameter for tasks that are not float64 and for budgets below 1.
     Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (theory, section 7).
     """
     require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget
+    region = family.constants.region if region is None else region
     length = max(schedule.inner_steps, max_inner_steps or 1)
     active_steps = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
     generator = np.random.default_rng(seed)
@@ -103,9 +106,10 @@ def measure_block_lipschitz(
         jnp.asarray(region.radius),
     )
     operations = schedule.inner_steps * (8 * (family.n_w + family.n_phi) + 64)
-    return _estimates(
+    found = _estimates(
         jax.tree.map(np.asarray, measured), live_blocks(family.n_phi), len(tasks), budget, seed, operations
     )
+    return mark_exits(found, tasks, schedule, family.n_w, family.constants.region, max_inner_steps)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -231,5 +235,5 @@ def _estimates(
 
 
 def largest(estimates: dict[str, Estimate]) -> Estimate:
-    """The best lower estimate of one block: the largest value, with its witness."""
-    return max(estimates.values(), key=lambda e: e.value)
+    """The best lower estimate of one block: the largest value among those that stayed in the region, if any did."""
+    return max(estimates.values(), key=lambda e: (e.outside == 0, e.value))

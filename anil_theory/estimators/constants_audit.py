@@ -22,7 +22,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
-from anil_theory.constants import WHOLE_SPACE, Region
+from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import block_masks, loss_field
 from anil_theory.estimators.forms import Form, Search, ascend, start_directions
@@ -45,12 +45,12 @@ def audit_constants(
     seed: int = 0,
     starts: int = 16,
     iterations: int = 60,
-    region: Region = WHOLE_SPACE,
+    region: Region | None = None,
 ) -> dict[str, Estimate]:
     """Lower estimates of L, M, rho, tau and of the range of curvature ("mu"), over all the given tasks.
 
     starts, iterations   how many ascents per task and constant, and how long each is;
-    region               the ball the points are kept in.
+    region               the ball the points are kept in; default: the one where the family's constants hold.
 
     Returns {name: Estimate} with names "mu", "L", "rho", "tau", "M" ("tau" left out when phi is empty). Raises
     InvalidParameter for tasks that are not float64 and for starts or iterations below 1.
@@ -58,6 +58,7 @@ def audit_constants(
     require_float64("tasks", tasks.data)
     count("starts", starts)
     count("iterations", iterations)
+    region = family.constants.region if region is None else region
     generator = np.random.default_rng(seed)
     L = family.constants.L
     found = _search(

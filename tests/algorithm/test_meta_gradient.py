@@ -14,7 +14,16 @@ from anil_theory._precision import gamma
 from anil_theory.algorithm import METHODS, inner_loop, meta_gradient
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
-from anil_theory.tasks import FAMILIES, CosineFamily, ExtremalFamily, Family, SeparableFamily
+from anil_theory.tasks import (
+    FAMILIES,
+    CosineFamily,
+    ExtremalFamily,
+    Family,
+    LinearBodyFamily,
+    SeparableFamily,
+    SoftmaxHeadFamily,
+    TwoLayerHeadFamily,
+)
 from anil_theory.tasks.base import Losses
 from tests.algorithm.nested_task import LOSSES, flat, point, rounding
 
@@ -24,7 +33,13 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     SeparableFamily.name: lambda constants, schedule: SeparableFamily(constants, 3, 2, share_rotation=False),
     ExtremalFamily.name: lambda constants, schedule: ExtremalFamily(constants, schedule),
     CosineFamily.name: lambda constants, schedule: CosineFamily(constants),
+    SoftmaxHeadFamily.name: lambda constants, schedule: SoftmaxHeadFamily(),
+    TwoLayerHeadFamily.name: lambda constants, schedule: TwoLayerHeadFamily(),
+    LinearBodyFamily.name: lambda constants, schedule: LinearBodyFamily(
+        regularisation=constants.mu if constants.mu else 0.0
+    ),
 }
+"""The constants are what a family is made with, or (bounded regions) only the geometry where there is a choice."""
 
 
 def test_every_family_has_an_example() -> None:
@@ -77,8 +92,11 @@ def test_three_methods_and_central_differences_agree_on_every_family(name: str, 
     schedule = Schedule(0.2, STEPS)
     family = EXAMPLES[name](constants, schedule)
     tasks = family.sample(jax.random.key(0), 2)
+    # What the family declares: bounded regions have constants of their own.
+    constants = family.constants
     loop: Any = {"alpha": schedule.alpha, "inner_steps": STEPS}
-    growth = 1.0 if constants.mu else 1 + schedule.alpha * constants.L
+    contracts = constants.mu and schedule.alpha * constants.L <= 1
+    growth = 1.0 if contracts else 1 + schedule.alpha * constants.L
     for seed in range(3):
         z = family.points(np.random.default_rng(seed), (2,), spread=1.0)
         for i in range(2):

@@ -1,0 +1,230 @@
+"""How far above the largest sampled value the supremum may lie: extrapolation by extreme-value theory.
+
+Model: above a threshold u, the k largest of n i.i.d. samples follow a generalised Pareto distribution with endpoint e,
+P(X > x | X > u) = ((e - x)/(e - u))^a, shape -1/a. A smooth function of d random coordinates with an isolated maximum
+has a = d/2 there, so shapes below -1/2, where likelihood theory fails, are the rule here and not the exception.
+
+Interval: at the true e the numbers Y_i = log((e - u)/(e - X_i)) are i.i.d. exponential with the unknown rate a. The
+coefficient of variation of k exponentials has a distribution without parameters (simulated once per k), so all e at
+which it is ordinary form a confidence set that is exact under the model, for every a. The set is an interval:
+for e < e', Y(e) is a convex function of Y(e') that vanishes at 0, which makes its Lorenz curve lower and its
+coefficient of variation larger. The point estimate is the e at which it equals its median (median-unbiased).
+
+Fit: the Anderson-Darling statistic of exp(-a Y) against the uniform distribution, with both parameters estimated anew
+in each sample of a parametric bootstrap.
+
+The model holds in the limit of a high threshold. Measured at n = 1000, k = 100, level 95 %: 94 to 96 % of the intervals
+cover for one coordinate (shape -2), uniform and beta samples, 91 % for a normal point in six dimensions.
+
+Neither a lower nor an upper bound: the result is not an `Estimate`, and no verdict may rest on it.
+Source: the model is Pickands (1975); the interval is derived for this project.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from anil_theory._admissible import InvalidParameter, count, one_of, within
+from anil_theory._precision import require_float64
+from anil_theory.constants import WHOLE_SPACE, Region
+from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
+from anil_theory.estimators.forms import Form, power_iteration, start_directions
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import Family, TaskSet
+
+MIN_TAIL = 20
+_NULL_DRAWS = 20_000
+_LOG_GAPS = (-600.0, 30.0)
+"""Range of log((e - max)/(max - u)) that is searched; beyond its upper end the endpoint counts as infinite."""
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """An extrapolated supremum, or the reason why there is none.
+
+    value        median-unbiased estimate of the endpoint; None when refused;
+    low, high    confidence interval at level `confidence`; high may be inf (the samples do not exclude it); low is
+                 never below the largest sample. None when refused;
+    largest      the largest sample: the only rigorous number here, a lower bound of the supremum;
+    shape        of the generalised Pareto fit, -1/a (NaN when no endpoint was found);
+    fit_pvalue   of the goodness-of-fit test (NaN when not reached); tail, samples: k and n;
+    refused      why nothing is claimed, or "".
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    largest: float
+    confidence: float
+    shape: float
+    fit_pvalue: float
+    tail: int
+    samples: int
+    refused: str = ""
+
+
+def extrapolate_supremum(
+    samples: Any,
+    *,
+    confidence: float = 0.95,
+    tail: int | None = None,
+    fit_level: float = 0.01,
+    bootstrap: int = 199,
+    seed: int = 0,
+) -> Extrapolation:
+    """The endpoint of the distribution that the samples were drawn from.
+
+    samples      i.i.d. numbers, more than MIN_TAIL of them;
+    tail         k, how many of the largest are used; default n/10, between MIN_TAIL and 200;
+    fit_level    reject the model when the p-value is below; bootstrap: samples of that test; 0 leaves the test out.
+
+    Refuses (a reason, no value) when the shape says unbounded, when the fit is rejected, when the largest values
+    repeat. Raises InvalidParameter for samples that are too few, not finite or not one axis, and for levels outside
+    (0, 1).
+    """
+    values = np.sort(_one_axis(samples))[::-1]
+    confidence = within("confidence", confidence, 1e-6, 1 - 1e-6, "in (0, 1)")
+    fit_level = within("fit_level", fit_level, 0.0, 1.0, "in [0, 1]")
+    count("bootstrap", bootstrap, minimum=0)
+    n = values.size
+    k = max(MIN_TAIL, min(200, n // 10)) if tail is None else count("tail", tail, minimum=MIN_TAIL)
+    if k >= n:
+        raise InvalidParameter("tail", f"below the number of samples, {n}", k)
+    rest: dict[str, Any] = {"largest": float(values[0]), "confidence": confidence, "tail": k, "samples": n}
+    refuse = partial(Extrapolation, None, None, None, **rest)
+    if values[0] == values[1] or values[0] == values[k]:
+        return refuse(shape=math.nan, fit_pvalue=math.nan, refused="the largest values repeat: no density to fit")
+    threshold, width = values[k], values[0] - values[k]
+    scaled = ((values[:k] - threshold) / width)[None]
+    null = _exponential_variation(k)
+    beyond = (1 - confidence) / 2
+    # Small e, large variation: the upper quantile belongs to the lower end.
+    gaps = [float(_solve(scaled, float(np.quantile(null, q)))[0]) for q in (1 - beyond, 0.5, beyond)]
+    low, value, high = (float(values[0] + width * gap) for gap in gaps)
+    if math.isinf(value):
+        reason = "the shape says unbounded: the tail is no lighter than exponential"
+        return refuse(shape=math.nan, fit_pvalue=math.nan, refused=reason)
+    rate = float(_rates(scaled, np.array([gaps[1]]))[0])
+    pvalue = _fit_pvalue(scaled, gaps[1], rate, bootstrap, seed) if bootstrap else math.nan
+    if pvalue < fit_level:
+        reason = f"the fit is rejected: p-value {pvalue:.3g} of the Anderson-Darling test, level {fit_level:g}"
+        return refuse(shape=-1 / rate, fit_pvalue=pvalue, refused=reason)
+    return Extrapolation(value, low, high, shape=-1 / rate, fit_pvalue=pvalue, **rest)
+
+
+def _one_axis(samples: Any) -> np.ndarray:
+    values = np.asarray(samples, float)
+    if values.ndim != 1 or values.size <= MIN_TAIL:
+        raise InvalidParameter("samples", f"one axis with more than {MIN_TAIL} numbers", values.shape)
+    if not np.isfinite(values).all():
+        raise InvalidParameter("samples", "finite", values[~np.isfinite(values)][0])
+    return values
+
+
+def _exponents(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Y_i (..., k) for exceedances in units of the largest and endpoints at 1 + gap; scaled itself at gap = inf."""
+    finite = np.where(np.isinf(gap), 1.0, gap)[..., None]
+    with np.errstate(divide="ignore"):
+        # log((1 + g)/(1 + g - s)) without cancellation where s = 1.
+        logs = np.log1p(finite) - np.log((1 - scaled) + finite)
+    return np.where(np.isinf(gap)[..., None], scaled, logs)
+
+
+def _variation(y: np.ndarray) -> np.ndarray:
+    return np.std(y, axis=-1) / np.mean(y, axis=-1)
+
+
+def _rates(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    return 1 / np.mean(_exponents(scaled, gap), axis=-1)
+
+
+@cache
+def _exponential_variation(k: int) -> np.ndarray:
+    """The coefficient of variation of k exponentials, simulated."""
+    return _variation(np.random.default_rng(k).standard_exponential((_NULL_DRAWS, k)))
+
+
+def _solve(scaled: np.ndarray, target: float) -> np.ndarray:
+    """The gap at which the coefficient of variation of each row, which falls in it, is the target; inf if none."""
+    low, high = (np.full(scaled.shape[0], end) for end in _LOG_GAPS)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = _variation(_exponents(scaled, np.exp(middle))) > target
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    unbounded = _variation(scaled) >= target
+    return np.where(unbounded | (high >= _LOG_GAPS[1]), np.inf, np.exp((low + high) / 2))
+
+
+def _anderson_darling(u: np.ndarray) -> np.ndarray:
+    """A^2 of each row against the uniform distribution on [0, 1]."""
+    u = np.clip(np.sort(u, axis=-1), 1e-300, 1 - 2**-53)
+    k = u.shape[-1]
+    weights = 2 * np.arange(1, k + 1) - 1
+    return -k - np.sum(weights * (np.log(u) + np.log1p(-u[..., ::-1])), axis=-1) / k
+
+
+def _statistic(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    y = _exponents(scaled, gap)
+    return _anderson_darling(np.exp(-y / np.mean(y, axis=-1, keepdims=True)))
+
+
+def _fit_pvalue(scaled: np.ndarray, gap: float, rate: float, bootstrap: int, seed: int) -> float:
+    observed = _statistic(scaled, np.array([gap]))[0]
+    k = scaled.shape[1]
+    generator = np.random.default_rng(seed)
+    drawn = np.asarray(stats.genpareto.rvs(-1 / rate, size=(bootstrap, k), random_state=generator))
+    drawn = drawn / drawn.max(axis=1, keepdims=True)
+    refitted = _solve(drawn, float(np.median(_exponential_variation(k))))
+    simulated = _statistic(drawn, refitted)
+    return float((1 + np.sum(simulated >= observed)) / (1 + bootstrap))
+
+
+def sample_block_norms(
+    family: Family,
+    tasks: TaskSet,
+    schedule: Schedule,
+    *,
+    block: str = "ww",
+    samples: int = 1000,
+    power_iterations: int = 20,
+    seed: int = 0,
+    spread: float = 4.0,
+    region: Region = WHOLE_SPACE,
+) -> np.ndarray:
+    """Norms of one block of the meta-gradient's Jacobian at i.i.d. random points of random tasks, shape (samples,).
+
+    spread   how wide the points are, in length scales; region: points outside are moved to its boundary.
+
+    Raises InvalidParameter for an unknown block (or one of an empty phi) and tasks that are not float64.
+    """
+    one_of("block", block, live_blocks(family.n_phi))
+    require_float64("tasks", tasks.data)
+    generator = np.random.default_rng(seed)
+    n = family.n_w + family.n_phi
+    z = family.points(generator, (count("samples", samples),), spread=spread)
+    norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
+    z = jnp.where(norm > region.radius, z * (region.radius / norm), z)
+    normals = jnp.asarray(generator.standard_normal((samples, 2, n)))
+    static = ((tasks.support, tasks.query), (family.n_w, family.n_phi), block, schedule.inner_steps, power_iterations)
+    which = jnp.asarray(generator.integers(0, len(tasks), samples))
+    return np.asarray(_block_norms(static, tasks.data, z, normals, which, jnp.asarray(schedule.alpha)))
+
+
+@partial(jax.jit, static_argnums=0)
+def _block_norms(static: Any, data: Any, z: Any, normals: Any, which: Any, alpha: Any) -> Any:
+    (support, query), sizes, block, inner_steps, iterations = static
+    template = tuple(jnp.zeros(size) for size in sizes)
+    field = meta_field(TaskSet(support, query, data), template, alpha=alpha, inner_steps=inner_steps)
+    form = Form(jnp.stack([block_masks(*sizes)[name] for name in BLOCK_DIRECTIONS[block]]))
+
+    def one(z: Any, normals: Any, index: Any) -> Any:
+        task = jax.tree.map(lambda leaf: leaf[index], data)
+        return power_iteration(field, form, z, task, start_directions(form, normals), iterations).value
+
+    return jax.vmap(one)(z, normals, which)

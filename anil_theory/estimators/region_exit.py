@@ -1,0 +1,71 @@
+"""How far inner iterates leave the region where constants hold: what makes a claim not applicable to an estimate."""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anil_theory._precision import gamma
+from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.constants import Region
+from anil_theory.estimators.base import Estimate
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import TaskSet
+
+_PLACES = ("z", "z1", "z2")
+
+
+def mark_exits(
+    estimates: dict[str, dict[str, Estimate]],
+    tasks: TaskSet,
+    schedule: Schedule,
+    n_w: int,
+    region: Region,
+    max_inner_steps: int | None = None,
+) -> dict[str, dict[str, Estimate]]:
+    """The same estimates with `outside` set from the points of their witnesses.
+
+    outside is max over the points and over m = 0..N of |(w_m, phi)| - radius, 0 when all iterates stay inside (or
+    beyond it by rounding only). The ball is convex, so two runs that stay inside are compared inside. A run that
+    diverges to infinity or NaN counts as outside by the largest float64. One evaluation of the inner loop per point,
+    and none at all when the region is the whole space.
+    """
+    if np.isinf(region.radius):
+        return estimates
+    flat = [(block, method, e) for block, found in estimates.items() for method, e in found.items()]
+    points = [[e.witness.points[name] for name in _PLACES if name in e.witness.points] for _, _, e in flat if e.witness]
+    # Two points for each: a witness with one point shows it twice, so that all have one shape.
+    starts = jnp.asarray([(pair * 2)[:2] for pair in points])
+    indices = jnp.asarray([e.witness.task for _, _, e in flat if e.witness])
+    length = max(schedule.inner_steps, max_inner_steps or 1)
+    active = jnp.asarray(schedule.inner_steps)
+    alpha = jnp.asarray(schedule.alpha)
+    norms = np.asarray(_largest_norms(tasks.support, (n_w, length), tasks.data, starts, indices, alpha, active))
+    slack = gamma(8 * starts.shape[-1] + 64) * region.radius
+    finite = np.where(np.isfinite(norms), norms, np.finfo(float).max)
+    outside = np.where(finite > region.radius + slack, finite - region.radius, 0.0)
+    marked = {block: dict(found) for block, found in estimates.items()}
+    witnessed = [(block, method, e) for block, method, e in flat if e.witness]
+    for (block, method, estimate), amount in zip(witnessed, outside, strict=True):
+        marked[block][method] = dataclasses.replace(estimate, outside=float(amount))
+    return marked
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _largest_norms(
+    support: Any, sizes: tuple[int, int], data: Any, starts: Any, indices: Any, alpha: Any, active: Any
+) -> Any:
+    n_w, steps = sizes
+
+    def norm(z: Any, index: Any) -> Any:
+        w, phi = z[:n_w], z[n_w:]
+        task = jax.tree.map(lambda leaf: leaf[index], data)
+        run = inner_loop(support, w, phi, task, alpha=alpha, inner_steps=steps, active_steps=active)
+        iterates = jnp.concatenate([run.iterates, run.final[None]])
+        return jnp.sqrt(jnp.max(jnp.sum(iterates**2, axis=1)) + phi @ phi)
+
+    over_places = jax.vmap(norm, in_axes=(0, None))
+    return jnp.max(jax.vmap(over_places)(starts, indices), axis=1)

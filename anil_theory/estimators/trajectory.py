@@ -1,0 +1,92 @@
+"""A training run of ANIL (Algorithm 1) with every inner iterate kept, and local quantities along it.
+
+For each outer step k, each task of its batch and each inner step m: the points (w_m, phi_k), and the start of step
+k + 1; the gradient and the Hessian of L_S there; the gradient and the Hessian of L_D at (w_N, phi_k).
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm.outer_loop import seed_keys, task_indices
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import TaskSet
+
+
+class Trajectory(NamedTuple):
+    """points (K, B, N + 2, n): w_0..w_N with phi_k, and last the start of the next outer step; tasks (K, B)."""
+
+    points: np.ndarray
+    tasks: np.ndarray
+
+
+class Local(NamedTuple):
+    """Derivatives along a trajectory: of L_S at all N + 2 points, of L_D at (w_N, phi_k)."""
+
+    gradient: np.ndarray
+    hessian: np.ndarray
+    query_gradient: np.ndarray
+    query_hessian: np.ndarray
+
+
+def train(tasks: TaskSet, schedule: Schedule, z: Any, n_w: int, seed: int) -> Trajectory:
+    """Algorithm 1 from the flat point z, one seed, with the iterates of its inner loops.
+
+    schedule   alpha, N, beta_w, beta_phi, B and K. Raises InvalidParameter without beta_w and beta_phi.
+    """
+    if schedule.beta_w is None or schedule.beta_phi is None:
+        raise InvalidParameter("schedule", "one with beta_w and beta_phi", schedule)
+    betas = jnp.concatenate([jnp.full(n_w, schedule.beta_w), jnp.full(z.size - n_w, schedule.beta_phi)])
+    sizes = (n_w, schedule.inner_steps, schedule.batch, schedule.outer_steps)
+    key = seed_keys(seed, 1)[0]
+    points, drawn = _train((tasks.support, tasks.query), sizes, tasks.data, z, betas, schedule.alpha, key)
+    return Trajectory(np.asarray(points), np.asarray(drawn))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _train(losses: tuple[Any, Any], sizes: Any, data: Any, z: Any, betas: Any, alpha: Any, key: Any) -> Any:
+    n_w, inner_steps, batch, outer_steps = sizes
+    tasks = TaskSet(*losses, data)
+    loop: Any = {"alpha": alpha, "inner_steps": inner_steps}
+
+    def one(z: Any, index: Any) -> tuple[Any, Any]:
+        w, phi = z[:n_w], z[n_w:]
+        adapted = inner_loop(tasks.support, w, phi, tasks.task(index), **loop)
+        inner = jnp.concatenate([adapted.iterates, adapted.final[None]])
+        points = jnp.concatenate([inner, jnp.broadcast_to(phi, (inner_steps + 1, phi.size))], axis=1)
+        return jnp.concatenate(meta_gradient(tasks.losses, w, phi, tasks.task(index), **loop)), points
+
+    def step(z: Any, k: Any) -> tuple[Any, Any]:
+        drawn = task_indices(key, k, batch, len(tasks))
+        gradients, points = jax.vmap(partial(one, z))(drawn)
+        after = z - betas * jnp.mean(gradients, axis=0)
+        last = jnp.broadcast_to(after, (batch, 1, z.size))
+        return after, (jnp.concatenate([points, last], axis=1), drawn)
+
+    return jax.lax.scan(step, z, jnp.arange(outer_steps))[1]
+
+
+def derivatives(tasks: TaskSet, n_w: int, trajectory: Trajectory) -> Local:
+    """Dense derivatives along the trajectory, for the small dimensions of an audit."""
+    found = _derivatives((tasks.support, tasks.query), n_w, tasks.data, trajectory.points, trajectory.tasks)
+    return Local(*map(np.asarray, found))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _derivatives(losses: Any, n_w: int, data: Any, points: Any, indices: Any) -> Any:
+    def at(loss: Any, z: Any, task: Any) -> tuple[Any, Any]:
+        slope = jax.grad(lambda z: loss(z[:n_w], z[n_w:], task))
+        return slope(z), jax.jacfwd(slope)(z)
+
+    def along(points: Any, index: Any) -> Any:
+        task = jax.tree.map(lambda leaf: leaf[index], data)
+        support = jax.vmap(lambda z: at(losses[0], z, task))(points)
+        return *support, *at(losses[1], points[-2], task)
+
+    return jax.vmap(jax.vmap(along))(points, indices)

@@ -1,0 +1,95 @@
+"""Certified constants on a ball: between what a search finds and the bound on paper, and honest when not closed."""
+
+import dataclasses
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.certify.branch_and_bound import ClosingStatus
+from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
+from anil_theory.constants import Constants
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS
+from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily
+from anil_theory.verdict import Outcome, judge
+
+LINEAR = LinearBodyFamily(inputs=1, width=1, shots=2)
+CLAIMS = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
+
+
+@cache
+def table() -> dict[str, CertifiedConstant]:
+    return certify_constants(LINEAR, LINEAR.sample(jax.random.key(0), 1), seconds=120.0)
+
+
+def test_a_linear_body_closes_and_confirms_what_it_declares() -> None:
+    found = table()
+    assert list(found) == ["M", "L", "mu", "rho", "tau"]
+    for name, row in found.items():
+        assert row.status is ClosingStatus.CLOSED and row.region == LINEAR.constants.region
+        if name == "mu":
+            assert row.upper <= row.analytic <= row.lower + 1e-12, "certified below, found above"
+            continue
+        assert 0 < row.lower <= row.upper * (1 + 1e-12) and row.upper <= row.analytic
+        assert row.upper <= row.lower / (1 - 0.1) * (1 + 1e-9), "the search and the certificate meet within the gap"
+        claim, schedule = CLAIMS[name], Schedule(0.01, 1)
+        assert judge(claim, LINEAR.constants, schedule, row.estimate).outcome is Outcome.CONFIRMED
+        # A declaration below the certificate is not confirmed by it.
+        less = dataclasses.replace(LINEAR.constants, mu=None, **{name: 0.9 * row.upper})
+        assert judge(claim, less, schedule, row.estimate).outcome is Outcome.INCONCLUSIVE
+    with pytest.raises(InvalidParameter):
+        _ = found["mu"].estimate
+
+
+def test_rho_and_tau_of_a_linear_body_in_closed_form() -> None:
+    """Scalars w, a and inputs x: L_S = s (a w)^2/2 - .. with s = mean x^2, so the third derivatives are 2 s a, 2 s w:
+    rho = sup |2 s a| (the derivative in w vanishes) and tau = sup 2 s |(a, w)|, both 2 s R."""
+    data = LINEAR.sample(jax.random.key(0), 1).data
+    exact = 2 * float(np.mean(np.asarray(data.support_inputs) ** 2)) * LINEAR.radius
+    for name in ("rho", "tau"):
+        row = table()[name]
+        assert row.lower <= exact * (1 + 1e-9) and exact <= row.upper * (1 + 1e-12)
+        assert row.upper <= exact / 0.9
+
+
+def test_no_random_point_of_the_ball_is_above_the_certificate() -> None:
+    tasks = LINEAR.sample(jax.random.key(0), 1)
+    losses = [lambda z, loss=loss: loss(*LINEAR.split(z), tasks.task(0)) for loss in tasks.losses]
+
+    @jax.jit
+    @jax.vmap
+    def derivatives(z):
+        third = jax.jacfwd(jax.hessian(losses[0]))(z)
+        return jax.grad(losses[1])(z), jax.hessian(losses[0])(z), jax.hessian(losses[1])(z), third
+
+    z = np.random.default_rng(0).standard_normal((10_000, 2))
+    z *= LINEAR.radius * np.random.default_rng(1).uniform(size=(len(z), 1)) ** 0.5 / np.linalg.norm(z, axis=1)[:, None]
+    slope, support, query, third = map(np.asarray, derivatives(z))
+    found = table()
+    assert np.linalg.norm(slope, axis=1).max() <= found["M"].upper
+    assert max(np.linalg.norm(h, 2, axis=(1, 2)).max() for h in (support, query)) <= found["L"].upper
+    assert support[:, 0, 0].min() >= found["mu"].upper
+    assert np.linalg.norm(third[:, 0, 0], axis=1).max() <= found["rho"].upper
+    assert np.linalg.norm(third[:, 0, 1], axis=1).max() <= found["tau"].upper
+
+
+@pytest.mark.slow
+def test_a_softmax_head_is_enclosed_and_says_when_it_is_not_closed() -> None:
+    family = SoftmaxHeadFamily(classes=2, inputs=1, width=1, shots=1, radius=1.0)
+    found = certify_constants(family, family.sample(jax.random.key(0), 1), seconds=2.0)
+    assert any(row.status is ClosingStatus.INCONCLUSIVE and "used up" in row.reason for row in found.values())
+    for name, row in found.items():
+        assert row.upper <= row.lower + 1e-12 if name == "mu" else row.lower <= row.upper * (1 + 1e-12)
+
+
+def test_a_family_without_a_ball_and_an_empty_budget_are_refused() -> None:
+    whole = SeparableFamily(Constants(0.3, 2.0, 0.7, 0.5, 1.5), 1, 1)
+    with pytest.raises(InvalidParameter) as error:
+        certify_constants(whole, whole.sample(jax.random.key(0), 1))
+    assert error.value.name == "family"
+    with pytest.raises(InvalidParameter) as error:
+        certify_constants(LINEAR, LINEAR.sample(jax.random.key(0), 1), seconds=0.0)
+    assert error.value.name == "seconds"
