@@ -26,9 +26,9 @@ SIZES = {"ways": 3, "shots": 2, "queries": 4, "count": 5}
 
 @given(
     st.integers(0, 2**31 - 1),
-    st.sampled_from([(1, 1, 1, 1), (2, 1, 3, 4), (3, 2, 4, 5), (7, 4, 5, 3), (7, 1, 8, 1), (5, 5, 4, 2)]),
+    st.sampled_from([(1, 1, 1, 1), (3, 2, 4, 5), (7, 4, 5, 3)]),
 )
-@settings(max_examples=60)
+@settings(max_examples=50)
 def test_episodes_are_tasks(seed: int, sizes: tuple[int, int, int, int]) -> None:
     ways, shots, queries, count = sizes
     drawn = sample_episodes(jax.random.key(seed), tagged(), ways=ways, shots=shots, queries=queries, count=count)

@@ -83,7 +83,9 @@ def test_each_layout_comes_back_and_survives_conversion(tmp_path: Path, case: st
 
 def test_other_sizes_need_the_flag(tmp_path: Path) -> None:
     write(tmp_path, BENCHMARKS["fc100"].files[0], [labelled(images_of(seed=i), 10 * i) for i in range(3)])
-    with pytest.raises(InvalidParameter, match=r"FC100_train.pickle: the train split.*60 classes x 600.*--allow-smaller"):
+    with pytest.raises(
+        InvalidParameter, match=r"FC100_train.pickle: the train split.*60 classes x 600.*--allow-smaller"
+    ):
         load_dataset("fc100", tmp_path)
     save_archive(tmp_path / "fc100.npz", load_dataset("fc100", tmp_path, allow_smaller=True))
     with pytest.raises(InvalidParameter, match=r"fc100.npz.*60 classes x 600"):
@@ -118,7 +120,10 @@ FAULTS = {
     "ragged labels": ({"data": np.zeros((2, 6, 6, 3), np.uint8), "labels": [[0], [1, 2]]}, "layouts of"),
     "empty": ({"data": np.zeros((0, 6, 6, 3), np.uint8), "labels": []}, "shape"),
     "no classes": ({"image_data": np.zeros((2, 6, 6, 3), np.uint8), "class_dict": {}}, "at least one"),
-    "positions outside": ({"image_data": np.zeros((2, 6, 6, 3), np.uint8), "class_dict": {"a": [0], "b": [7]}}, "up to"),
+    "positions outside": (
+        {"image_data": np.zeros((2, 6, 6, 3), np.uint8), "class_dict": {"a": [0], "b": [7]}},
+        "up to",
+    ),
     "a position twice": ({"image_data": np.zeros((2, 6, 6, 3), np.uint8), "class_dict": {"a": [0, 0]}}, "distinct"),
     "class_dict no dict": ({"image_data": np.zeros((2, 6, 6, 3), np.uint8), "class_dict": [1]}, "class_dict must be"),
 }
@@ -168,7 +173,11 @@ def test_files_are_found_beside_others(tmp_path: Path) -> None:
         find_files(tmp_path, "mini-imagenet")
     for name in ("val.pickle", "test.pickle"):
         (tmp_path / name).touch()
-    assert [p.name for p in find_files(tmp_path, "cifar-fs")] == ["train_phase_train.pickle", "val.pickle", "test.pickle"]
+    assert [p.name for p in find_files(tmp_path, "cifar-fs")] == [
+        "train_phase_train.pickle",
+        "val.pickle",
+        "test.pickle",
+    ]
     for benchmark in ("fc100", "cifar-fs"):
         for name in BENCHMARKS[benchmark].files[0]:
             (tmp_path / name).touch()
