@@ -162,7 +162,7 @@ def test_labels_that_restart_in_every_file_are_told_apart_by_content(tmp_path: P
     assert read.test.names == ("test-0", "test-1", "test-2") and set(layouts.values()) == {"labels"}
     parts[2][1] = parts[0][2][::-1]
     write(tmp_path, BENCHMARKS["fc100"].files[0], [labelled(images, 0) for images in parts])
-    with pytest.raises(InvalidParameter, match="class 1 of FC100_test.pickle is also class 2 of FC100_train.pickle"):
+    with pytest.raises(InvalidParameter, match=r"class 1 of FC100_test\.pickle is also class 2 of FC100_train\.pickle"):
         read_benchmark(tmp_path, "fc100", allow_smaller=True)
 
 

@@ -109,7 +109,7 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
             with pytest.raises(InvalidParameter, match=r"numpy objects|import"):
                 load(tmp_path, pickle.dumps({"data": content}, protocol))
     assert not (tmp_path / "mark").exists()
-    with pytest.raises(InvalidParameter, match="structures|numpy type"):
+    with pytest.raises(InvalidParameter, match=r"structures|numpy type"):
         load(tmp_path, pickle.dumps(np.zeros(2, dtype=[("a", "u1"), ("b", "O")])))
 
 
