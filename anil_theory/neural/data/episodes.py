@@ -74,8 +74,8 @@ def _subsets(key: Array, shape: tuple[int, ...], population: int, size: int) -> 
     """Ordered random subsets of range(population), int32 (*shape, size): the places of the largest random numbers.
 
     30 random bits become the positive normal floats in their order, because XLA's CPU selects among float32 some 80
-    times faster than among integers (which it sorts). Two of 600 are equal with probability below 2e-4; the subset is then
-    still one without repetition, and the lower of two equal places comes first.
+    times faster than among integers (which it sorts). Two of 600 are equal with probability below 2e-4; the subset is
+    then still one without repetition, and the lower of two equal places comes first.
     """
     smallest_normal = 0x00800000
     bits = (jax.random.bits(key, (*shape, population), jnp.uint32) >> 2) + jnp.uint32(smallest_normal)
