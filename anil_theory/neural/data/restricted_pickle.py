@@ -170,4 +170,6 @@ def _resolved(value: Any) -> Any:
         return {_resolved(key): _resolved(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_resolved(member) for member in value)
-    return value
+    if value is None or isinstance(value, (str, bytes, bytearray, int, float, complex, np.generic)):
+        return value
+    raise Refused(f"a pickle of a {type(value).__name__}")
