@@ -95,28 +95,26 @@ def run_tightness(
 
 
 def _print(console: Console, rows: list[dict[str, Any]]) -> None:
-    """Shares of the sharp bound, by geometry and block: the smallest and the largest over N, and the verdicts."""
-    console.print(Text("what is reached of the sharp bound, and what share of the others it is", style="italic"))
+    """Shares by geometry, block and N, the smallest of all settings each, and the verdicts."""
+    title = "sharp/refined bound, then what is reached of the sharp bound; the smallest of all settings each"
+    console.print(Text(title, style="italic"))
     grouped = sorted(rows, key=lambda r: (r["geometry"], r["block"], r["N"]))
     for (geometry, block), members in groupby(grouped, key=lambda r: (r["geometry"], r["block"])):
         console.print(Text(f"{geometry}, {block}", style="bold cyan"))
         table = Table(box=None, header_style="dim", padding=(0, 1))
-        names = ("N", "settings", "sharp/refined", "scalar", "tensors", "choice", "realised", "verdict")
+        names = ("N", "of", "sharp/refined", "scalar", "tensors", "choice", "realised", "verdict")
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         for N, same in groupby(members, key=lambda r: r["N"]):
             group = list(same)
-            shares = [_range([r[name] / r["bounds"]["sharp"] for r in group]) for name in names[3:7]]
-            refined = _range([r["bounds"]["sharp"] / r["bounds"]["refined"] for r in group])
+            shares = [_least([r[name] / r["bounds"]["sharp"] for r in group]) for name in names[3:7]]
+            refined = _least([r["bounds"]["sharp"] / r["bounds"]["refined"] for r in group])
             outcomes = sorted({outcome for r in group for outcome in r["verdicts"].values()})
             table.add_row(str(N), str(len(group)), refined, *shares, ", ".join(outcomes))
         console.print(table)
 
 
-def _range(values: list[float]) -> str:
-    """The range of the values that exist."""
+def _least(values: list[float]) -> str:
+    """The smallest of the values that exist."""
     known = [v for v in values if not math.isnan(v)]
-    if not known:
-        return "-"
-    low, high = f"{min(known):.4f}", f"{max(known):.4f}"
-    return low if low == high else f"{low}..{high}"
+    return f"{min(known):.4f}" if known else "-"
