@@ -97,4 +97,4 @@ def test_every_attained_block_is_at_its_bound_and_halving_it_is_refuted() -> Non
         (row,) = check_cell(cell, broken="ww")
         assert row.outcome == "REFUTED" and row.tightness == pytest.approx(2, abs=1e-6)
         refuted = [v for v in row.verdicts if v["outcome"] == "REFUTED"]
-        assert len(refuted) == 2 and all("ball arithmetic" in v["replayed"] and v["suspects"] for v in refuted)
+        assert len(refuted) == 3 and all("ball arithmetic" in v["replayed"] and v["suspects"] for v in refuted)
