@@ -22,7 +22,7 @@ from anil_theory.report.neural_plots import bench_runs, plot_training
 from anil_theory.verification.figure_claims import FigureVerdict, judge_figures
 from anil_theory.verification.runner import same_origin
 
-QUICK: dict[str, Any] = {"width": 8, "tasks": 8, "iterations": 60, "eval_tasks": 60}
+QUICK: dict[str, Any] = {"width": 8, "tasks": 4, "iterations": 200, "eval_tasks": 60, "beta_w": 3e-3, "beta_phi": 3e-3}
 """What --quick changes in the settings where nothing else is asked for; it also takes 2 seeds."""
 
 STRONG_CONVEXITY = 0.01
