@@ -6,13 +6,19 @@ One file per finding with `run(*, seed, quick) -> Finding`, and one line in FIND
 
 from collections.abc import Callable
 
-from anil_theory.audit import finding1_perfect_conditioning, finding2_growth_in_N, finding3_theorem1_phi_rate
+from anil_theory.audit import (
+    finding1_perfect_conditioning,
+    finding2_growth_in_N,
+    finding3_theorem1_phi_rate,
+    finding4_training_trajectory,
+)
 from anil_theory.audit.base import Curve, Finding, Panel, Shown
 
 FINDINGS: dict[str, Callable[..., Finding]] = {
     "1": finding1_perfect_conditioning.run,
     "2": finding2_growth_in_N.run,
     "3": finding3_theorem1_phi_rate.run,
+    "4": finding4_training_trajectory.run,
 }
 
 __all__ = ["FINDINGS", "Curve", "Finding", "Panel", "Shown"]

@@ -170,9 +170,16 @@ class SeparableFamily(Family):
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` tasks, in one pytree with a leading axis; one compilation per shape, whatever the constants."""
         T = check_num_tasks(num_tasks)
-        dials = (self.lowest_curvature, self.constants.L, self.constants.rho, self.ratio, self.eta, self.constants.M)
-        data = _generate(jnp.asarray(dials), key, T, self.n_w, self.n_phi, self.share_rotation)
+        data = _generate(self.dials, key, T, self.n_w, self.n_phi, self.share_rotation)
         return TaskSet(support_loss, QUERY_LOSSES[self.query], data)
+
+    @property
+    def dials(self) -> Float[Array, " 6"]:
+        """(low, L, rho, tau/rho, eta, M): what the generator takes of the family."""
+        constants = self.constants
+        return jnp.asarray(
+            (self.lowest_curvature, constants.L, constants.rho, self.ratio, self.eta, constants.M), jnp.float64
+        )
 
     def query_infimum(self, data: SeparableTask) -> Array:
         """min L_D: -sum m_k d_k for the sine, 0 for log cosh; both are attained."""
@@ -186,14 +193,32 @@ def _generate(dials: Array, key: Array, num_tasks: int, n_w: int, n_phi: int, sh
     return jax.vmap(one)(jax.random.split(key, num_tasks))
 
 
+class Draws(NamedTuple):
+    """The random numbers a task is made from: uniform in (0, 1), shape (7, k), and standard normal, shape (m,)."""
+
+    uniform: Float[Array, "7 k"]
+    normal: Float[Array, " m"]
+
+
+def _matrix_sizes(n_w: int, n_phi: int, share: bool) -> tuple[int, ...]:
+    return (n_w, n_phi) if share else (n_w, n_phi, n_w, n_phi)
+
+
 def _generate_one(dials: Array, n_w: int, n_phi: int, share: bool, key: Array) -> SeparableTask:
-    low, L, rho, ratio, eta, M = dials
-    k, paired = max(n_w, n_phi), min(n_w, n_phi)
-    sizes = (n_w, n_phi) if share else (n_w, n_phi, n_w, n_phi)
+    k = max(n_w, n_phi)
     # Two draws in all, cut up below: each call of a random primitive costs a fifth of a second of compilation.
     key_uniform, key_normal = jax.random.split(key)
     uniform = jax.random.uniform(key_uniform, (7, k))
-    normal = jax.random.normal(key_normal, (k + sum(n * n for n in sizes),))
+    normal = jax.random.normal(key_normal, (k + sum(n * n for n in _matrix_sizes(n_w, n_phi, share)),))
+    return task_from_draws(dials, n_w, n_phi, share, Draws(uniform, normal))
+
+
+def task_from_draws(dials: Array, n_w: int, n_phi: int, share: bool, draws: Draws) -> SeparableTask:
+    """The task of given random numbers: differentiable in them, and admissible for all of them."""
+    low, L, rho, ratio, eta, M = dials
+    uniform, normal = draws
+    k, paired = max(n_w, n_phi), min(n_w, n_phi)
+    sizes = _matrix_sizes(n_w, n_phi, share)
     rotations, used = [], k
     for n in sizes:
         rotations.append(_haar(normal[used : used + n * n].reshape(n, n)))
