@@ -28,7 +28,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
 
 from anil_theory._admissible import InvalidParameter, count, one_of, within
 from anil_theory._precision import require_float64
@@ -175,6 +174,8 @@ def _statistic(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
 
 
 def _fit_pvalue(scaled: np.ndarray, gap: float, rate: float, bootstrap: int, seed: int) -> float:
+    from scipy import stats  # here: its import takes longer than that of the whole package
+
     observed = _statistic(scaled, np.array([gap]))[0]
     k = scaled.shape[1]
     generator = np.random.default_rng(seed)

@@ -34,8 +34,10 @@ class PiecewiseCubic(NamedTuple):
     def pad(self, pieces: int) -> "PiecewiseCubic":
         """The same function with pieces that are never reached appended, up to `pieces` in all."""
         extra = pieces - self.anchor.shape[-1]
-        zeros = [jnp.pad(leaf, (0, extra)) for leaf in self[1:]]
-        return PiecewiseCubic(jnp.pad(self.breaks, (0, extra), constant_values=jnp.inf), *zeros)
+        # In numpy: jnp.pad would be compiled again for every number of pieces.
+        padded = [np.pad(np.asarray(self.breaks), (0, extra), constant_values=np.inf)]
+        padded += [np.pad(np.asarray(leaf), (0, extra)) for leaf in self[1:]]
+        return PiecewiseCubic(*map(jnp.asarray, padded))
 
 
 def integrate(

@@ -1,9 +1,12 @@
 """What `anil-theory verify` does: grid, run with progress, table, report, plots."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jax
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -78,7 +81,8 @@ def run_verify(
         one_of("break", broken, BLOCKS)
     cells = _cells(statements, options, count("seed", seed, minimum=0), quick)
     store = RecordStore(out / "records")
-    summary = _run(cells, store, broken, resume)
+    with _cheap_compilation(quick):
+        summary = _run(cells, store, broken, resume)
     rows = all_rows(summary.records)
     plots = [
         path
@@ -106,6 +110,21 @@ def run_verify(
         )
         return 130, {}
     return (1 if summary.refuted else 0), {"outcomes": summary.outcomes(), "rows": encode_floats(to_plain(rows))}
+
+
+@contextmanager
+def _cheap_compilation(wanted: bool) -> Iterator[None]:
+    """Less optimised machine code inside the block: a quick grid spends its time in the compiler and not in the code.
+
+    Values change by rounding at most. The switch is the process's, so it is put back.
+    """
+    switch = "jax_disable_most_optimizations"
+    before = jax.config.read(switch)
+    jax.config.update(switch, wanted or before)
+    try:
+        yield
+    finally:
+        jax.config.update(switch, before)
 
 
 def _run(cells: list[Cell], store: RecordStore, broken: str | None, resume: bool) -> RunSummary:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from anil_theory.estimators.saturation import fit_saturation
 from anil_theory.verdict import Outcome
@@ -131,7 +131,7 @@ def _difference(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[float, 
     each = np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
     if len(each) < 2:
         return float(each.mean()) if len(each) else 0.0, math.inf
-    k = float(student.ppf((1 + LEVEL) / 2, len(each) - 1))
+    k = float(stdtrit(len(each) - 1, (1 + LEVEL) / 2))
     return float(each.mean()), k * float(each.std(ddof=1)) / math.sqrt(len(each))
 
 
