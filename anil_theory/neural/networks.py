@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, count, one_of
+from anil_theory.neural.convolution import convolve
 
 EPSILON = 1e-5
 """Added to the variance in batch normalisation."""
@@ -23,23 +24,22 @@ STATISTICS = ("joint", "support", "each")
 """Whose mean and variance normalise: of support and query together; of the support; of each batch by itself."""
 
 
-def convolve(x: Array, kernel: Array) -> Array:
-    """3x3 convolution with padding 1, x (n, H, W, c), kernel (3, 3, c, d) -> (n, H, W, d)."""
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-
-def normalise(x: Array, scale: Array, offset: Array, support: int, statistics: str) -> Array:
+def normalise(
+    x: Array, scale: Array, offset: Array, support: int, statistics: str, source: Array | None = None
+) -> Array:
     """Batch normalisation of x (n, ..., c) over all axes but the last, with the statistics of the batch itself.
 
     support     the first so many of the n examples are the support, the others the query;
-    statistics  see STATISTICS. Mean and variance are taken in at least float32.
+    statistics  see STATISTICS. Mean and variance are taken in at least float32;
+    source      (n, ..., c) what mean and variance are taken of, x if left out.
     """
+    source = x if source is None else source
     if statistics == "each" and support < len(x):
-        parts = (x[:support], x[support:])
-        return jnp.concatenate([normalise(part, scale, offset, len(part), "joint") for part in parts])
+        parts = ((x[:support], source[:support]), (x[support:], source[support:]))
+        return jnp.concatenate([normalise(a, scale, offset, len(a), "joint", b) for a, b in parts])
     wide = jnp.promote_types(x.dtype, jnp.float32)
-    source = (x[:support] if statistics == "support" else x).astype(wide)
-    axes = tuple(range(x.ndim - 1))
+    source = (source[:support] if statistics == "support" else source).astype(wide)
+    axes = tuple(range(source.ndim - 1))
     mean = jnp.mean(source, axes)
     variance = jnp.mean(jnp.square(source - mean), axes)
     gain = scale.astype(wide) * jax.lax.rsqrt(variance + jnp.asarray(EPSILON, wide))
@@ -73,9 +73,12 @@ class Block(eqx.Module):
     offset: Array
 
     def __call__(self, x: Array, support: int, statistics: str) -> Array:
-        x = normalise(convolve(x, self.kernel.astype(x.dtype)), self.scale, self.offset, support, statistics)
-        # max and ReLU commute, and there is a quarter of the numbers after pooling.
-        return jax.nn.relu(pool(x))
+        # Pooling takes the largest, and commutes with every increasing map: with ReLU, and with a normalisation whose
+        # scale is positive. A negative scale is made positive by turning the sign of its channel's kernel round. So
+        # all that follows sees a quarter of the numbers; only mean and variance are taken of all of them.
+        sign = jax.lax.stop_gradient(jnp.where(self.scale < 0, -1, 1).astype(self.scale.dtype))
+        y = convolve(x, (sign * self.kernel).astype(x.dtype))
+        return jax.nn.relu(normalise(pool(y), sign * self.scale, self.offset, support, statistics, source=y))
 
 
 class Linear(eqx.Module):

@@ -5,7 +5,9 @@ h in the place of phi; the chain rule gives g_phi = (D_phi h)^T g_h, one backwar
 without a body (MAML) has images as data and the same losses: the general path.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -130,11 +132,11 @@ class Objective:
             )
 
         if self.model.first == 0:
-            each = jax.vmap(one, (None, 0))(None, TaskData(labels, images))
+            each = map_tasks(partial(one, None), TaskData(labels, images))
             body = jax.tree.map(jnp.zeros_like, phi_body)
         else:
-            features, pull = jax.vjp(lambda p: jax.vmap(self.model.body, (None, 0))(p, images), phi_body)
-            each = jax.vmap(one)(features, TaskData(labels, None))
+            features, pull = jax.vjp(lambda p: map_tasks(partial(self.model.body, p), images), phi_body)
+            each = map_tasks(one, features, TaskData(labels, None))
             (body,) = pull(each.phi.features)
         g_w, g_head, read = jax.tree.map(
             lambda leaf: jnp.sum(leaf, axis=0), (each.w, each.phi.phi_head, each.phi.gauge)
@@ -147,7 +149,7 @@ class Objective:
         dtype = jax.tree.leaves(w)[0].dtype
         images, labels = self.prepare(episodes, dtype)
         bodied = self.model.first > 0
-        features = jax.vmap(self.model.body, (None, 0))(phi_body, images) if bodied else images
+        features = map_tasks(partial(self.model.body, phi_body), images) if bodied else images
 
         def one(features: Pair, labels: Pair) -> tuple[Array, Array]:
             shared = Shared(phi_head, features, unit_gauge(dtype))
@@ -158,7 +160,18 @@ class Objective:
             scores = self.model.head(adapted, phi_head, features, "query")
             return cross_entropy(scores, labels.query), hits(scores, labels.query)
 
-        return jax.vmap(one)(features, labels)
+        return map_tasks(one, features, labels)
+
+
+def map_tasks(function: Callable[..., Any], *trees: Any) -> Any:
+    """`function` of every task, over the leading axis of the trees: `vmap`, and for one task a plain call.
+
+    A batch axis of length 1 turns matrix products into batched ones, which XLA's CPU runs at half the speed.
+    """
+    if len(jax.tree.leaves(trees)[0]) > 1:
+        return jax.vmap(function)(*trees)
+    only = jax.tree.map(lambda leaf: leaf[0], trees)
+    return jax.tree.map(lambda leaf: leaf[None], function(*only))
 
 
 def general_losses(objective: Objective) -> Losses:

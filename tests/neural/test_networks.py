@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from anil_theory import InvalidParameter
+from anil_theory.neural.convolution import direct
 from anil_theory.neural.networks import STATISTICS, cnn, normalise, pool, run_layers
 from anil_theory.neural.split import split_model
 
@@ -103,3 +104,25 @@ def _pair(x):
 def test_bad_input_is_named(call, word: str) -> None:
     with pytest.raises(InvalidParameter, match=word):
         call(cnn(jax.random.key(0), (8, 8, 3), ways=3, width=2, blocks=1))
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_pooling_before_the_normalisation_is_pooling_after_it_whatever_the_sign_of_the_scale(statistics: str) -> None:
+    block = cnn(jax.random.key(1), (8, 8, 3), ways=3, width=4, blocks=1, dtype=jnp.float64).layers[0]
+    scale, offset = jnp.array([1.5, -0.7, -2.0, 0.3]), jnp.array([0.1, -0.2, 0.3, 0.0])
+    x = jax.random.normal(jax.random.key(2), (6, 8, 8, 3))
+
+    def as_printed(kernel, scale, offset):
+        y = normalise(direct(x, kernel), scale, offset, 4, statistics)
+        return jax.nn.relu(pool(y))
+
+    def as_computed(kernel, scale, offset):
+        return type(block)(kernel, block.bias, scale, offset)(x, 4, statistics)
+
+    at = (block.kernel, scale, offset)
+    np.testing.assert_allclose(as_computed(*at), as_printed(*at), rtol=1e-10, atol=1e-12)
+    for mine, other in zip(
+        *(jax.grad(lambda *p, f=f: jnp.sum(jnp.sin(f(*p))), (0, 1, 2))(*at) for f in (as_computed, as_printed)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
