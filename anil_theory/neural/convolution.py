@@ -1,18 +1,23 @@
-"""3x3 convolution with padding 1, NHWC: the library's, or Winograd's minimal filtering F(2x2, 3x3) in matrix products.
+"""3x3 convolution with padding 1, NHWC, three ways: the library's, and two that are made of matrix products.
 
-F(2x2, 3x3) makes four outputs of a channel pair from 16 products instead of 36: with tiles d of 4 x 4 inputs,
+`unrolled` multiplies the matrix of all 3 x 3 neighbourhoods, which pays where there are few channels.
+
+`winograd` is Winograd's minimal filtering F(2x2, 3x3), which makes four outputs of a channel pair from 16 products
+instead of 36: with tiles d of 4 x 4 inputs,
 
     Y = A^T [(G g G^T) * (B^T d B)] A,
 
 where * is elementwise and the sum over channels turns it into 16 matrix products. It is exact in exact arithmetic, and
-bilinear like the convolution itself: derivatives of every order follow from the formula. XLA's CPU runs the library's
-convolution well below the speed of its matrix products (its weight gradient at half of that), which is why it is used
-there; on a GPU the library chooses such algorithms by itself.
+bilinear like the convolution itself: derivatives of every order follow from the formula.
+
+XLA's CPU runs the library's convolution below the speed of its matrix products, and its weight gradient at half of that
+(`experiments/speed/convolution.py`), which is why the other two are used there. On a GPU the library chooses among such
+algorithms by itself.
 
 Source: A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -23,21 +28,37 @@ _G = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 _A_T = ((1, 1, 1, 0), (0, 1, -1, -1))
 
 SMALLEST_SIDE, FEWEST_CHANNELS = 6, 8
-"""Below either of these the transforms cost more than the products that they save (measured, experiments/speed)."""
+"""Below either of these, Winograd's transforms cost more than the products that they save."""
 
 
 def convolve(x: Array, kernel: Array) -> Array:
-    """3x3 convolution with padding 1, x (n, H, W, c), kernel (3, 3, c, d) -> (n, H, W, d), whichever way is faster."""
-    wide_enough = min(kernel.shape[2:]) >= FEWEST_CHANNELS and min(x.shape[1:3]) >= SMALLEST_SIDE
-    # The transforms add and subtract inputs: in bfloat16 that would cost digits that the products do not.
-    if jax.default_backend() == "cpu" and wide_enough and x.dtype.itemsize >= 4:
-        return winograd(x, kernel)
-    return direct(x, kernel)
+    """3x3 convolution with padding 1, x (n, H, W, c), kernel (3, 3, c, d) -> (n, H, W, d), the way that is fastest."""
+    return fastest(x, kernel)(x, kernel)
+
+
+def fastest(x: Array, kernel: Array) -> Callable[[Array, Array], Array]:
+    """Which of the three to take for these shapes and types, on the backend in use."""
+    # In bfloat16 the sums in Winograd's transforms would cost digits that the products do not.
+    if jax.default_backend() != "cpu" or x.dtype.itemsize < 4:
+        return direct
+    if x.shape[-1] < FEWEST_CHANNELS:
+        return unrolled
+    wide = kernel.shape[-1] >= FEWEST_CHANNELS and min(x.shape[1:3]) >= SMALLEST_SIDE
+    return winograd if wide else direct
 
 
 def direct(x: Array, kernel: Array) -> Array:
     """The library's convolution."""
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def unrolled(x: Array, kernel: Array) -> Array:
+    """One product with the (n H W, 9 c) matrix of neighbourhoods, which the weight gradient uses once more."""
+    n, height, width, c = x.shape
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    neighbourhoods = jnp.concatenate(shifted, axis=-1).reshape(-1, 9 * c)
+    return (neighbourhoods @ kernel.reshape(9 * c, -1)).reshape(n, height, width, -1)
 
 
 def winograd(x: Array, kernel: Array) -> Array:
