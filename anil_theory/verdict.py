@@ -8,7 +8,8 @@
 | mean over seeds           | CONFIRMED if mean + k se <= bound | REFUTED if mean - k se > bound,           |
 |                           |                                   | otherwise INCONCLUSIVE                    |
 
-NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. The slack is rounding
+NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. With constants that are
+estimated from samples the right-hand side is no bound: CONFIRMED and REFUTED become INCONCLUSIVE. The slack is rounding
 (of the estimate and of the bound) plus k standard errors: computed from the inputs, never chosen per test.
 """
 
@@ -16,7 +17,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from anil_theory.constants import Constants
+from anil_theory.constants import Constants, Knowledge
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
@@ -79,6 +80,8 @@ def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Esti
     bound = claim.evaluate(constants, schedule)
     slack = estimate.rounding + bound.rounding + STANDARD_ERRORS * estimate.stderr
     outcome, reason = _compare(claim.kind, estimate, bound, slack)
+    if constants.known is Knowledge.ESTIMATED and outcome in (Outcome.CONFIRMED, Outcome.REFUTED):
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but the constants are estimates, so it is not a bound"
     return Verdict(
         outcome,
         claim.name,

@@ -1,13 +1,14 @@
 """verdict.py: every row of its table, NOT_APPLICABLE before all of them, and what must not fool it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.constants import Constants
+from anil_theory.constants import Constants, Knowledge
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
@@ -68,6 +69,20 @@ def test_the_rows_lower_upper_and_exact(
     at_most, exceeds = ROWS[direction]
     assert verdict_on(stated, within, direction, rounding=rounding).outcome is at_most
     assert verdict_on(stated, beyond, direction, rounding=rounding).outcome is exceeds
+
+
+def test_estimated_constants_confirm_and_refute_nothing() -> None:
+    estimated = replace(CONSTANTS, known=Knowledge.ESTIMATED)
+    for direction, (at_most, exceeds) in ROWS.items():
+        for value, outcome in ((0.5, at_most), (2.0, exceeds)):
+            found = judge(claim(), estimated, SCHEDULE, Estimate(QUANTITY, value, direction, "test"))
+            decided = outcome in (Outcome.CONFIRMED, Outcome.REFUTED)
+            assert found.outcome is (Outcome.INCONCLUSIVE if decided else outcome) and found.suspects == ()
+            assert ("not a bound" in found.reason) == decided
+    failed = judge(
+        claim(1.0, 0.0, Kind.EXPLICIT, -0.1), estimated, SCHEDULE, Estimate(QUANTITY, 2.0, Direction.LOWER, "t")
+    )
+    assert failed.outcome is Outcome.NOT_APPLICABLE
 
 
 @given(bound=bounds, fraction=st.floats(0.0, 0.99), factor=above, stderr=log_uniform(1e-6, 1e2))

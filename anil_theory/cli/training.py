@@ -40,6 +40,10 @@ def bench(
     body_dtype: Annotated[str | None, typer.Option(help="Type of the body's arithmetic, e.g. bfloat16.")] = None,
     statistics: Annotated[str | None, typer.Option(help="Batch statistics: joint, support or each.")] = None,
     eval_tasks: Annotated[int | None, typer.Option(help="Episodes of an accuracy; default 600.")] = None,
+    curvature: Annotated[
+        int | None,
+        typer.Option(help="Points along the first seed's runs at which curvature is measured; default 0, quick 2."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for records, checkpoints and figures.")] = Path("results/bench"),
     quick: Annotated[bool, typer.Option("--quick", help="Small network, few iterations, 2 seeds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Runs and verdicts as JSON on standard output.")] = False,
@@ -47,7 +51,7 @@ def bench(
 ) -> None:
     """Train CNN4 with ANIL for several N in both geometries: figures 1 and 2 of the paper, and its claims on them."""
     from anil_theory.neural.training import Settings
-    from anil_theory.verification.bench_command import QUICK, Bench, run_bench
+    from anil_theory.verification.bench_command import QUICK, QUICK_CURVATURE, Bench, run_bench
 
     given: dict[str, Any] = {"iterations": iterations, "tasks": tasks, "ways": ways, "shots": shots, "alpha": alpha}
     given |= {
@@ -73,6 +77,7 @@ def bench(
             (2 if quick else 3) if seeds is None else seeds,
             Settings(**options),
             l2,
+            (QUICK_CURVATURE if quick else 0) if curvature is None else curvature,
         )
         code, report = run_bench(plan, out=out, resume=resume, console=Console(stderr=as_json))
     finish(code, report, as_json)

@@ -8,7 +8,7 @@ many times slower than at the top level of a program, so loops over tasks are di
 import math
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -98,13 +98,17 @@ class RunState(StrEnum):
 
 @dataclass
 class History:
-    """Per iteration: mean query loss and accuracy at w_N, norms of both blocks of the meta-gradient, seconds."""
+    """Per iteration: mean query loss and accuracy at w_N, norms of both blocks of the meta-gradient, seconds.
+
+    `probes` has one entry for each number of iterations at which `train` was asked to look closer.
+    """
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     norm_w: list[float] = field(default_factory=list)
     norm_phi: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    probes: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Accuracy(NamedTuple):
@@ -255,11 +259,14 @@ def train(
     every: int = 100,
     evaluate: bool = True,
     on_iteration: Callable[[int, float], None] = lambda iteration, loss: None,
+    probe: Callable[[tuple[PyTree, PyTree]], dict[str, Any]] | None = None,
+    probe_at: Sequence[int] = (),
 ) -> TrainingRun:
     """Train one seed with N = inner_steps and measure its accuracies.
 
     checkpoints  folder, or None;  every  iterations between them;  resume  go on from the newest one;
-    on_iteration called with the number of iterations done and the last loss.
+    on_iteration called with the number of iterations done and the last loss;
+    probe        called with (w, phi) after so many iterations as `probe_at` has; kept in the history, with "iteration".
 
     A run whose loss or gradient is not finite, or whose loss exceeds EXPLOSION log(ways), ends with the status
     DIVERGED and the iteration. Raises InvalidParameter for N outside 1..max_inner_steps and foreign checkpoints.
@@ -276,7 +283,13 @@ def train(
     if found is not None:
         start, state, history = found.iteration, found.state, History(**found.history)
     limit = EXPLOSION * math.log(settings.ways)
+
+    def look(done: int) -> None:
+        if probe is not None and done in probe_at:
+            history.probes.append({"iteration": done} | probe(state.params))
+
     for iteration in range(start, settings.iterations):
+        look(iteration)
         began = time.perf_counter()
         state, readings = program.iterate(state, seed, iteration, N)
         history.seconds.append(time.perf_counter() - began)
@@ -290,6 +303,7 @@ def train(
             return TrainingRun(RunState.DIVERGED, iteration, history, None, None, state.params)
         if checkpoints is not None and (iteration + 1) % every == 0:
             save_checkpoint(checkpoints, configuration, Checkpoint(iteration + 1, state, to_plain(history)))
+    look(settings.iterations)
     splits = ("validation", "test") if evaluate else ()
     measured = [program.accuracy(state.params, split, seed, N) for split in splits] or [None, None]
     return TrainingRun(RunState.TRAINED, -1, history, measured[0], measured[1], state.params)

@@ -15,12 +15,18 @@ from rich.table import Table
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._plain import to_plain
 from anil_theory.neural.data import ImageDataset, load_dataset
+from anil_theory.neural.probe import CurvatureProbe, probe_points
 from anil_theory.neural.training import Program, RunState, Settings, train
 from anil_theory.provenance import provenance
 from anil_theory.record import Record, RecordStore, Status, encode_floats, key
+from anil_theory.report.curvature_plot import curvature_points, plot_curvature, print_curvature
 from anil_theory.report.neural_plots import bench_runs, plot_training
+from anil_theory.verification.curvature_prediction import predict, predicted_logs
 from anil_theory.verification.figure_claims import FigureVerdict, judge_figures
 from anil_theory.verification.runner import same_origin
+
+QUICK_CURVATURE = 2
+"""Points at which --quick looks at the curvature, the start and the end."""
 
 QUICK: dict[str, Any] = {"width": 8, "tasks": 4, "iterations": 200, "eval_tasks": 60, "beta_w": 3e-3, "beta_phi": 3e-3}
 """What --quick changes in the settings where nothing else is asked for; it also takes 2 seeds."""
@@ -33,7 +39,9 @@ STRONG_CONVEXITY = 0.01
 class Bench:
     """Which runs: every geometry, number of inner steps and seed; `settings` holds everything else.
 
-    l2 is None for the default of each geometry. Raises InvalidParameter for empty lists and N < 1.
+    l2 is None for the default of each geometry; curvature is the number of points along the runs of the first seed at
+    which Hessian blocks and constants are measured (not for MAML, which has no blocks). Raises InvalidParameter for
+    empty lists, N < 1 and counts below their least.
     """
 
     dataset: str
@@ -43,6 +51,7 @@ class Bench:
     seeds: int
     settings: Settings
     l2: float | None = None
+    curvature: int = 0
 
     def __post_init__(self) -> None:
         if not self.geometries or not self.inner_steps:
@@ -50,6 +59,7 @@ class Bench:
         for N in self.inner_steps:
             count("inner_steps", N)
         count("seeds", self.seeds)
+        count("curvature", self.curvature, 0)
 
     def of(self, geometry: str) -> Settings:
         """The settings of one geometry; the compiled inner loop is as long as the largest N."""
@@ -91,7 +101,13 @@ def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tup
         for geometry in bench.geometries
         if plot_training(runs, geometry, out / names.get(geometry, f"{geometry}.png"))
     ]
+    points = curvature_points(records)
+    for geometry in bench.geometries:
+        path = out / f"curvature_{geometry.replace('-', '_')}.png"
+        if plot_curvature(points, (geometry,), path):
+            drawn.append(path)
     _print(console, records, verdicts)
+    print_curvature(console, points)
     console.print(f"{len(records)} runs; {', '.join(map(str, drawn))}", highlight=False, soft_wrap=True)
     if interrupted:
         console.print(f"interrupted: finished runs are kept in {store.folder}; --resume goes on", style="yellow")
@@ -112,6 +128,8 @@ def _run_geometry(
 ) -> list[Record]:
     settings, done = bench.of(geometry), []
     program: Program | None = None
+    probe: CurvatureProbe | None = None
+    points = probe_points(bench.curvature, settings.iterations) if geometry != "maml" else ()
     # Seeds outermost: a run that is stopped early has compared all N.
     for seed in range(bench.seeds):
         for N in bench.inner_steps:
@@ -119,6 +137,9 @@ def _run_geometry(
                 **{"study": "bench", "dataset": data.name, "settings": to_plain(settings)},
                 **{"inner_steps": N, "seed": seed, "images": [len(s.images) for s in _splits(data)]},
             }
+            closer = points if seed == 0 else ()
+            if closer:
+                cell["curvature"] = closer
             name = key(cell)
             if resume and name in store and same_origin(store.get(name)):
                 done.append(store.get(name))
@@ -127,14 +148,26 @@ def _run_geometry(
             progress.update(bar, description=f"{geometry}, N = {N}, seed {seed}: compiling")
             if program is None:
                 program = _compiled(settings, data)
-            done.append(_run(program, cell, N, seed, out / "checkpoints" / name, resume, progress, bar))
+            if closer and probe is None:
+                with memory_advice(settings):
+                    probe = CurvatureProbe(program)
+            folder = out / "checkpoints" / name
+            done.append(_run(program, probe, cell, N, seed, folder, resume, progress, bar))
             store.put(done[-1])
-            shutil.rmtree(out / "checkpoints" / name, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     return done
 
 
 def _run(
-    program: Program, cell: dict[str, Any], N: int, seed: int, folder: Path, resume: bool, progress: Any, bar: Any
+    program: Program,
+    probe: CurvatureProbe | None,
+    cell: dict[str, Any],
+    N: int,
+    seed: int,
+    folder: Path,
+    resume: bool,
+    progress: Any,
+    bar: Any,
 ) -> Record:
     started, begun = datetime.now(UTC), progress.tasks[bar].completed
     heading = f"{program.settings.geometry}, N = {N}, seed {seed}"
@@ -144,29 +177,40 @@ def _run(
     def report(iteration: int, loss: float) -> None:
         progress.update(bar, completed=begun + iteration, description=f"{heading}: loss {loss:.3f}")
 
-    with _memory_advice(program.settings):
+    with memory_advice(program.settings):
         run = train(
-            program, inner_steps=N, seed=seed, checkpoints=folder, every=every, resume=resume, on_iteration=report
+            *(program,),
+            **{"inner_steps": N, "seed": seed, "checkpoints": folder, "every": every, "resume": resume},
+            on_iteration=report,
+            probe=probe.at(N) if probe is not None else None,
+            probe_at=cell.get("curvature", ()),
         )
+        untrained = program.accuracy(program.initial_state(seed).params, "test", seed, N)
     progress.update(bar, completed=begun + program.settings.iterations)
+    settings = program.settings
+    looks = run.history.probes
+    verdicts = [one.verdict for look in looks for one in predict(look, settings.geometry, settings.alpha, N)]
+    looks = [look | {"predicted": predicted_logs(look, settings.geometry, settings.alpha, N)} for look in looks]
     measured = to_plain(run.history) | {
+        "probes": looks,
         "compile_seconds": program.compile_seconds,
         "validation": to_plain(run.validation),
         "test": to_plain(run.test),
+        "untrained": to_plain(untrained),
         "diverged_at": run.diverged_at,
     }
     diverged = run.status is RunState.DIVERGED
     reason = f"loss or gradient not finite, or far above guessing, at iteration {run.diverged_at}" if diverged else ""
     status = Status.DIVERGED if diverged else Status.COMPLETE
-    return Record(cell=cell, measurements=measured, provenance=provenance(started), status=status, reason=reason)
+    return Record(cell, to_plain(verdicts), measured, provenance(started), status, reason)
 
 
 def _compiled(settings: Settings, data: ImageDataset) -> Program:
-    with _memory_advice(settings):
+    with memory_advice(settings):
         return Program(settings, data)
 
 
-class _memory_advice:
+class memory_advice:
     """Turns "out of memory" of the device inside the block into bad input that names the flags that help."""
 
     def __init__(self, settings: Settings):
@@ -188,7 +232,7 @@ def _splits(data: ImageDataset) -> Sequence[Any]:
 
 def _print(console: Console, records: Sequence[Record], verdicts: Sequence[FigureVerdict]) -> None:
     table = Table(box=None, header_style="dim", padding=(0, 1))
-    for name in ("geometry", "N", "seed", "status", "last loss", "ms/iteration", "test accuracy"):
+    for name in ("geometry", "N", "seed", "status", "last loss", "ms/iteration", "untrained", "test accuracy"):
         table.add_column(name, justify="left" if name == "geometry" else "right", no_wrap=True)
     for record in records:
         m, test = record.measurements, record.measurements["test"]
@@ -200,6 +244,7 @@ def _print(console: Console, records: Sequence[Record], verdicts: Sequence[Figur
             str(record.status),
             f"{sum(m['loss'][-tail:]) / tail:.3f}",
             f"{1e3 * sorted(m['seconds'])[len(m['seconds']) // 2]:.1f}",
+            f"{100 * m['untrained']['mean']:.1f} %",
             "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f} %",
         )
     console.print(table)

@@ -1,5 +1,8 @@
 """Training: one compilation for every N, bit-identical resumption, divergence as a status, bad input."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +67,59 @@ def test_a_resumed_run_is_bit_identical(program: Program, tmp_path: Path) -> Non
         train(program, inner_steps=2, seed=1, checkpoints=tmp_path, resume=True)
 
 
+KILLED = """
+import os, signal
+from pathlib import Path
+from anil_theory.neural.training import Program, train
+from tests.neural.test_training import SETTINGS, tiny_dataset
+
+fsync, calls = os.fsync, []
+
+def killing(file):
+    calls.append(file)
+    if len(calls) == 2:  # while the second checkpoint is written: it has no name yet
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(file)
+
+os.fsync = killing
+train(Program(SETTINGS, tiny_dataset()), inner_steps=3, seed=1, checkpoints=Path({folder!r}), every=2)
+"""
+
+
+def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_bit_identically(program: Program, tmp_path: Path) -> None:
+    script = "import tests.conftest" + KILLED.format(folder=str(tmp_path))
+    child = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert len(names) == 2 and names[0].startswith(".writing-") and names[1] == "checkpoint-000000002.npz"
+    whole = train(program, inner_steps=3, seed=1, evaluate=False)
+    seen: list[int] = []
+    again = train(
+        *(program,),
+        **{"inner_steps": 3, "seed": 1, "checkpoints": tmp_path, "resume": True, "evaluate": False},
+        on_iteration=lambda iteration, loss: seen.append(iteration),
+    )
+    assert seen == [3, 4, 5, 6] and again.history.loss == whole.history.loss
+    for a, b in zip(jax.tree.leaves(again.params), jax.tree.leaves(whole.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_probes_are_kept_through_a_resumption(program: Program, tmp_path: Path) -> None:
+    def look(params) -> dict:
+        return {"size": float(sum(abs(x).sum() for x in jax.tree.leaves(params)))}
+
+    def stop(iteration: int, loss: float) -> None:
+        if iteration == 4:
+            raise KeyboardInterrupt
+
+    how: dict = {"inner_steps": 1, "seed": 0, "evaluate": False, "probe": look, "probe_at": (0, 2, 6)}
+    whole = train(program, **how).history.probes
+    assert [one["iteration"] for one in whole] == [0, 2, 6] and len({one["size"] for one in whole}) == 3
+    with pytest.raises(KeyboardInterrupt):
+        train(program, **how, checkpoints=tmp_path, every=3, on_iteration=stop)
+    assert train(program, **how, checkpoints=tmp_path, resume=True).history.probes == whole
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     state = {"a": np.arange(3.0), "b": np.ones((2, 2), np.float32)}
     save_checkpoint(tmp_path, {"x": 1}, Checkpoint(1, state, {"loss": [0.5, float("inf")]}))
@@ -75,6 +131,32 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
     assert load_checkpoint(tmp_path / "none", {"x": 1}, state) is None
     with pytest.raises(InvalidParameter, match="arrays of shapes"):
         load_checkpoint(tmp_path, {"x": 1}, {"a": np.zeros(3)})
+
+
+# The loss, and the norms of both gradients.
+@pytest.mark.parametrize(("place", "bad"), [(0, np.nan), (0, np.inf), (2, np.nan), (3, np.inf)])
+def test_numbers_that_are_not_finite_end_a_run(
+    program: Program, monkeypatch: pytest.MonkeyPatch, place: int, bad: float
+) -> None:
+    step = program.iterate
+
+    def spoilt(state, seed: int, iteration: int, N: int):
+        state, readings = step(state, seed, iteration, N)
+        return state, np.where((np.arange(4) == place) & (iteration == 2), bad, readings)
+
+    monkeypatch.setattr(program, "iterate", spoilt)
+    run = train(program, inner_steps=1, seed=0)
+    assert run.status is RunState.DIVERGED and run.diverged_at == 2 and run.test is None
+
+
+def test_images_of_another_type_are_refused() -> None:
+    data = tiny_dataset()
+    # A split checks its type when it is made; the program does not rely on that.
+    object.__setattr__(data.train, "images", data.train.images.astype(np.float32))
+    with pytest.raises(InvalidParameter, match="train images must be uint8"):
+        Program(SETTINGS, data)
+    with pytest.raises(InvalidParameter, match="a uint8 array"):
+        tiny_dataset(dtype=np.float32)
 
 
 def test_divergence_is_a_status_with_its_iteration() -> None:

@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+import jax
 import pytest
 from typer.testing import CliRunner
 
+from anil_theory import InvalidParameter
 from anil_theory.cli import app
 from anil_theory.neural.data.archive import save_archive
+from anil_theory.neural.training import Settings
 from anil_theory.record import RecordStore
+from anil_theory.verification.bench_command import memory_advice
+from tests.neural.pickles import calling
 from tests.neural.tiny_images import tiny_dataset
 
 SMALL = ["--ways", "3", "--shots", "2", "--queries", "2", "--tasks", "2", "--iterations", "4", "--width", "2"]
@@ -28,13 +33,24 @@ def bench(*arguments: str):
 
 def test_a_tiny_run_gives_records_figures_and_verdicts_and_resumes(archive: str, tmp_path: Path) -> None:
     arguments = ["--dataset", archive, *SMALL, "--geometry", "nonconvex", "--out", str(tmp_path), "--json"]
+    arguments += ["--curvature", "1"]
     first = bench(*arguments)
     assert first.exit_code == 0, first.output
     report = json.loads(first.stdout)
     assert len(report["runs"]) == 4 == len(RecordStore(tmp_path / "records"))
     assert all(len(run["loss"]) == len(run["seconds"]) == 4 for run in report["runs"])
     assert {verdict["geometry"] for verdict in report["verdicts"]} == {"nonconvex"}
-    assert (tmp_path / "figure2_nonconvex.png").stat().st_size > 0
+    for figure in ("figure2_nonconvex.png", "curvature_nonconvex.png"):
+        assert (tmp_path / figure).stat().st_size > 0
+    assert "Hessian blocks of the meta objective" in first.stderr and "refutes nothing" in first.stderr
+    for run in report["runs"]:
+        looks = run["probes"]
+        assert [look["iteration"] for look in looks] == ([4] if run["seed"] == 0 else [])
+        for look in looks:
+            assert set(look["predicted"]) == {"ww", "cross", "phiphi"} == look["blocks"].keys() - {"change"}
+            assert look["constants"]["rho"] > 0 and look["constants"]["tau"] > 0
+    outcomes = {v["outcome"] for record in RecordStore(tmp_path / "records") for v in record.verdicts}
+    assert outcomes <= {"CONSISTENT", "INCONCLUSIVE"} and outcomes
     again = json.loads(bench(*arguments, "--resume").stdout)
     assert again["runs"] == report["runs"], "the times would differ had anything run again"
 
@@ -42,6 +58,11 @@ def test_a_tiny_run_gives_records_figures_and_verdicts_and_resumes(archive: str,
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
+        (["--dataset", "fc100"], "data must be the folder"),
+        (["--dataset", "fc100", "--data", "nowhere"], "no such folder"),
+        (["--dataset", "nothing.npz"], "nothing.npz"),
+        (["--shots", "5"], "shots"),
+        (["--curvature", "-1"], "curvature"),
         (["--ways", "9"], "ways"),
         (["--geometry", "flat"], "geometry"),
         (["--inner-steps", "0"], "inner_steps"),
@@ -53,3 +74,21 @@ def test_a_tiny_run_gives_records_figures_and_verdicts_and_resumes(archive: str,
 def test_bad_input_is_named_and_exits_2(archive: str, tmp_path: Path, arguments: list[str], word: str) -> None:
     result = bench("--dataset", archive, *SMALL, *arguments, "--out", str(tmp_path))
     assert result.exit_code == 2 and word in result.output
+
+
+def test_a_hostile_pickle_ends_the_command_by_name(tmp_path: Path) -> None:
+    for name in ("FC100_train.pickle", "FC100_val.pickle", "FC100_test.pickle"):
+        (tmp_path / name).write_bytes(calling("posix", "system", f"touch {tmp_path / 'mark'}"))
+    result = bench("--dataset", "fc100", "--data", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2 and "posix.system" in result.output and not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("error", [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 9 GiB"), MemoryError()])
+def test_out_of_memory_suggests_the_flags(error: Exception) -> None:
+    with (
+        pytest.raises(InvalidParameter, match=r"--chunk must be smaller.*--width and --tasks"),
+        memory_advice(Settings()),
+    ):
+        raise error
+    with pytest.raises(jax.errors.JaxRuntimeError), memory_advice(Settings()):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
