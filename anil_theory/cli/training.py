@@ -36,6 +36,7 @@ def bench(
     hidden: Annotated[int | None, typer.Option(help="Width of the hidden linear layer (nonconvex).")] = None,
     blocks: Annotated[int | None, typer.Option(help="Convolution blocks; default 4.")] = None,
     chunk: Annotated[int | None, typer.Option(help="Tasks per dispatch; default 1 on a CPU, else all.")] = None,
+    dispatch: Annotated[int | None, typer.Option(help="Iterations per dispatch; default 1 on a CPU, else 25.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.")] = None,
     body_dtype: Annotated[str | None, typer.Option(help="Type of the body's arithmetic, e.g. bfloat16.")] = None,
     statistics: Annotated[str | None, typer.Option(help="Batch statistics: joint, support or each.")] = None,
@@ -50,7 +51,7 @@ def bench(
     resume: Annotated[bool, typer.Option("--resume", help="Take finished runs and checkpoints.")] = False,
 ) -> None:
     """Train CNN4 with ANIL for several N in both geometries: figures 1 and 2 of the paper, and its claims on them."""
-    from anil_theory.neural.training import Settings
+    from anil_theory.neural.settings import Settings
     from anil_theory.verification.bench_command import QUICK, QUICK_CURVATURE, Bench, run_bench
 
     given: dict[str, Any] = {"iterations": iterations, "tasks": tasks, "ways": ways, "shots": shots, "alpha": alpha}
@@ -60,6 +61,7 @@ def bench(
         "width": width,
         "hidden": hidden,
         "chunk": chunk,
+        "dispatch": dispatch,
         "blocks": blocks,
     }
     given |= {"dtype": dtype, "body_dtype": body_dtype, "statistics": statistics, "eval_tasks": eval_tasks}

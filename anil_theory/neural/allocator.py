@@ -1,8 +1,8 @@
 """Keep freed memory in the process. glibc hands large blocks back to the system, and every iteration asks again.
 
-A meta-iteration allocates the same activations, some 10 MB each, over and over. By default glibc serves them by mmap and
-unmaps them when they are freed, so each is filled with zeros, page by page, whenever it is used again: a third of the
-time of an iteration on the CPU. Source: mallopt(3).
+A meta-iteration allocates the same activations, some 10 MB each, over and over. By default glibc maps them anew and
+unmaps them when they are freed, so the system fills each with zeros, page by page, whenever it is used again: a third
+of the time of an iteration on the CPU (`experiments/speed/neural.py`). Source: mallopt(3).
 """
 
 import ctypes

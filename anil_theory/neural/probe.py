@@ -12,7 +12,7 @@ from anil_theory._admissible import count
 from anil_theory.neural.curvature import block_norms, meta_hessian
 from anil_theory.neural.data import sample_episodes
 from anil_theory.neural.local_constants import TaskDerivatives, local_constants
-from anil_theory.neural.training import Program
+from anil_theory.neural.program import Program
 
 TASKS = 1
 """Episodes that a probe looks at. Blocks are of their mean, constants the largest of any: one compares best."""

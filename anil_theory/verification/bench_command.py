@@ -14,9 +14,12 @@ from rich.table import Table
 
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._plain import to_plain
+from anil_theory.neural.allocator import keep_freed_memory
 from anil_theory.neural.data import ImageDataset, load_dataset
 from anil_theory.neural.probe import CurvatureProbe, probe_points
-from anil_theory.neural.training import Program, RunState, Settings, train
+from anil_theory.neural.program import Program
+from anil_theory.neural.settings import Settings
+from anil_theory.neural.training import RunState, train
 from anil_theory.provenance import provenance
 from anil_theory.record import Record, RecordStore, Status, encode_floats, key
 from anil_theory.report.curvature_plot import curvature_points, plot_curvature, print_curvature
@@ -77,6 +80,8 @@ def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tup
     for geometry in bench.geometries:
         bench.of(geometry)
     data = load_dataset(bench.dataset, bench.folder)
+    if jax.default_backend() == "cpu":
+        keep_freed_memory()
     store = RecordStore(out / "records")
     records: list[Record] = []
     interrupted = False

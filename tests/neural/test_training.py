@@ -12,7 +12,9 @@ import pytest
 
 from anil_theory import InvalidParameter
 from anil_theory.neural.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from anil_theory.neural.training import Program, RunState, Settings, train
+from anil_theory.neural.program import Program
+from anil_theory.neural.settings import Settings
+from anil_theory.neural.training import RunState, train
 from tests.neural.tiny_images import tiny_dataset
 
 SETTINGS = Settings(
@@ -28,7 +30,7 @@ def program() -> Program:
 
 def test_every_n_and_seed_shares_one_compilation_and_training_lowers_the_loss(program: Program) -> None:
     runs = {N: train(program, inner_steps=N, seed=N) for N in (1, 2, 5)}
-    assert program.traces == {"add": 1, "update": 1, "evaluate": 1}
+    assert program.traces == {"add": 1, "update": 1, "evaluate": 1, "scan": 0}
     for run in runs.values():
         assert run.status is RunState.TRAINED and len(run.history.loss) == SETTINGS.iterations
         assert run.test is not None and 0 <= run.test.mean <= 1 and run.test.tasks == 6
@@ -67,10 +69,25 @@ def test_a_resumed_run_is_bit_identical(program: Program, tmp_path: Path) -> Non
         train(program, inner_steps=2, seed=1, checkpoints=tmp_path, resume=True)
 
 
+def test_many_iterations_in_one_dispatch_are_the_same_iterations(program: Program, tmp_path: Path) -> None:
+    several = Program(replace(SETTINGS, dispatch=4, chunk=2), program.data)
+    how: dict = {"inner_steps": 2, "seed": 3, "evaluate": False, "probe": lambda _: {}, "probe_at": (5,)}
+    mine, other = (train(p, **how, checkpoints=tmp_path / str(i), every=4) for i, p in enumerate((several, program)))
+    for name in ("loss", "accuracy", "norm_w", "norm_phi"):
+        np.testing.assert_allclose(getattr(mine.history, name), getattr(other.history, name), rtol=1e-4)
+    assert len(mine.history.seconds) == SETTINGS.iterations and mine.history.probes == [{"iteration": 5}]
+    assert several.traces["add"] <= several.traces["scan"] == 2, "lengths 4 and 1"
+    diverging = Program(replace(SETTINGS, dispatch=4, beta_phi=1e9, beta_w=1e9), program.data)
+    ended = train(diverging, inner_steps=2, seed=3)
+    assert ended.status is RunState.DIVERGED
+    assert len(ended.history.seconds) == len(ended.history.loss) == ended.diverged_at + 1
+
+
 KILLED = """
 import os, signal
 from pathlib import Path
-from anil_theory.neural.training import Program, train
+from anil_theory.neural.program import Program
+from anil_theory.neural.training import train
 from tests.neural.test_training import SETTINGS, tiny_dataset
 
 fsync, calls = os.fsync, []

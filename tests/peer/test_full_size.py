@@ -12,7 +12,8 @@ import pytest
 
 from anil_theory.neural.data import ImageDataset
 from anil_theory.neural.data.glyphs import generate_glyphs
-from anil_theory.neural.training import Program, Settings
+from anil_theory.neural.program import Program
+from anil_theory.neural.settings import Settings
 from tests.peer.comparison import assert_equal, curves, make_problem, torch_anil
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anil_theory.neural.training import Program, Settings
+from anil_theory.neural.program import Program
+from anil_theory.neural.settings import Settings
 from tests.peer.comparison import SMALL, assert_equal, curves, make_problem, small_dataset, torch, torch_anil
 
 TOLERANCE = 1e-10

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from anil_theory import InvalidParameter
 from anil_theory.cli import app
 from anil_theory.neural.data.archive import save_archive
-from anil_theory.neural.training import Settings
+from anil_theory.neural.settings import Settings
 from anil_theory.record import RecordStore
 from anil_theory.verification.bench_command import memory_advice
 from tests.neural.pickles import calling
