@@ -27,7 +27,7 @@ _B_T = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
 _G = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 _A_T = ((1, 1, 1, 0), (0, 1, -1, -1))
 
-SMALLEST_SIDE, FEWEST_CHANNELS = 6, 8
+SMALLEST_SIDE, FEWEST_CHANNELS = 3, 8
 """Below either of these, Winograd's transforms cost more than the products that they save."""
 
 
