@@ -36,11 +36,11 @@ def curvature_points(records: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def print_curvature(console: Console, points: Sequence[Mapping[str, Any]]) -> None:
-    """For each geometry the constants, then blocks "measured / local / statement", and how many of each outcome."""
+    """For each geometry the constants, then blocks "measured/local/statement", and how many of each outcome."""
     for geometry in dict.fromkeys(point["geometry"] for point in points):
         mine = [point for point in points if point["geometry"] == geometry]
         constants = _table(f"{geometry}: constants, from below", ("lowest", "L", "rho", "tau", "M"))
-        blocks = _table(f"{geometry}: Hessian blocks, measured / local / statement", BLOCKS)
+        blocks = _table(f"{geometry}: Hessian blocks, measured/local/statement", BLOCKS)
         for point in mine:
             c, place = point["constants"], (str(point["N"]), str(point["iteration"]))
             lowest = "-" if c["mu"] is None else f"{c['mu']:.2g}"
@@ -66,7 +66,7 @@ def _table(title: str, names: Sequence[str]) -> Table:
 
 def _triple(point: Mapping[str, Any], block: str) -> str:
     predicted = point["predicted"][block]
-    return " / ".join([f"{point['blocks'][block]:.3g}", *(_power(predicted[name]) for name in ("local", "statement"))])
+    return "/".join([f"{point['blocks'][block]:.3g}", *(_power(predicted[name]) for name in ("local", "statement"))])
 
 
 def plot_curvature(points: Sequence[Mapping[str, Any]], geometries: Sequence[str], path: Path) -> bool:
@@ -127,4 +127,6 @@ def _panel(axis: Any, points: Sequence[Mapping[str, Any]], block: str, colours: 
 def _power(log: float | None) -> str:
     if log is None:
         return "-"
-    return f"{10.0**log:.3g}" if -3 < log < 3 else f"10^{log:.1f}"
+    if abs(log) < 3:
+        return f"{10.0**log:.3g}"
+    return f"10^{log:.1f}" if abs(log) < 10 else f"10^{log:.0f}"
