@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from typer.core import TyperCommand
 
 from anil_theory._admissible import InvalidParameter
@@ -65,7 +66,8 @@ def misuse_exits() -> Iterator[None]:
     try:
         yield
     except InvalidParameter as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        # Brackets in the text, as in anil_theory[digits], are no markup.
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_MISUSE) from error
 
 

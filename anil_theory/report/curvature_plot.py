@@ -1,5 +1,6 @@
 """Hessian blocks of the meta objective along training beside their predictions, from records: a table and a figure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ HEADROOM = 6.0
 """Predictions further than so many powers of ten above the largest measured block are off the figure, and noted."""
 
 NOTE = (
-    "Constants are estimated from below (mu from above) at one episode's inner iterates, so a prediction is no bound: "
+    "Constants are estimated from below (the lowest curvature in w, mu where it is positive, from above) at one "
+    "episode's inner iterates, so a prediction is no bound: "
     "a block above it is INCONCLUSIVE and refutes nothing."
 )
 
@@ -34,32 +36,37 @@ def curvature_points(records: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def print_curvature(console: Console, points: Sequence[Mapping[str, Any]]) -> None:
-    """A table of measured blocks, predictions (local, of the statement) and outcomes; nothing without points."""
-    if not points:
-        return
-    table = Table(box=None, header_style="dim", padding=(0, 1), title="Hessian blocks of the meta objective")
-    for name in ("geometry", "N", "iteration", "mu", "L", "rho", "tau", "M", "block", "measured", "local", "statement"):
-        table.add_column(name, justify="left" if name in ("geometry", "block") else "right", no_wrap=True)
-    table.add_column("outcome")
-    for point in points:
-        c = point["constants"]
-        about = [point["geometry"], str(point["N"]), str(point["iteration"])]
-        about += [
-            "-" if c["mu"] is None else f"{c['mu']:.2g}",
-            *(f"{c[name]:.3g}" for name in ("L", "rho", "tau", "M")),
-        ]
-        for block in BLOCKS:
-            predicted = point["predicted"][block]
-            numbers = [f"{point['blocks'][block]:.3g}", *(_power(predicted[name]) for name in ("local", "statement"))]
-            table.add_row(*about, block, *numbers, str(predicted["outcome"]))
-            about = [""] * len(about)
-    console.print(table)
-    reasons = {p["predicted"][b]["reason"] for p in points for b in BLOCKS if p["predicted"][b]["statement"] is None}
-    for reason in sorted(reasons)[:1]:
-        console.print(
-            f"not applicable where a hypothesis fails, for example: {reason}", highlight=False, soft_wrap=True
-        )
-    console.print(NOTE, highlight=False, soft_wrap=True)
+    """For each geometry the constants, then blocks "measured/local/statement", and how many of each outcome."""
+    for geometry in dict.fromkeys(point["geometry"] for point in points):
+        mine = [point for point in points if point["geometry"] == geometry]
+        constants = _table(f"{geometry}: constants, from below", ("lowest", "L", "rho", "tau", "M"))
+        blocks = _table(f"{geometry}: Hessian blocks, measured/local/statement", BLOCKS)
+        for point in mine:
+            c, place = point["constants"], (str(point["N"]), str(point["iteration"]))
+            lowest = "-" if c["mu"] is None else f"{c['mu']:.2g}"
+            constants.add_row(*place, lowest, *(f"{c[name]:.3g}" for name in ("L", "rho", "tau", "M")))
+            blocks.add_row(*place, *(_triple(point, block) for block in BLOCKS))
+        console.print(constants, blocks)
+        predicted = [point["predicted"][block] for point in mine for block in BLOCKS]
+        tally = Counter(str(one["outcome"]) for one in predicted)
+        console.print("  ".join(f"{outcome} {times}" for outcome, times in sorted(tally.items())), highlight=False)
+        failed = [one["reason"] for one in predicted if one["statement"] is None]
+        if failed:
+            console.print(f"not applicable: a hypothesis fails, e.g. {failed[0]}", highlight=False, soft_wrap=True)
+    if points:
+        console.print(NOTE, highlight=False, soft_wrap=True)
+
+
+def _table(title: str, names: Sequence[str]) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 1), title=title, title_justify="left")
+    for name in ("N", "iteration", *names):
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _triple(point: Mapping[str, Any], block: str) -> str:
+    predicted = point["predicted"][block]
+    return "/".join([f"{point['blocks'][block]:.3g}", *(_power(predicted[name]) for name in ("local", "statement"))])
 
 
 def plot_curvature(points: Sequence[Mapping[str, Any]], geometries: Sequence[str], path: Path) -> bool:
@@ -120,4 +127,6 @@ def _panel(axis: Any, points: Sequence[Mapping[str, Any]], block: str, colours: 
 def _power(log: float | None) -> str:
     if log is None:
         return "-"
-    return f"{10.0**log:.3g}" if abs(log) < 6 else f"1e{log:.1f}"
+    if abs(log) < 3:
+        return f"{10.0**log:.3g}"
+    return f"10^{log:.1f}" if abs(log) < 10 else f"10^{log:.0f}"

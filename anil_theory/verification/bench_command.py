@@ -237,7 +237,7 @@ def _splits(data: ImageDataset) -> Sequence[Any]:
 
 def _print(console: Console, records: Sequence[Record], verdicts: Sequence[FigureVerdict]) -> None:
     table = Table(box=None, header_style="dim", padding=(0, 1))
-    for name in ("geometry", "N", "seed", "status", "last loss", "ms/iteration", "untrained", "test accuracy"):
+    for name in ("geometry", "N", "seed", "status", "loss", "ms", "untrained %", "test %"):
         table.add_column(name, justify="left" if name == "geometry" else "right", no_wrap=True)
     for record in records:
         m, test = record.measurements, record.measurements["test"]
@@ -249,8 +249,8 @@ def _print(console: Console, records: Sequence[Record], verdicts: Sequence[Figur
             str(record.status),
             f"{sum(m['loss'][-tail:]) / tail:.3f}",
             f"{1e3 * sorted(m['seconds'])[len(m['seconds']) // 2]:.1f}",
-            f"{100 * m['untrained']['mean']:.1f} %",
-            "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f} %",
+            f"{100 * m['untrained']['mean']:.1f}",
+            "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f}",
         )
     console.print(table)
     for one in verdicts:

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,12 @@ def test_misuse_says_what_and_exits_2(folder: Path) -> None:
         code, text = run(*arguments)
         assert code == 2 and message in text, (arguments, text)
     assert not (folder / "o.npz").exists()
+
+
+def test_brackets_of_a_message_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    code, text = run("check", "digits")
+    assert code == 2 and "pip install 'anil_theory[digits]'" in text
 
 
 def test_a_hostile_file_is_refused_and_nothing_is_written(folder: Path) -> None:

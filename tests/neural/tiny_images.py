@@ -1,5 +1,6 @@
 """A data set of tiny random images: classes differ by a random pattern."""
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,3 +46,11 @@ def tiny_problem(geometry: str, *, dtype: str = "float64", statistics: str | Non
     )
     objective = Objective(model, 3, 0.1, options.pop("max_steps", 4), **options)
     return SimpleNamespace(w=w, phi=phi, objective=objective, episodes=episodes, alpha=jnp.asarray(0.2, dtype))
+
+
+@cache
+def shared_problem(geometry: str, dtype: str = "float64") -> Any:
+    """`tiny_problem` with `total`, its compiled meta_sum: tests that call it with 2 episodes share one compilation."""
+    problem = tiny_problem(geometry, dtype=dtype)
+    problem.total = jax.jit(problem.objective.meta_sum)
+    return problem
