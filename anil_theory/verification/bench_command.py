@@ -247,7 +247,7 @@ def _print(console: Console, records: Sequence[Record], verdicts: Sequence[Figur
             str(record.cell["inner_steps"]),
             str(record.cell["seed"]),
             str(record.status),
-            f"{sum(m['loss'][-tail:]) / tail:.3f}",
+            f"{sum(m['loss'][-tail:]) / tail:.4g}",
             f"{1e3 * sorted(m['seconds'])[len(m['seconds']) // 2]:.1f}",
             f"{100 * m['untrained']['mean']:.1f}",
             "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f}",

@@ -92,3 +92,18 @@ def test_out_of_memory_suggests_the_flags(error: Exception) -> None:
         raise error
     with pytest.raises(jax.errors.JaxRuntimeError), memory_advice(Settings()):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_is_a_record_with_its_iteration(archive: str, tmp_path: Path) -> None:
+    wild = ["--optimizer", "sgd", "--outer-lr", "1e8", "--geometry", "strongly-convex", "--curvature", "2"]
+    result = bench("--dataset", archive, *SMALL, *wild, "--out", str(tmp_path))
+    assert result.exit_code == 0 and "diverged" in result.output
+    for record in RecordStore(tmp_path / "records"):
+        at = record.measurements["diverged_at"]
+        assert record.status == "diverged" and 0 <= at < 4 and f"at iteration {at}" in record.reason
+        assert len(record.measurements["loss"]) == at + 1 and record.measurements["test"] is None
+        # The start is measured, the end was not reached.
+        assert [look["iteration"] for look in record.measurements["probes"]] == (
+            [0] if record.cell["seed"] == 0 else []
+        )
