@@ -2,6 +2,7 @@
 
 from anil_theory.estimators.attained import measure_attained
 from anil_theory.estimators.average_gradient import AverageGradient, average_gradient, initial_gap
+from anil_theory.estimators.ball_growth import growth_with_radius
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
 from anil_theory.estimators.constants_audit import audit_constants
@@ -13,6 +14,7 @@ from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.rates import Interval, Rate, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
+from anil_theory.estimators.worst_task import WorstTask, worst_task
 
 __all__ = [
     "BLOCKS",
@@ -27,6 +29,7 @@ __all__ = [
     "Saturation",
     "TrajectoryAudit",
     "Witness",
+    "WorstTask",
     "audit_constants",
     "audit_trajectory",
     "average_gradient",
@@ -35,6 +38,7 @@ __all__ = [
     "extrapolate_supremum",
     "fit_rate",
     "fit_saturation",
+    "growth_with_radius",
     "initial_gap",
     "largest",
     "measure_attained",
@@ -43,4 +47,5 @@ __all__ = [
     "measure_identity",
     "sample_block_norms",
     "solve_local_program",
+    "worst_task",
 ]

@@ -35,6 +35,9 @@ from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
 from anil_theory.tasks.two_layer_head import TwoLayerHeadFamily
 
 HEADS = ("softmax", "relu")
+SOFTMAX_HEAD: dict[str, Any] = {"classes": 3, "inputs": 4, "width": 3, "shots": 3, "regularisation": 0.1}
+RADIUS = 2.0
+"""Of the region of the softmax head: a choice, and twice the norm that training starts from."""
 ASSUMPTIONS = {
     "norm": "the region where the constants hold",
     "smoothness": "A1: L-smoothness",
@@ -120,7 +123,7 @@ def _setting(head: str, seed: int, K: int, N: int) -> tuple[BoundedFamily, Const
     key = jax.random.key(seed)
     rest: dict[str, Any] = {"beta_w": 1.0, "beta_phi": 1.0, "batch": 2, "outer_steps": K}
     if head == "softmax":
-        family = SoftmaxHeadFamily(classes=3, inputs=4, width=3, shots=3, regularisation=0.1, radius=2.0)
+        family = SoftmaxHeadFamily(**SOFTMAX_HEAD, radius=RADIUS)
         constants = family.constants
         # The largest step size of the strongly convex geometry.
         return family, constants, family.sample(key, 8), Schedule(1 / constants.L, N, **rest)

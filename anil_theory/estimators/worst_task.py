@@ -12,16 +12,25 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
-from anil_theory._admissible import InvalidParameter, count, one_of
+from anil_theory._admissible import count, one_of
 from anil_theory._precision import gamma
 from anil_theory.estimators.adam_ascent import adam_ascent
-from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
-from anil_theory.estimators.fields import BLOCK_DIRECTIONS, meta_field
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
+from anil_theory.estimators.matrix_norm import top_directions
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
-from anil_theory.tasks.separable import QUERY_LOSSES, Draws, SeparableFamily, support_loss, task_from_draws
+from anil_theory.tasks.separable import (
+    QUERY_LOSSES,
+    Draws,
+    SeparableFamily,
+    SeparableTask,
+    matrix_sizes,
+    support_loss,
+    task_from_draws,
+)
 
 
 class WorstTask(NamedTuple):
@@ -40,38 +49,42 @@ def worst_task(
     starts: int = 32,
     iterations: int = 600,
     seed: int = 0,
+    max_inner_steps: int | None = None,
 ) -> WorstTask:
     """The largest norm of a block of the Hessian of L_meta that ascent finds over tasks of the family and points.
 
     block   "ww", "wphi", "phiw" or "phiphi";
-    starts, iterations   how many ascents, in one batched call, and how long each is.
+    starts, iterations   how many ascents, in one batched call, and how long each is;
+    max_inner_steps   compile for this many steps, so that a grid over N (and over the blocks) compiles once.
 
     Raises InvalidParameter for an unknown block, a block of an empty phi, and counts below 1.
     """
-    one_of("block", block, BLOCKS)
+    one_of("block", block, live_blocks(family.n_phi))
     count("starts", starts)
     count("iterations", iterations)
-    if family.n_phi == 0 and block != "ww":
-        raise InvalidParameter("block", "ww when n_phi = 0", block)
     generator = np.random.default_rng(seed)
-    n, k = family.n_w + family.n_phi, max(family.n_w, family.n_phi)
-    matrices = sum(m * m for m in (family.n_w, family.n_phi)) * (1 if family.share_rotation else 2)
-    logits = generator.logistic(size=(starts, 7, k))
-    # The rotations stay what they are: they change no norm of a population of one, only its directions.
+    n_w, n_phi = family.n_w, family.n_phi
+    n, k = n_w + n_phi, max(n_w, n_phi)
+    normals = k + sum(size * size for size in matrix_sizes(n_w, n_phi, family.share_rotation))
     points = {
-        "logits": jnp.asarray(logits),
-        "slopes": jnp.asarray(generator.standard_normal((starts, k))),
+        # The sigmoid of a logistic variable is uniform: starts are what `sample` draws.
+        "logits": jnp.asarray(generator.logistic(size=(starts, 7, k))),
+        "normals": jnp.asarray(generator.standard_normal((starts, normals))),
         "z": jnp.asarray(family.length_scale * generator.standard_normal((starts, n))),
     }
-    fixed = jnp.asarray(generator.standard_normal(matrices))
-    static = _Static(family.n_w, family.n_phi, family.share_rotation, family.query, block, schedule.inner_steps)
-    values, best = _search(static, points, fixed, family.dials, jnp.asarray(schedule.alpha), iterations)
+    longest = max(schedule.inner_steps, max_inner_steps or 1)
+    static = _Static(n_w, n_phi, family.share_rotation, family.query, longest)
+    masks = block_masks(n_w, n_phi)
+    x, y = BLOCK_DIRECTIONS[block]
+    setting = _Setting(
+        family.dials, jnp.outer(masks[x], masks[y]), jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps)
+    )
+    values, best = _search(static, setting, points, iterations)
     top = int(jnp.argmax(values))
-    point = {name: leaf[top] for name, leaf in best.items()}
-    data = task_from_draws(family.dials, *static[:3], _draws(point, fixed))
+    data, value, u, v = _at_best(static, setting, {name: leaf[top] for name, leaf in best.items()})
+    z = best["z"][top]
     tasks = TaskSet(support_loss, QUERY_LOSSES[family.query], jax.tree.map(lambda leaf: leaf[None], data))
-    value, u, v = _value(static, family.dials, jnp.asarray(schedule.alpha), fixed, point)
-    witness = {"z": np.asarray(point["z"]).tolist(), "u": np.asarray(u).tolist(), "v": np.asarray(v).tolist()}
+    witness = {name: np.asarray(vector).tolist() for name, vector in (("z", z), ("u", u), ("v", v))}
     estimate = Estimate(
         f"meta_gradient_lipschitz/{block}",
         float(value),
@@ -90,39 +103,45 @@ class _Static(NamedTuple):
     n_phi: int
     share: bool
     query: str
-    block: str
     inner_steps: int
 
 
-def _draws(point: dict[str, Array], fixed: Array) -> Draws:
+class _Setting(NamedTuple):
+    """What one compilation serves: dials of the family, the block as a mask (n, n), alpha and N."""
+
+    dials: Array
+    block: Array
+    alpha: Array
+    active_steps: Array
+
+
+def _task(static: _Static, dials: Array, point: dict[str, Array]) -> SeparableTask:
     # Strictly inside (0, 1): the family's shares take the logarithm of 1 - u.
     uniform = 1e-9 + (1 - 2e-9) * jax.nn.sigmoid(point["logits"])
-    return Draws(uniform, jnp.concatenate([point["slopes"], fixed]))
+    return task_from_draws(dials, static.n_w, static.n_phi, static.share, Draws(uniform, point["normals"]))
 
 
-def _value(
-    static: _Static, dials: Array, alpha: Array, fixed: Array, point: dict[str, Array]
-) -> tuple[Array, Array, Array]:
-    """u^T (block) v at the top singular vectors of the block: its norm, with the norm's gradient."""
-    n_w, n = static.n_w, static.n_w + static.n_phi
-    data = task_from_draws(dials, static.n_w, static.n_phi, static.share, _draws(point, fixed))
+def _norm(
+    static: _Static, setting: _Setting, data: SeparableTask, z: Array
+) -> tuple[Float[Array, ""], Float[Array, " n"], Float[Array, " n"]]:
+    """u^T (block) v at the top singular vectors u, v, which are held: the norm of the block, and its gradient."""
     tasks = TaskSet(support_loss, QUERY_LOSSES[static.query], jax.tree.map(lambda leaf: leaf[None], data))
-    template = (jnp.zeros(n_w), jnp.zeros(n - n_w))
-    field = meta_field(tasks, template, alpha=alpha, inner_steps=static.inner_steps)
-    jacobian = jax.jacfwd(field)(point["z"], data)
-    masks = {"w": jnp.arange(n) < n_w, "phi": jnp.arange(n) >= n_w}
-    x, y = BLOCK_DIRECTIONS[static.block]
-    matrix = jnp.where(masks[x][:, None] & masks[y][None, :], jacobian, 0.0)
-    left, _, right = jnp.linalg.svd(jax.lax.stop_gradient(matrix))
-    u, v = left[:, 0], right[0]
+    template = (jnp.zeros(static.n_w), jnp.zeros(static.n_phi))
+    loop = {"alpha": setting.alpha, "inner_steps": static.inner_steps, "active_steps": setting.active_steps}
+    matrix = setting.block * jax.jacfwd(meta_field(tasks, template, **loop))(z, data)
+    u, v = top_directions(jax.lax.stop_gradient(matrix))
     return u @ matrix @ v, u, v
 
 
-@partial(jax.jit, static_argnums=(0, 5))
-def _search(
-    static: _Static, points: dict[str, Array], fixed: Array, dials: Array, alpha: Array, iterations: int
-) -> tuple[Array, Any]:
+@partial(jax.jit, static_argnums=(0, 3))
+def _search(static: _Static, setting: _Setting, points: dict[str, Array], iterations: int) -> tuple[Array, Any]:
     def value(point: dict[str, Array]) -> Array:
-        return _value(static, dials, alpha, fixed, point)[0]
+        return _norm(static, setting, _task(static, setting.dials, point), point["z"])[0]
 
     return jax.vmap(lambda point: adam_ascent(value, point, iterations))(points)
+
+
+@partial(jax.jit, static_argnums=0)
+def _at_best(static: _Static, setting: _Setting, point: dict[str, Array]) -> tuple[SeparableTask, Array, Array, Array]:
+    data = _task(static, setting.dials, point)
+    return data, *_norm(static, setting, data, point["z"])

@@ -19,7 +19,7 @@ def plot_finding(finding: Mapping[str, Any], path: Path) -> bool:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(0.6 + 4.5 * len(panels), 4.2), squeeze=False, layout="constrained"
+        1, len(panels), figsize=(0.6 + 4.5 * len(panels), 4.8), squeeze=False, layout="constrained"
     )
     for axis, panel in zip(axes[0], panels, strict=True):
         _draw(axis, panel)
@@ -39,8 +39,22 @@ def _draw(axis: Any, panel: Mapping[str, Any]) -> None:
         axis.set_xscale("log")
     if panel["log_y"]:
         axis.set_yscale("log")
+    _label_decades(axis)
     axis.set_title(panel["title"], fontsize=10)
     axis.set_xlabel(panel["x_label"])
     axis.set_ylabel(panel["y_label"])
     axis.grid(alpha=0.25)
-    axis.legend(fontsize=8, frameon=False)
+    # Below the axes: curves of several orders of magnitude leave no corner free.
+    axis.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+
+
+def _label_decades(axis: Any) -> None:
+    """On a logarithmic axis of more than a decade, labels between the decades run into each other: none there."""
+    from matplotlib.ticker import NullFormatter
+
+    for scale, limits, dimension in (
+        (axis.get_xscale(), axis.get_xlim(), axis.xaxis),
+        (axis.get_yscale(), axis.get_ylim(), axis.yaxis),
+    ):
+        if scale == "log" and limits[1] > 10 * limits[0]:
+            dimension.set_minor_formatter(NullFormatter())

@@ -194,13 +194,18 @@ def _generate(dials: Array, key: Array, num_tasks: int, n_w: int, n_phi: int, sh
 
 
 class Draws(NamedTuple):
-    """The random numbers a task is made from: uniform in (0, 1), shape (7, k), and standard normal, shape (m,)."""
+    """The random numbers a task is made from, k = max(n_w, n_phi).
+
+    uniform   in (0, 1): three rows for the curvature, then query weights, angles, centres, and the phases;
+    normal    k slopes, then the matrices that become rotations (`matrix_sizes`), row by row.
+    """
 
     uniform: Float[Array, "7 k"]
     normal: Float[Array, " m"]
 
 
-def _matrix_sizes(n_w: int, n_phi: int, share: bool) -> tuple[int, ...]:
+def matrix_sizes(n_w: int, n_phi: int, share: bool) -> tuple[int, ...]:
+    """The orders of the orthogonal matrices of a task: U and V, and those of the query loss where it has its own."""
     return (n_w, n_phi) if share else (n_w, n_phi, n_w, n_phi)
 
 
@@ -209,16 +214,21 @@ def _generate_one(dials: Array, n_w: int, n_phi: int, share: bool, key: Array) -
     # Two draws in all, cut up below: each call of a random primitive costs a fifth of a second of compilation.
     key_uniform, key_normal = jax.random.split(key)
     uniform = jax.random.uniform(key_uniform, (7, k))
-    normal = jax.random.normal(key_normal, (k + sum(n * n for n in _matrix_sizes(n_w, n_phi, share)),))
+    normal = jax.random.normal(key_normal, (k + sum(n * n for n in matrix_sizes(n_w, n_phi, share)),))
     return task_from_draws(dials, n_w, n_phi, share, Draws(uniform, normal))
 
 
 def task_from_draws(dials: Array, n_w: int, n_phi: int, share: bool, draws: Draws) -> SeparableTask:
-    """The task of given random numbers: differentiable in them, and admissible for all of them."""
+    """The task that given numbers make: one with exactly the family's constants, whatever the numbers are.
+
+    dials   `SeparableFamily.dials`; n_w, n_phi, share as in the family.
+
+    Differentiable in the draws almost everywhere: an ascent over them stays inside the family.
+    """
     low, L, rho, ratio, eta, M = dials
     uniform, normal = draws
     k, paired = max(n_w, n_phi), min(n_w, n_phi)
-    sizes = _matrix_sizes(n_w, n_phi, share)
+    sizes = matrix_sizes(n_w, n_phi, share)
     rotations, used = [], k
     for n in sizes:
         rotations.append(_haar(normal[used : used + n * n].reshape(n, n)))

@@ -1,5 +1,6 @@
-"""The audit: the numbers of findings 1 to 3, the words that carry them, and the command."""
+"""The audit: the numbers of findings 1 to 4, the words that carry them, and the command."""
 
+import dataclasses
 import json
 import math
 from functools import cache
@@ -12,10 +13,17 @@ from typer.testing import CliRunner
 from anil_theory.audit import FINDINGS, Finding, Shown
 from anil_theory.audit import finding1_perfect_conditioning as corner
 from anil_theory.audit import finding3_theorem1_phi_rate as phi_rate
+from anil_theory.audit import finding4_training_trajectory as trajectory
 from anil_theory.cli import app
+from anil_theory.estimators import TrajectoryAudit, audit_trajectory
 from anil_theory.record import RecordStore
 from anil_theory.statements import Kind
 from anil_theory.statements import table1_complexity_orders as table1
+
+
+@cache
+def trained(head: str) -> TrajectoryAudit:
+    return audit_trajectory(head, seed=0, steps=30)
 
 
 @cache
@@ -105,6 +113,31 @@ def test_finding_3_the_phi_row_of_proposition_2() -> None:
     slope = np.polyfit(np.log([row["mu"] for row in rows]), np.log([row["witness_ratio"] for row in rows]), 1)[0]
     assert slope == pytest.approx(-1, abs=0.05), "by a factor of order L/mu"
     assert all(row["witness_ratio"] <= row["explicit_ratio"] for row in rows)
+
+
+def test_finding_4_softmax_leaves_its_region_and_relu_meets_a_kink() -> None:
+    numbers = run("4").numbers
+    softmax, relu = numbers["softmax"]["first_failure"], numbers["relu"]["first_failure"]
+    assert softmax["quantity"] == "norm" and 1 < softmax["ratio"] < 1.1
+    assert numbers["largest_share"]["share"] < 1, "no declared constant is exceeded"
+    assert relu["unbounded"] and relu["quantity"] == "gradient_quotient" and relu["ratio"] > 1e4
+    assert all(slope == pytest.approx(-1, abs=0.01) for slope in numbers["slopes"].values())
+    growth = numbers["growth"]
+    for name, power in (("query_gradient", 1), ("support_smoothness", 2)):
+        assert growth["powers"][name] == pytest.approx(power, abs=0.3)
+        assert all(f <= d for f, d in zip(growth["found"][name], growth["declared"][name], strict=True))
+    words = " ".join(run("4").shown)
+    assert f"outer step {softmax['iteration']}" in words and f"{softmax['value']:.4g}" in words
+    assert f"outer step {relu['iteration']}, inner step {relu['inner_step']}" in words
+
+
+def test_finding_4_is_not_shown_when_nothing_is_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training that stays in its ball and meets no kink shows nothing, and says so."""
+    tame = {h: dataclasses.replace(trained(h), first_failure=None, failures={}) for h in ("softmax", "relu")}
+    monkeypatch.setattr(trajectory, "audit_trajectory", lambda head, **_: tame[head])
+    found = trajectory.run(quick=True)
+    assert found.verdict is Shown.NOT_SHOWN
+    assert sum("nothing declared was seen to fail" in sentence for sentence in found.shown) == 2
 
 
 def test_the_command_writes_records_report_and_figures(tmp_path: Path) -> None:

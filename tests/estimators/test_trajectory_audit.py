@@ -2,7 +2,6 @@
 
 import dataclasses
 from functools import cache
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,6 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.estimators import trajectory_audit
 from anil_theory.estimators.trajectory import derivatives, train
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
-from anil_theory.report.audit_plots import describe_failure, plot_trajectory_audit
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import SoftmaxHeadFamily, relu_head
 
@@ -158,13 +156,3 @@ def test_bad_input_is_refused(name: str, options: dict) -> None:
     with pytest.raises(InvalidParameter) as error:
         audit_trajectory(**{"head": "relu", **options})
     assert error.value.name == name
-
-
-@pytest.mark.parametrize("head", ["softmax", "relu"])
-def test_the_figure_is_written_and_the_failure_is_a_sentence(head: str, tmp_path: Path) -> None:
-    path = tmp_path / "audit.png"
-    assert plot_trajectory_audit(audit(head), path)
-    assert path.stat().st_size > 10_000
-    text = describe_failure(audit(head).first_failure)
-    assert text.startswith("first to fail: ") and "outer step" in text
-    assert describe_failure(None) == "no declared assumption was seen to fail"

@@ -1,0 +1,60 @@
+"""How the constants of a family on a ball grow with its radius: |D L_D|, |D^2 L_S| and |D^2 L_D| over points of a ball.
+
+Where these grow without end the family has no M and no L on the whole space, whatever a bounded run shows. Points have
+|phi| at most 2, where bounded features are not saturated, and the rest of their norm in w: there the derivatives of a
+head in phi are as large as its weights. Direction: lower (sampled). Source: theory, finding 4.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.estimators.matrix_norm import top_directions
+from anil_theory.tasks.base import Family, TaskSet
+
+QUANTITIES = ("query_gradient", "support_smoothness", "query_smoothness")
+
+
+def growth_with_radius(
+    family: Family, tasks: TaskSet, radii: Sequence[float], *, points: int = 300, seed: int = 0
+) -> dict[str, list[float]]:
+    """{"query_gradient", "support_smoothness", "query_smoothness": the largest norm found on each ball}.
+
+    radii    of balls about the origin of z, rising: each ball contains those before it, and what was found there;
+    points   drawn on each ball, for every task.
+
+    Raises InvalidParameter for no radius, a radius <= 0, and points below 1.
+    """
+    if not len(radii):
+        raise InvalidParameter("radii", "at least one", radii)
+    shape = (count("points", points), family.n_w + family.n_phi)
+    generator = np.random.default_rng(count("seed", seed, minimum=0))
+    found = []
+    for radius in (positive("radii", r) for r in radii):
+        directions = generator.standard_normal(shape)
+        w, phi = directions[:, : family.n_w], directions[:, family.n_w :]
+        small = min(2.0, radius / 2) * generator.uniform(size=(points, 1))
+        phi *= small / np.linalg.norm(phi, axis=1, keepdims=True)
+        w *= np.sqrt(radius**2 - small**2) / np.linalg.norm(w, axis=1, keepdims=True)
+        z = jnp.asarray(np.concatenate([w, phi], axis=1))
+        found.append(np.asarray(_norms((tasks.support, tasks.query), family.n_w, tasks.data, z)))
+    largest = np.maximum.accumulate(np.array(found), axis=0)
+    return {name: largest[:, i].tolist() for i, name in enumerate(QUANTITIES)}
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _norms(losses: tuple[Any, Any], n_w: int, data: Any, z: Any) -> Any:
+    """The largest norms over tasks and points: |D L_D|, |D^2 L_S|, |D^2 L_D|."""
+
+    def at(z: Any, task: Any) -> Any:
+        support, query = (jax.grad(lambda z, loss=loss: loss(z[:n_w], z[n_w:], task)) for loss in losses)
+        hessians = (jax.jacfwd(slope)(z) for slope in (support, query))
+        return jnp.linalg.norm(query(z)), *(jnp.linalg.norm(H @ top_directions(H)[1]) for H in hessians)
+
+    found = jax.vmap(jax.vmap(at, in_axes=(0, None)), in_axes=(None, 0))(z, data)
+    return jnp.stack([jnp.max(norms) for norms in found])
