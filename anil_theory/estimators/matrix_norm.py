@@ -19,14 +19,16 @@ def top_directions(matrix: Float[Array, "m n"]) -> tuple[Float[Array, " m"], Flo
     are 0 for A = 0.
     """
 
-    def square(_: int, power: Array) -> Array:
-        power = power @ power
-        return power / jnp.maximum(jnp.max(jnp.abs(power)), 1e-300)
-
-    gram = matrix.T @ matrix
-    power = jax.lax.fori_loop(0, SQUARINGS, square, gram / jnp.maximum(jnp.max(jnp.abs(gram)), 1e-300))
+    matrix_scaled = _scaled(matrix)
+    power = matrix_scaled.T @ matrix_scaled
+    power = jax.lax.fori_loop(0, SQUARINGS, lambda _, power: _scaled(power @ power), power)
     # The columns are multiples of the top vector; the longest one has lost the fewest digits.
     v = power[:, jnp.argmax(jnp.sum(power * power, axis=0))]
     v = v / jnp.maximum(jnp.linalg.norm(v), 1e-300)
     u = matrix @ v
     return u / jnp.maximum(jnp.linalg.norm(u), 1e-300), v
+
+
+def _scaled(matrix: Array) -> Array:
+    """Divided by the largest entry, so that no square underflows or overflows."""
+    return matrix / jnp.maximum(jnp.max(jnp.abs(matrix)), 1e-300)
