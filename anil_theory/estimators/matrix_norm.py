@@ -4,6 +4,8 @@ A batched SVD does the same through LAPACK, whose calls wait for the thread pool
 scan that is slow, and two of them in one computation can deadlock.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -19,7 +21,7 @@ def top_directions(matrix: Float[Array, "m n"]) -> tuple[Float[Array, " m"], Flo
     are 0 for A = 0.
     """
 
-    def square(_: int, power: Array) -> Array:
+    def square(_: Any, power: Array) -> Array:
         power = power @ power
         return power / jnp.maximum(jnp.max(jnp.abs(power)), 1e-300)
 
