@@ -14,7 +14,7 @@ from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tigh
 from anil_theory.verification.tightness_command import run_tightness, tightness_cells
 
 CONSTANTS = Constants(None, 1.0, 1.0, 0.5, 1.0)
-CELL = TightnessCell(CONSTANTS, Schedule.nonconvex(CONSTANTS, 2, 0.7), starts=6, iterations=200)
+CELL = TightnessCell(CONSTANTS, Schedule.nonconvex(CONSTANTS, 2, 0.7), starts=6, iterations=200, family_iterations=60)
 
 
 def test_every_lower_value_is_below_every_bound() -> None:
