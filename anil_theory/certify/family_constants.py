@@ -5,16 +5,16 @@
     rho   largest norm of D^3 L_S [z; w, w] unfolded to a matrix of n rows; tau: of D^3 L_S [z; w, phi].
 
 Claim: every true constant of the task lies between `lower` (a point that an audit found, in float64) and `upper`
-(branch and bound in ball arithmetic); mu the other way round. The norm of an unfolded tensor is at least its norm as a
+(branch and bound); mu the other way round. The norm of an unfolded tensor is at least its norm as a
 multilinear form, with equality when the slices have rank one, as for two classes or n_w = 1: elsewhere rho and tau
 are certified and perhaps not sharp. The analytic bound is proved too, so the smaller of the two holds.
-One box costs tens of milliseconds: a linear body with n = 2 closes in seconds, a softmax head with n = 3 and a
-two-layer head with n = 4 end INCONCLUSIVE for L, rho and tau.
+Boxes are enclosed in float64 intervals, thousands at a time, and one by one in balls where an interval has no rule.
 """
 
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import flint
@@ -26,13 +26,25 @@ from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.certify.ball_interpreter import run
 from anil_theory.certify.balls import Undecided, precision
 from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, ClosingStatus, Maximum, maximise, widest_axis
-from anil_theory.certify.general_blocks import norm_above, norm_below
+from anil_theory.certify.general_blocks import (
+    PARTS,
+    enclosed_intervals,
+    norm_above,
+    norm_below,
+    pulled_axis,
+    serves_intervals,
+    subdivided,
+)
+from anil_theory.certify.interval_matrices import norms_above, norms_below
+from anil_theory.certify.intervals import Intervals
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.constants_audit import audit_constants
 from anil_theory.tasks.base import Family, TaskSet
 
 NAMES = ("M", "L", "mu", "rho", "tau")
+MU_FLOOR = 0.01
+"""In units of L: a smaller curvature than this is not resolved any further."""
 _BITS = 80
 
 
@@ -69,7 +81,8 @@ def certify_constants(
 ) -> dict[str, CertifiedConstant]:
     """The table {name: [lower audit, certified upper, analytic]} of one task of a family on a bounded region.
 
-    gap       relative width at which a search stops;  seconds  budget of all searches together;
+    gap       relative width at which a search stops (of mu: in units of the curvature found);
+    seconds  budget of all searches together;
     starts    ascents of the audit on the lower side.
 
     Raises InvalidParameter when the family's region is not bounded, and NoEnclosure for a loss without one.
@@ -85,7 +98,10 @@ def certify_constants(
     programs = _Derivatives(family, one)
     for i, name in enumerate(names):
         left = max((seconds - (time.perf_counter() - started)) / (len(names) - i), 1e-3)
-        maximum = _search(programs, name, region.radius, gap, left)
+        # mu is measured as a small difference of large numbers: its own size sets the width to reach.
+        size = max(abs(family.constants.L - audited[name].value), MU_FLOOR * family.constants.L)
+        widths = (0.0, gap * size) if name == "mu" else (gap, 1e-9)
+        maximum = _search(programs, name, region.radius, widths, left)
         found[name] = _row(family, name, audited[name].value, maximum)
     return found
 
@@ -129,28 +145,46 @@ class _Derivatives:
             return np.full(program.out_avals[0].shape, flint.arb("nan"), dtype=object)
         return np.asarray(out, dtype=object)
 
-    def matrix(self, name: str, derivative: np.ndarray) -> np.ndarray:
-        """The matrix whose norm is the constant (see the module docstring)."""
+    def part(self, name: str, derivative: np.ndarray) -> np.ndarray:
+        """The matrix whose norm is the constant (for mu: before the shift), from the last axes of a derivative."""
         w, n_w = slice(0, self.n_w), self.n_w
         if name == "M":
-            return derivative.reshape(-1, 1)
+            return derivative[..., None]
         if name == "mu":
-            shift = np.array([[flint.arb(self.shift * (i == j)) for j in range(n_w)] for i in range(n_w)])
-            return shift - derivative[w, w]
-        if name == "rho":
-            return derivative[:, w, w].reshape(self.n, -1)
-        return derivative[:, w, n_w:].reshape(self.n, -1) if name == "tau" else derivative
+            return derivative[..., w, w]
+        if name in ("rho", "tau"):
+            third = derivative[..., w, w] if name == "rho" else derivative[..., w, n_w:]
+            return third.reshape(*third.shape[:-2], -1)
+        return derivative
+
+    def matrix(self, name: str, derivative: np.ndarray) -> np.ndarray:
+        """The matrix in balls."""
+        part = self.part(name, derivative)
+        shift = np.array([[flint.arb(s) for s in row] for row in self.shift * np.eye(self.n_w)])
+        return shift - part if name == "mu" else part
+
+    def interval_matrix(self, name: str, derivative: Intervals) -> Intervals:
+        """The matrices in intervals, boxes first."""
+        part = derivative.rearranged(partial(self.part, name))
+        return Intervals.exact(self.shift * np.eye(self.n_w)[None]) - part if name == "mu" else part
+
+    def serves_intervals(self, name: str, labels: list[int]) -> bool:
+        """Whether float64 intervals have a rule for all that a constant needs."""
+        return all(serves_intervals(self.program(which, ORDERS[name] + 1), self.n) for which in labels)
 
 
 ORDERS = {"M": 1, "L": 2, "mu": 2, "rho": 3, "tau": 3}
 """Which derivative a constant is about; boxes are narrowed with the next one."""
 
 
-def _search(programs: _Derivatives, name: str, radius: float, gap: float, seconds: float) -> Maximum:
+def _search(programs: _Derivatives, name: str, radius: float, widths: tuple[float, float], seconds: float) -> Maximum:
+    """`widths`: relative and absolute, of which one is to be reached."""
     reach = np.full(programs.n, radius)
     # Label 0 is L_S, label 1 is L_D.
     labels = {"M": [1], "L": [0, 1]}.get(name, [0])
     region = Boxes.of(np.tile(-reach, (len(labels), 1)), np.tile(reach, (len(labels), 1)), labels)
+    fast = programs.serves_intervals(name, labels)
+    of_boxes = partial(_interval_bounds if fast else _ball_bounds, programs, name)
 
     def enclose(boxes: Boxes) -> BoxBounds:
         nearest = np.clip(0.0, boxes.lower, boxes.upper)
@@ -158,18 +192,38 @@ def _search(programs: _Derivatives, name: str, radius: float, gap: float, second
         limit = radius * radius
         points = np.where((np.sum(middle**2, axis=1) * (1 + 1e-14) <= limit)[:, None], middle, nearest)
         inside = np.sum(points**2, axis=1) * (1 + 1e-14) <= limit
-        dropped = np.sum(nearest**2, axis=1) > limit * (1 + 1e-12)
+        kept = np.sum(nearest**2, axis=1) <= limit * (1 + 1e-12)
         high, low, axes = np.full(len(inside), -np.inf), np.full(len(inside), -np.inf), widest_axis(boxes)
-        with precision(_BITS):
-            for i in np.flatnonzero(~dropped):
-                over, here, pull = _enclosed(programs, name, boxes.label[i], boxes.lower[i], boxes.upper[i], points[i])
-                high[i] = norm_above(over)
-                low[i] = norm_below(here) if inside[i] else -np.inf
-                if np.isfinite(pull).all() and pull.any():
-                    axes[i] = np.argmax(pull)
-        return BoxBounds(high, low, points, axes)
+        for which in np.unique(boxes.label[kept]):
+            i = np.flatnonzero(kept & (boxes.label == which))
+            high[i], low[i], axes[i] = of_boxes(int(which), boxes.take(i), points[i])
+        return BoxBounds(high, np.where(inside, low, -np.inf), points, axes)
 
-    return maximise(enclose, region, gap=gap, absolute=1e-9, seconds=seconds, max_boxes=100_000, batch=8)
+    if fast:
+        region = subdivided(region, PARTS)
+    budget: dict[str, Any] = {"seconds": seconds, "max_boxes": 2_000_000, "batch": 2048 if fast else 8}
+    return maximise(enclose, region, gap=widths[0], absolute=widths[1], **budget)
+
+
+Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of boxes: at least the norm over each, at most the norm at its point, the axis to cut."""
+
+
+def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> Bounds:
+    order = ORDERS[name]
+    over, here, pull = enclosed_intervals(*(programs.program(which, k) for k in (order, order + 1)), boxes, points)
+    above, below = (programs.interval_matrix(name, each) for each in (over, here))
+    return norms_above(above), norms_below(below), pulled_axis(pull, boxes)
+
+
+def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> Bounds:
+    rows = []
+    with precision(_BITS):
+        for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
+            over, here, pull = _enclosed(programs, name, which, lower, upper, point)
+            rows.append((norm_above(over), norm_below(here), pull))
+    high, low, pulls = (np.array(column) for column in zip(*rows, strict=True))
+    return high, low, pulled_axis(pulls, boxes)
 
 
 def _enclosed(

@@ -1,17 +1,19 @@
-"""Certified upper bounds of the Hessian blocks of L_meta over a box, for any losses that ball arithmetic can evaluate.
+"""Certified upper bounds of the Hessian blocks of L_meta over a box, for any losses that can be enclosed.
 
 Claim: for every flat z = (w, phi) in the box and every block xy the operator norm of D_y D_x L_D(w_N(w, phi), phi) is
 at most `Certificate.upper`, and at `Certificate.point` at least `Certificate.lower`. The program that computes the
-Hessian and the one that differentiates it once more are traced once and interpreted in balls (`ball_interpreter`);
-a box is enclosed by the intersection of the plain evaluation and the mean value form. Nothing rests on float64: the
-norms of ball matrices are bounded in ball arithmetic too.
+Hessian and the one that differentiates it once more are traced once and interpreted over boxes: in float64 intervals,
+thousands of boxes at a time (`interval_interpreter`), or, where a primitive or a branch has no rule there, in balls, a
+box at a time (`ball_interpreter`). A box is enclosed by the intersection of the plain evaluation and the mean value
+form. In balls nothing rests on float64: the norms of ball matrices are bounded in ball arithmetic too.
 
-Interpreting costs tens of milliseconds a box, and the number of boxes grows exponentially with the dimension: this
-is for small problems (n_w + n_phi up to 3 or 4), and it says so when it cannot close the gap.
+The number of boxes grows exponentially with the dimension: this is for small problems (n_w + n_phi up to 3 or 4), and
+it says so when it cannot close the gap.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import flint
@@ -20,17 +22,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.certify.ball_interpreter import run
-from anil_theory.certify.balls import Undecided, precision
+from anil_theory.certify.balls import NoEnclosure, Undecided, precision
 from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, Progress, maximise, widest_axis
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
+from anil_theory.certify.interval_arrays import summed
+from anil_theory.certify.interval_interpreter import run_intervals
+from anil_theory.certify.interval_matrices import norms_above, norms_below
+from anil_theory.certify.intervals import Intervals
 from anil_theory.certify.replay import Enclosure
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
+
+PARTS = 4
+"""A search in intervals starts from the box cut into 4 along every axis: a batch costs hardly more than one box."""
 
 SQUARINGS = 10
 """||A||_2 <= ||(A^T A)^(2^10)||_F^(2^-11): too large by a factor of at most n^(2^-12), 1.0004 for n = 4."""
@@ -46,7 +55,8 @@ def certify_hessian_blocks_general(
     n_w: int,
     gap: float = 0.05,
     seconds: float = 60.0,
-    max_boxes: int = 100_000,
+    max_boxes: int = 2_000_000,
+    arithmetic: str = "intervals",
     bits: int = 80,
     on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
 ) -> dict[str, Certificate]:
@@ -54,10 +64,11 @@ def certify_hessian_blocks_general(
 
     losses, data  (L_S, L_D) with arrays w of shape (n_w,) and phi, and the data of one task (taken as exact);
     lower, upper  the corners of the box, of dimension n_w + n_phi; phi is empty when that is n_w;
-    gap, seconds, max_boxes, on_progress  as in `certify_blocks`;  bits  the precision of the balls.
+    gap, seconds, max_boxes, on_progress  as in `certify_blocks`;
+    arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls.
 
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
-    a primitive without a rule in ball arithmetic.
+    a primitive without a rule in both arithmetics.
     """
     require_float64("data", data)
     region = Boxes.of(lower, upper, name="box")
@@ -67,20 +78,25 @@ def certify_hessian_blocks_general(
     if count("n_w", n_w) > n:
         raise InvalidParameter("n_w", f"at most the dimension {n} of the box", n_w)
     positive("seconds", seconds)
+    fast = one_of("arithmetic", arithmetic, ("intervals", "balls")) == "intervals"
     named = BoxRegion(tuple(map(float, region.lower[0])), tuple(map(float, region.upper[0])))
     programs = _Programs(losses, data, schedule, n_w, n, count("bits", bits, minimum=2))
+    fast = fast and serves_intervals(programs.third, n)
+    bounds, batch = (programs.interval_bounds, 2048) if fast else (programs.bounds, 4)
+    if fast:
+        region = subdivided(region, PARTS)
     blocks = [b for b in live_blocks(n - n_w) if b != "phiw"]
     started = time.perf_counter()
     found: dict[str, Certificate] = {}
     for i, block in enumerate(blocks):
         maximum = maximise(
-            lambda boxes, block=block: programs.bounds(block, boxes),
+            lambda boxes, block=block: bounds(block, boxes),
             region,
             gap=gap,
             absolute=1e-12,
             seconds=max((seconds - (time.perf_counter() - started)) / (len(blocks) - i), 1e-3),
             max_boxes=max_boxes,
-            batch=4,
+            batch=batch,
             on_progress=lambda progress, block=block: on_progress(block, progress),
         )
         point = maximum.point or tuple(map(float, region.lower[0]))
@@ -88,6 +104,58 @@ def certify_hessian_blocks_general(
             directions = programs.directions(name, np.array(point))
             found[name] = Certificate.of(name, maximum, point, directions, 0, named)
     return found
+
+
+def subdivided(boxes: Boxes, parts: int) -> Boxes:
+    """Every box cut into equal parts along every axis; neighbours share their cuts."""
+    for axis in range(boxes.lower.shape[1]):
+        share = np.linspace(0.0, 1.0, parts + 1)[:, None]
+        cuts = boxes.lower[:, axis] * (1 - share) + boxes.upper[:, axis] * share
+        cuts[0], cuts[-1] = boxes.lower[:, axis], boxes.upper[:, axis]
+        lower, upper = (np.concatenate([corner] * parts) for corner in (boxes.lower, boxes.upper))
+        lower[:, axis], upper[:, axis] = cuts[:-1].ravel(), cuts[1:].ravel()
+        boxes = Boxes(lower, upper, np.concatenate([boxes.label] * parts))
+    return boxes
+
+
+def serves_intervals(program: Any, n: int) -> bool:
+    """Whether a program of a flat point can be interpreted in float64 intervals."""
+    try:
+        run_intervals(program, [Intervals.exact(np.zeros((1, n)))])
+    except (NoEnclosure, Undecided):
+        return False
+    return True
+
+
+@np.errstate(all="ignore")
+def enclosed_intervals(
+    program: Any, derivative: Any, boxes: Boxes, points: np.ndarray
+) -> tuple[Intervals, Intervals, np.ndarray]:
+    """A program's output over boxes and at a point of each, (boxes, ..), and how much each coordinate widens it.
+
+    derivative   the program's derivative, with the coordinate as its last axis: the mean value form rests on it.
+    """
+    box, here = Intervals(boxes.lower, boxes.upper), Intervals.exact(points)
+    # Boxes and points in one batch: what a call costs is mostly its thousands of small operations.
+    both = Intervals(np.concatenate([box.lo, points]), np.concatenate([box.hi, points]))
+    (values,), (slopes,) = run_intervals(program, [both]), run_intervals(derivative, [box])
+    assert isinstance(values, Intervals) and isinstance(slopes, Intervals)
+    values = values.rearranged(lambda e: np.broadcast_to(e, (2 * len(points), *e.shape[1:])))
+    plain, middle = (
+        values.rearranged(lambda e, part=part: e[part]) for part in (slice(len(points)), slice(len(points), None))
+    )
+    moves = (box - here).rearranged(lambda e: e.reshape(len(e), *(1,) * (slopes.lo.ndim - 2), -1))
+    change = slopes * moves
+    over = plain.meet(middle + summed(change, change.lo.ndim - 1))
+    shape = len(points), -1, points.shape[1]
+    pull = np.sum(np.broadcast_to(change.hi - change.lo, (len(points), *change.lo.shape[1:])).reshape(shape), axis=1)
+    return over, middle, pull
+
+
+def pulled_axis(pull: np.ndarray, boxes: Boxes) -> np.ndarray:
+    """The coordinate that widens an enclosure most, or the widest one where that is not known."""
+    known = np.all(np.isfinite(pull), axis=1) & np.any(pull > 0, axis=1)
+    return np.where(known, np.argmax(np.where(np.isfinite(pull), pull, 0.0), axis=1), widest_axis(boxes))
 
 
 class _Programs:
@@ -106,10 +174,10 @@ class _Programs:
         self.kept: dict[bytes, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def block(self, name: str, hessian: np.ndarray) -> np.ndarray:
-        """The rows and columns of one block."""
+        """The rows and columns of one block, the last two axes of a Hessian."""
         at = {"w": slice(0, self.n_w), "phi": slice(self.n_w, self.n)}
         x, y = BLOCK_DIRECTIONS[name]
-        return hessian[at[x], at[y]]
+        return hessian[..., at[x], at[y]]
 
     def directions(self, block: str, z: np.ndarray) -> Directions:
         """Singular vectors of a block at a point, as flat vectors."""
@@ -121,7 +189,16 @@ class _Programs:
         left[at[x]], right[at[y]] = _singular_vectors(self.block(block, here))
         return tuple(left.tolist()), tuple(right.tolist())
 
+    def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
+        """A whole batch in float64 intervals."""
+        points = boxes.lower / 2 + boxes.upper / 2
+        over, here, pull = enclosed_intervals(self.hessian, self.third, boxes, points)
+        of_block = partial(self.block, block)
+        high, low = norms_above(over.rearranged(of_block)), norms_below(here.rearranged(of_block))
+        return BoxBounds(high, low, points, pulled_axis(pull, boxes))
+
     def bounds(self, block: str, boxes: Boxes) -> BoxBounds:
+        """The same in balls, box by box."""
         points = boxes.lower / 2 + boxes.upper / 2
         rows = []
         with precision(self.bits):
@@ -129,11 +206,7 @@ class _Programs:
                 over, here, pull = self._enclosed(lower, upper, point)
                 rows.append((norm_above(self.block(block, over)), norm_below(self.block(block, here)), pull))
         high, low, pulls = (np.array(column) for column in zip(*rows, strict=True))
-        widest = widest_axis(boxes)
-        axis = np.where(
-            np.all(np.isfinite(pulls), axis=1) & np.any(pulls > 0, axis=1), np.argmax(pulls, axis=1), widest
-        )
-        return BoxBounds(high, low, points, axis)
+        return BoxBounds(high, low, points, pulled_axis(pulls, boxes))
 
     def _run(self, program: Any, z: list[flint.arb]) -> np.ndarray:
         try:

@@ -39,6 +39,12 @@ from anil_theory.tasks.log_cut import LogCutForms, LogCutTask, query_loss, smoot
 MARGIN = 1e-5
 """Share of each constant that is left to what overlaps it: the Hessian of a cubic form, the ramp of a wide cut-off."""
 
+CROSS = {"phiw": "wphi"}
+"""The Hessian is symmetric: one choice of derivatives is the worst for both cross blocks."""
+
+ENTRIES = {"ww": (0, 0), "wphi": (0, 2), "phiw": (2, 0), "phiphi": (2, 2)}
+"""Where each block's constant sits in the Hessian in dimension 2 + 1: the response, and the move."""
+
 DIRECTIONS = 60
 """Directions over which the cost of a cut-off is measured."""
 
@@ -113,7 +119,7 @@ def _cut_derivatives(form: Array, directions: Array, levels: Array, span: Array)
 def realise(constants: Constants, schedule: Schedule, block: str, *, span: float = 4000.0) -> Realised:
     """Losses in dimension 2 + 1 on which a block of the Hessian of L_meta is the sharp constant, up to O(1/span).
 
-    block   "ww", "wphi" (the cross block) or "phiphi".
+    block   "ww", "wphi", "phiw" or "phiphi"; the same losses serve both cross blocks.
 
     Raises InvalidParameter for rho = 0 or tau = 0 (a cut-off in z has third derivatives in every direction), for a span
     below 50, and as `sharp_choice` does.
@@ -124,7 +130,7 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     if positive("span", span) < 50:
         raise InvalidParameter("span", "at least 50: a faster cut-off costs more than it shows", span)
     inner = Constants(None if mu is None else mu * (1 + MARGIN), L * (1 - MARGIN), rho, tau, M)
-    choice = sharp_choice(inner, schedule, block)
+    choice = sharp_choice(inner, schedule, CROSS.get(block, block))
     n, N = 3, schedule.inner_steps
     hessians = _completed(np.asarray(choice.H), np.asarray(choice.C), inner.L)
     cubics = np.zeros((N, n, n, n))
@@ -218,7 +224,7 @@ def _trajectory(slope: list, base: np.ndarray, schedule: Schedule) -> list[list]
 
 def difference_quotient(realised: Realised) -> Enclosure:
     """||D_x L_meta(z') - D_x L_meta(z)|| / ||z' - z||, z' apart in block y alone: an enclosure of a lower estimate."""
-    x, y = {"ww": (0, 0), "wphi": (0, 2), "phiphi": (2, 2)}[realised.block]
+    x, y = ENTRIES[realised.block]
     losses = Losses(support_loss, query_loss)
     schedule = realised.schedule
 

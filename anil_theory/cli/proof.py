@@ -25,11 +25,14 @@ def tightness(
     quick: Annotated[bool, typer.Option("--quick", help="One setting per geometry.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
     break_: Annotated[
-        str | None, typer.Option("--break", help="Halve the bounds of a block on purpose: ww, wphi, phiphi.")
+        str | None, typer.Option("--break", help="Halve the bounds of a block on purpose: ww, wphi, phiw, phiphi.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished settings from the folder.")] = False,
 ) -> None:
-    """Show how tight Propositions 2 and 3 are: worst-case programs, and functions that reach the sharp bounds."""
+    """Show how tight Propositions 2 and 3 are: worst-case programs, functions that reach the sharp bounds, worst tasks.
+
+    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
+    """
     from anil_theory.verification.tightness_command import run_tightness, tightness_cells
 
     with misuse_exits():

@@ -1,14 +1,16 @@
 """How tight each block bound is: what programs, functions and a family of tasks reach of it, at one setting."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.certify.realisation import Realised, difference_quotient, realise
+from anil_theory._plain import to_plain
+from anil_theory.certify.realisation import CROSS, ENTRIES, Realised, difference_quotient, realise
+from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import Constants
-from anil_theory.estimators.base import Direction, Estimate
+from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.local_witness import admissibility, hessian_of_tensors, sharp_choice
 from anil_theory.estimators.tensor_program import solve_tensor_program
@@ -21,8 +23,8 @@ from anil_theory.verdict import Outcome, Verdict, judge, with_replay
 from anil_theory.verification.checks import halved
 from anil_theory.verification.grid import PROPOSITION
 
-BLOCKS = {"ww": (0, 0), "wphi": (0, 2), "phiphi": (2, 2)}
-"""The blocks of a symmetric Hessian, and their entries in dimension 2 + 1."""
+BLOCKS = ENTRIES
+"""The four blocks, and their entries in dimension 2 + 1."""
 
 KINDS = (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP)
 DIGITS = 1e-9
@@ -55,7 +57,7 @@ class TightnessCell:
 
 
 def check_tightness(cell: TightnessCell, broken: str | None = None) -> list[dict[str, Any]]:
-    """One row per block: bounds, what was reached, and the verdict on every bound from the best lower estimate.
+    """One row per block: bounds, what was reached, and the verdict on every bound from the lower estimates.
 
     broken   a block whose bounds are halved on purpose.
 
@@ -64,70 +66,41 @@ def check_tightness(cell: TightnessCell, broken: str | None = None) -> list[dict
                       of any constant (1 where it is at a limit);
     realised          the meta-gradient's difference quotient on the losses that realise the choice, an enclosure;
     family            the block's norm at the worst task of the separable family, searched (lower): what tasks of one
-                      simple form reach, which may be far from what the assumptions allow.
+                      simple form reach, which may be far from what the assumptions allow. With its witness, and the
+                      enclosure of the value there; NaN where no task of the family has the constants.
+
+    The Hessian is symmetric, so "phiw" shares the searches and the losses of "wphi", and moves w where that moves phi.
     """
-    return [_row(cell, block, broken) for block in BLOCKS]
+    found = {block: _searched(cell, block) for block in BLOCKS if block not in CROSS}
+    return [_row(cell, block, found[CROSS.get(block, block)], broken) for block in BLOCKS]
 
 
-def _row(cell: TightnessCell, block: str, broken: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Searched:
+    """What is found once for a block and its transpose."""
+
+    scalar: float
+    tensors: float
+    choice: float
+    admissible: float
+    realised: Realised | None
+    family: WorstTask | None
+
+
+def _searched(cell: TightnessCell, block: str) -> _Searched:
     constants, schedule = cell.constants, cell.schedule
-    statement = PROPOSITION[constants.geometry]
-    claims = [STATEMENTS[statement].select(kind, block)[0] for kind in KINDS]
-    if block == broken:
-        claims = [halved(claim) for claim in claims]
-    bounds = {claim.kind.value: claim.evaluate(constants, schedule).value for claim in claims}
     search: dict[str, Any] = {"starts": cell.starts, "iterations": cell.iterations, "seed": cell.seed}
     scalar = solve_local_program(constants, schedule, block, max_inner_steps=cell.longest, **search).value
+    third = constants.rho > 0 and constants.tau > 0
     tensors = math.nan
-    if schedule.inner_steps <= cell.search_up_to and constants.rho > 0 and constants.tau > 0:
+    if schedule.inner_steps <= cell.search_up_to and third:
         tensors = solve_tensor_program(constants, schedule, block, **search).value
     choice = sharp_choice(constants, schedule, block)
     value = abs(float(hessian_of_tensors(choice, schedule.alpha)[BLOCKS[block]]))
-    reached = {"scalar": scalar, "tensors": tensors, "choice": value}
-    realised: Realised | None = None
-    low = high = math.nan
-    if constants.rho > 0 and constants.tau > 0:
-        realised = realise(constants, schedule, block, span=cell.span)
-        enclosure = difference_quotient(realised)
-        low, high = enclosure.low, enclosure.high
-    worst = _worst_of_family(cell, block)
-    verdicts = [_judged(claim, constants, schedule, block, low, high, scalar) for claim in claims]
-    if worst is not None:
-        verdicts = [_beside(v, claim, cell, worst) for v, claim in zip(verdicts, claims, strict=True)]
-    return {
-        "statement": statement,
-        "geometry": constants.geometry.value,
-        "block": block,
-        "setting": cell.describe(),
-        "N": schedule.inner_steps,
-        "alpha": schedule.alpha,
-        "bounds": bounds,
-        **reached,
-        "realised": low,
-        "realised_high": high,
-        "family": math.nan if worst is None else worst.estimate.value,
-        "admissible": admissibility(choice, constants).worst,
-        "audit": realised.audit if realised else {},
-        "verdicts": {v.kind.value: v.outcome.value for v in verdicts},
-        "reasons": {v.kind.value: v.reason for v in verdicts},
-        "replayed": {v.kind.value: v.replayed for v in verdicts if v.replayed},
-    }
-
-
-def _judged(
-    claim: Claim, constants: Constants, schedule: Schedule, block: str, low: float, high: float, scalar: float
-) -> Verdict:
-    """The enclosure's lower end where there is a function, else the program's value: both are lower estimates."""
-    found = not math.isnan(low)
-    estimate = Estimate(
-        f"meta_gradient_lipschitz/{block}",
-        low if found else scalar,
-        Direction.LOWER,
-        method="realised" if found else "local program",
-        rounding=0.0 if found else DIGITS * scalar,
+    realised = realise(constants, schedule, block, span=cell.span) if third else None
+    return _Searched(
+        scalar, tensors, value, admissibility(choice, constants).worst, realised, _worst_of_family(cell, block)
     )
-    verdict = judge(claim, constants, schedule, estimate)
-    return with_replay(verdict, low, high) if found and verdict.outcome.value == "REFUTED" else verdict
 
 
 def _worst_of_family(cell: TightnessCell, block: str) -> WorstTask | None:
@@ -140,10 +113,76 @@ def _worst_of_family(cell: TightnessCell, block: str) -> WorstTask | None:
     return worst_task(family, cell.schedule, block, seed=cell.seed, **size)
 
 
-def _beside(verdict: Verdict, claim: Claim, cell: TightnessCell, worst: WorstTask) -> Verdict:
-    """The verdict, unless the worst task refutes what functions did not: then that one, replayed."""
-    found = judge(claim, cell.constants, cell.schedule, worst.estimate)
-    if verdict.outcome is Outcome.REFUTED or found.outcome is not Outcome.REFUTED:
-        return verdict
-    enclosure = replay_witness(worst.tasks, cell.schedule, worst.estimate, 2)
-    return with_replay(found, enclosure.low, enclosure.high)
+def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) -> dict[str, Any]:
+    constants, schedule = cell.constants, cell.schedule
+    statement = PROPOSITION[constants.geometry]
+    claims = [STATEMENTS[statement].select(kind, block)[0] for kind in KINDS]
+    if block == broken:
+        claims = [halved(claim) for claim in claims]
+    bounds = {claim.kind.value: claim.evaluate(constants, schedule).value for claim in claims}
+    realised = found.realised and difference_quotient(replace(found.realised, block=block))
+    seen, family = _lower(cell, block, found, realised)
+    verdicts = [_judged(claim, constants, schedule, seen) for claim in claims]
+    return {
+        "statement": statement,
+        "geometry": constants.geometry.value,
+        "block": block,
+        "setting": cell.describe(),
+        "mu": constants.mu,
+        "N": schedule.inner_steps,
+        "alpha": schedule.alpha,
+        "bounds": bounds,
+        "scalar": found.scalar,
+        "tensors": found.tensors,
+        "choice": found.choice,
+        "realised": realised.low if realised else math.nan,
+        "realised_high": realised.high if realised else math.nan,
+        **family,
+        "admissible": found.admissible,
+        "audit": found.realised.audit if found.realised else {},
+        "verdicts": {v.kind.value: v.outcome.value for v in verdicts},
+        "reasons": {v.kind.value: v.reason for v in verdicts},
+        "replayed": {v.kind.value: v.replayed for v in verdicts if v.replayed},
+    }
+
+
+def _lower(
+    cell: TightnessCell, block: str, found: _Searched, realised: Enclosure | None
+) -> tuple[list[tuple[Estimate, Enclosure | None]], dict[str, Any]]:
+    """Every lower estimate with its enclosure, those with proof first, and the row's entries on the worst task."""
+    quantity = f"meta_gradient_lipschitz/{block}"
+    seen: list[tuple[Estimate, Enclosure | None]] = []
+    if realised:
+        seen.append((Estimate(quantity, realised.low, Direction.LOWER, method="realised"), realised))
+    entries: dict[str, Any] = {"family": math.nan, "family_witness": {}, "family_enclosure": []}
+    if found.family and (here := found.family.estimate).witness:
+        points = here.witness.points
+        if block in CROSS:
+            # The transposed block has the same norm at the same point, its directions the other way round.
+            points = {"z": points["z"], "u": points["v"], "v": points["u"]}
+        estimate = replace(here, quantity=quantity, witness=Witness(points, 0))
+        enclosure = replay_witness(found.family.tasks, cell.schedule, estimate, 2)
+        seen.append((estimate, enclosure))
+        entries = {
+            "family": estimate.value,
+            "family_witness": points | {"task": to_plain(found.family.tasks.data)},
+            "family_enclosure": [enclosure.low, enclosure.high],
+        }
+    for method, value in (("local program", found.scalar), ("tensor program", found.tensors)):
+        if not math.isnan(value):
+            seen.append((Estimate(quantity, value, Direction.LOWER, method=method, rounding=DIGITS * value), None))
+    return seen, entries
+
+
+def _judged(
+    claim: Claim, constants: Constants, schedule: Schedule, seen: list[tuple[Estimate, Enclosure | None]]
+) -> Verdict:
+    """The first refutation there is, with its replay where the estimate has one, or else the largest value's verdict.
+
+    A bound that any lower estimate beats is wrong, whichever it is.
+    """
+    for estimate, enclosure in seen:
+        verdict = judge(claim, constants, schedule, estimate)
+        if verdict.outcome is Outcome.REFUTED:
+            return with_replay(verdict, enclosure.low, enclosure.high) if enclosure else verdict
+    return judge(claim, constants, schedule, max((estimate for estimate, _ in seen), key=lambda e: e.value))

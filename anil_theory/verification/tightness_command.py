@@ -1,16 +1,12 @@
 """What `anil-theory tightness` does: settings, searches with progress, records, table, figure."""
 
-import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._plain import to_plain
@@ -18,6 +14,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.provenance import provenance
 from anil_theory.record import Record, RecordStore, encode_floats, key
 from anil_theory.report.tightness_plot import plot_reached
+from anil_theory.report.tightness_table import print_tightness
 from anil_theory.schedule import Schedule
 from anil_theory.verification.runner import same_origin
 from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tightness
@@ -80,7 +77,7 @@ def run_tightness(
             interrupted = True
     figure = out / "tightness.png"
     drawn = [figure] if rows and plot_reached(rows, figure) else []
-    _print(console, rows)
+    print_tightness(console, rows)
     refuted = sum(outcome == "REFUTED" for row in rows for outcome in row["verdicts"].values())
     console.print(f"{len(rows)} rows, {refuted} bounds refuted; {store.folder}" + "".join(f", {p}" for p in drawn))
     if broken is not None:
@@ -92,31 +89,3 @@ def run_tightness(
         console.print(f"interrupted: finished settings are kept in {store.folder}; --resume goes on", style="yellow")
         return 130, {}
     return (1 if refuted else 0), {"rows": encode_floats(to_plain(rows))}
-
-
-def _print(console: Console, rows: list[dict[str, Any]]) -> None:
-    """Shares by geometry, block and N, the smallest of all settings each, and the verdicts."""
-    title = "sharp/refined bound, then what is reached of the sharp bound; the smallest of all settings each"
-    console.print(Text(title, style="italic"))
-    console.print(Text("family: worst task of the separable family/refined bound (lower, searched)", style="italic"))
-    grouped = sorted(rows, key=lambda r: (r["geometry"], r["block"], r["N"]))
-    for (geometry, block), members in groupby(grouped, key=lambda r: (r["geometry"], r["block"])):
-        console.print(Text(f"{geometry}, {block}", style="bold cyan"))
-        table = Table(box=None, header_style="dim", padding=(0, 1))
-        names = ("N", "of", "sharp/refined", "scalar", "tensors", "choice", "realised", "family", "verdict")
-        for name in names:
-            table.add_column(name, justify="right", no_wrap=True)
-        for N, same in groupby(members, key=lambda r: r["N"]):
-            group = list(same)
-            shares = [_least([r[name] / r["bounds"]["sharp"] for r in group]) for name in names[3:7]]
-            refined = _least([r["bounds"]["sharp"] / r["bounds"]["refined"] for r in group])
-            family = _least([r["family"] / r["bounds"]["refined"] for r in group])
-            outcomes = sorted({outcome for r in group for outcome in r["verdicts"].values()})
-            table.add_row(str(N), str(len(group)), refined, *shares, family, ", ".join(outcomes))
-        console.print(table)
-
-
-def _least(values: list[float]) -> str:
-    """The smallest of the values that exist."""
-    known = [v for v in values if not math.isnan(v)]
-    return f"{min(known):.4f}" if known else "-"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory.certify import family_constants
 from anil_theory.certify.branch_and_bound import ClosingStatus
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
 from anil_theory.constants import Constants
@@ -76,13 +77,34 @@ def test_no_random_point_of_the_ball_is_above_the_certificate() -> None:
     assert np.linalg.norm(third[:, 0, 1], axis=1).max() <= found["tau"].upper
 
 
+SOFTMAX = SoftmaxHeadFamily(classes=2, inputs=1, width=1, shots=1, radius=1.0)
+
+
 @pytest.mark.slow
-def test_a_softmax_head_is_enclosed_and_says_when_it_is_not_closed() -> None:
-    family = SoftmaxHeadFamily(classes=2, inputs=1, width=1, shots=1, radius=1.0)
-    found = certify_constants(family, family.sample(jax.random.key(0), 1), seconds=2.0)
+def test_a_softmax_head_closes() -> None:
+    """Three dimensions, all five constants, some ten seconds."""
+    found = certify_constants(SOFTMAX, SOFTMAX.sample(jax.random.key(0), 1), seconds=300.0)
+    for name, row in found.items():
+        assert row.status is ClosingStatus.CLOSED, name
+        if name == "mu":
+            assert 0.085 < row.upper <= row.analytic == pytest.approx(0.1)
+        else:
+            assert row.lower <= row.upper <= row.lower / 0.9 * (1 + 1e-9) and row.upper < row.analytic / 2
+
+
+def test_a_used_up_budget_is_inconclusive_and_still_an_enclosure() -> None:
+    found = certify_constants(SOFTMAX, SOFTMAX.sample(jax.random.key(0), 1), seconds=0.05)
     assert any(row.status is ClosingStatus.INCONCLUSIVE and "used up" in row.reason for row in found.values())
     for name, row in found.items():
         assert row.upper <= row.lower + 1e-12 if name == "mu" else row.lower <= row.upper * (1 + 1e-12)
+
+
+def test_balls_and_intervals_enclose_the_same_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(family_constants, "serves_intervals", lambda program, n: False)
+    monkeypatch.setattr(family_constants, "NAMES", ("M", "rho"))
+    balls = certify_constants(LINEAR, LINEAR.sample(jax.random.key(0), 1), gap=0.5, seconds=120.0)
+    for name, row in balls.items():
+        assert row.lower <= table()[name].upper * (1 + 1e-12) and table()[name].lower <= row.upper * (1 + 1e-12)
 
 
 def test_a_family_without_a_ball_and_an_empty_budget_are_refused() -> None:

@@ -14,8 +14,10 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import general_blocks
 from anil_theory.certify.balls import Balls, NoEnclosure
-from anil_theory.certify.branch_and_bound import ClosingStatus
-from anil_theory.certify.general_blocks import certify_hessian_blocks_general, norm_above, norm_below
+from anil_theory.certify.branch_and_bound import Boxes, ClosingStatus
+from anil_theory.certify.general_blocks import certify_hessian_blocks_general, norm_above, norm_below, subdivided
+from anil_theory.certify.interval_matrices import norms_above
+from anil_theory.certify.intervals import Intervals
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 
@@ -58,18 +60,72 @@ def test_certificates_hold_10_000_random_evaluations_and_narrowed_ones_do_not(mo
     z = np.random.default_rng(0).uniform(lower, upper, (10_000, 2))
     values = hessians(LOSSES, TARGETS, SCHEDULE, 1, z)
 
-    def certified() -> dict:
-        return certify_hessian_blocks_general(LOSSES, TARGETS, SCHEDULE, lower, upper, n_w=1, max_boxes=13)
+    def certified(arithmetic: str) -> dict:
+        budget = {"max_boxes": 13, "arithmetic": arithmetic}
+        return certify_hessian_blocks_general(LOSSES, TARGETS, SCHEDULE, lower, upper, n_w=1, **budget)
 
-    right = certified()
-    assert outside(right, values) == 0
-    for certificate in right.values():
-        assert certificate.status is ClosingStatus.INCONCLUSIVE or certificate.width <= 0.05
-        assert 0 < certificate.lower <= certificate.upper < math.inf
-    # The balls lose their radii: no enclosures any more.
+    for arithmetic in ("balls", "intervals"):
+        right = certified(arithmetic)
+        assert outside(right, values) == 0
+        for certificate in right.values():
+            assert certificate.status is ClosingStatus.INCONCLUSIVE or certificate.width <= 0.05
+            assert 0 < certificate.lower <= certificate.upper < math.inf
+    # The balls and the intervals lose their radii: no enclosures any more.
     middles = np.frompyfunc(lambda x: x.mid(), 1, 1)
     monkeypatch.setattr(general_blocks, "norm_above", lambda block: norm_above(middles(block)))
-    assert outside(certified(), values) > 0
+    monkeypatch.setattr(
+        general_blocks, "norms_above", lambda block: norms_above(Intervals.exact(block.lo / 2 + block.hi / 2))
+    )
+    assert outside(certified("balls"), values) > 0 and outside(certified("intervals"), values) > 0
+
+
+def test_intervals_close_what_balls_say_and_both_hold_the_same_number() -> None:
+    """Within 5 %, and above every one of 10,000 random evaluations; the witness is reached."""
+    lower, upper = [-1.0, -0.5], [0.5, 1.0]
+    found = certify_hessian_blocks_general(LOSSES, TARGETS, SCHEDULE, lower, upper, n_w=1)
+    z = np.random.default_rng(0).uniform(lower, upper, (10_000, 2))
+    values = hessians(LOSSES, TARGETS, SCHEDULE, 1, z)
+    assert outside(found, values) == 0
+    for block, (i, j) in {"ww": (0, 0), "wphi": (0, 1), "phiphi": (1, 1)}.items():
+        certificate = found[block]
+        assert certificate.status is ClosingStatus.CLOSED and certificate.width <= 0.05
+        here = hessians(LOSSES, TARGETS, SCHEDULE, 1, np.array([certificate.point]))[0, i, j]
+        assert abs(here) >= certificate.lower - ROUNDING
+        assert certificate.lower >= 0.95 * np.abs(values[:, i, j]).max()
+
+
+def test_a_program_that_intervals_do_not_serve_goes_to_balls(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tangent(w: Any, phi: Any, data: Any) -> Any:
+        return jnp.tan(w[0] / 4) * phi[0] + w @ w / 2
+
+    options: dict[str, Any] = {"n_w": 1, "max_boxes": 5}
+    monkeypatch.setattr(general_blocks._Programs, "interval_bounds", None)
+    found = certify_hessian_blocks_general(
+        Losses(tangent, query), TARGETS, Schedule(0.3, 1), [0.0, 0.0], [0.5, 0.5], **options
+    )
+    assert all(0 < c.lower <= c.upper < math.inf for c in found.values())
+    with pytest.raises(InvalidParameter, match="arithmetic"):
+        certify_hessian_blocks_general(LOSSES, TARGETS, SCHEDULE, [0.0] * 2, [1.0] * 2, arithmetic="floats", **options)
+
+
+def test_a_used_up_budget_says_so_and_is_still_an_enclosure() -> None:
+    box: Any = ([-1.0, -0.5], [0.5, 1.0])
+    brief = certify_hessian_blocks_general(LOSSES, TARGETS, SCHEDULE, *box, n_w=1, seconds=1e-6, gap=1e-6)
+    full = certify_hessian_blocks_general(LOSSES, TARGETS, SCHEDULE, *box, n_w=1)
+    for block, certificate in brief.items():
+        assert certificate.status is ClosingStatus.INCONCLUSIVE and "time allowed" in certificate.reason
+        assert certificate.lower <= full[block].upper and full[block].lower <= certificate.upper
+
+
+@given(st.integers(1, 4), st.integers(1, 3))
+def test_a_subdivided_box_is_covered(parts: int, dimension: int) -> None:
+    boxes = Boxes.of(np.full((2, dimension), -1.0), np.full((2, dimension), 0.7), [3, 5])
+    cut = subdivided(boxes, parts)
+    assert len(cut.lower) == 2 * parts**dimension and sorted(set(cut.label.tolist())) == [3, 5]
+    z = np.random.default_rng(0).uniform(-1, 0.7, (200, 1, dimension))
+    inside = ((cut.lower <= z) & (z <= cut.upper)).all(axis=2)
+    assert all((inside & (cut.label == label)).any(axis=1).all() for label in (3, 5))
+    assert np.prod(cut.upper - cut.lower, axis=1).sum() == pytest.approx(2 * 1.7**dimension)
 
 
 def test_a_quadratic_task_has_its_exact_norms() -> None:
@@ -93,7 +149,7 @@ def test_a_quadratic_task_has_its_exact_norms() -> None:
     for block, (x, y) in {"ww": ("w", "w"), "wphi": ("w", "phi"), "phiphi": ("phi", "phi")}.items():
         norm = np.linalg.norm(exact[at[x], at[y]], 2)
         certificate = found[block]
-        assert certificate.status is ClosingStatus.CLOSED and certificate.boxes == 1
+        assert certificate.status is ClosingStatus.CLOSED and certificate.boxes == general_blocks.PARTS**3
         assert certificate.lower <= norm * (1 + 1e-12) and norm * (1 - 1e-12) <= certificate.upper
         u, v = map(np.array, certificate.directions)
         assert abs(abs(u @ exact @ v) - norm) < 1e-9

@@ -23,6 +23,12 @@ OPERATIONS: dict[str, tuple[Callable[..., Intervals], Callable[..., Any]]] = {
     "sin": (lambda a, b: a.sin_cos()[0], lambda a, b: a.sin()),
     "cos": (lambda a, b: a.sin_cos()[1], lambda a, b: a.cos()),
     "tanh": (lambda a, b: a.tanh(), lambda a, b: a.tanh()),
+    "div": (lambda a, b: a / b, lambda a, b: a / b),
+    "exp": (lambda a, b: a.exp(), lambda a, b: a.exp()),
+    "expm1": (lambda a, b: a.expm1(), lambda a, b: a.expm1()),
+    "log": (lambda a, b: a.magnitude().log(), lambda a, b: abs(a).log()),
+    "log1p": (lambda a, b: a.magnitude().log1p(), lambda a, b: abs(a).log1p()),
+    "sqrt": (lambda a, b: a.magnitude().sqrt(), lambda a, b: abs(a).sqrt()),
 }
 
 
@@ -60,13 +66,24 @@ def test_the_padding_is_far_above_the_error_of_numpy() -> None:
                 for value, at in zip(ours(x), x, strict=True)
             ]
             assert max(errors) < PAD / 16
+        for ours, exact in ((np.exp, "exp"), (np.expm1, "expm1"), (np.log, "log"), (np.log1p, "log1p")):
+            at = np.abs(x) if exact.startswith("log") else x
+            exact_values = [getattr(flint.arb(float(a)), exact)() for a in at]
+            shares = [abs(float((v - e) / e)) for v, e in zip(map(float, ours(at)), exact_values, strict=True)]
+            assert max(shares) < PAD / 16
 
 
 def test_a_rule_that_rounds_inwards_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "_up", lambda x: np.nextafter(x, -np.inf))
     assert missed("mul", 0, 1.0, 0.0) > 0
     monkeypatch.setattr(intervals, "PAD", -1e-9)
-    assert missed("sin", 0, 1.0, 0.0) > 0
+    assert missed("sin", 0, 1.0, 0.0) > 0 and missed("exp", 0, 1.0, 0.0) > 0
+
+
+def test_a_quotient_by_what_may_be_zero_is_unbounded() -> None:
+    quotient = Intervals.exact([1.0, 1.0]) / Intervals(np.array([-1.0, 0.5]), np.array([1.0, 2.0]))
+    assert quotient.lo[0] == -np.inf and quotient.hi[0] == np.inf
+    assert 0.49 < quotient.lo[1] <= 0.5 and 2.0 <= quotient.hi[1] < 2.01
 
 
 def test_two_enclosures_meet() -> None:

@@ -1,7 +1,10 @@
 """The tightness study: rows, verdicts, halved bounds refuted with proof, records and resuming."""
 
-import dataclasses
+import math
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -11,7 +14,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.record import RecordStore
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Bound, Kind
-from anil_theory.verdict import Outcome, judge
+from anil_theory.verdict import Outcome
 from anil_theory.verification import tightness
 from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tightness
 from anil_theory.verification.tightness_command import run_tightness, tightness_cells
@@ -20,39 +23,83 @@ CONSTANTS = Constants(None, 1.0, 1.0, 0.5, 1.0)
 CELL = TightnessCell(CONSTANTS, Schedule.nonconvex(CONSTANTS, 2, 0.7), starts=6, iterations=200, family_iterations=60)
 
 
-def tiny(constants: Constants, schedule: Schedule) -> Bound:
-    return Bound(1e-3, -3.0, 0.0, "set on purpose")
+SEARCH = tightness._searched
+
+
+@cache
+def searched(block: str) -> Any:
+    return SEARCH(CELL, block)
+
+
+@pytest.fixture
+def search_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches of CELL are kept from test to test."""
+    monkeypatch.setattr(
+        tightness, "_searched", lambda cell, block: searched(block) if cell == CELL else SEARCH(cell, block)
+    )
+
+
+def rows() -> list[dict[str, Any]]:
+    return check_tightness(CELL)
+
+
+pytestmark = pytest.mark.usefixtures("search_once")
 
 
 def test_every_lower_value_is_below_every_bound() -> None:
-    for row in check_tightness(CELL):
+    assert [row["block"] for row in rows()] == ["ww", "wphi", "phiw", "phiphi"]
+    for row in rows():
         sharp = row["bounds"]["sharp"]
         assert sharp <= row["bounds"]["refined"] * (1 + 1e-12) <= row["bounds"]["explicit"] * (1 + 1e-11)
-        assert max(row["scalar"], row["tensors"], row["realised_high"]) <= sharp * (1 + 1e-12)
+        assert max(row["scalar"], row["tensors"], row["realised_high"], row["family"]) <= sharp * (1 + 1e-12)
         assert row["choice"] == pytest.approx(sharp, rel=1e-12) and row["realised"] > 0.9999 * sharp
-        assert 0.2 * sharp < row["family"] <= sharp * (1 + 1e-12)
         assert set(row["verdicts"].values()) == {"CONSISTENT"}
 
 
-def test_a_worst_task_beyond_the_bound_refutes_it_and_is_replayed() -> None:
-    """Where functions show less than the bound, the worst task decides: its replay must be the proof."""
-    nothing = dataclasses.replace(STATEMENTS["prop3"].select(Kind.SHARP, "phiphi")[0], evaluate=tiny)
-    worst = tightness._worst_of_family(CELL, "phiphi")
-    assert worst is not None
-    below = judge(nothing, CELL.constants, CELL.schedule, dataclasses.replace(worst.estimate, value=0.0))
-    verdict = tightness._beside(below, nothing, CELL, worst)
-    assert below.outcome is Outcome.CONSISTENT and verdict.outcome is Outcome.REFUTED
-    assert "ball arithmetic" in verdict.replayed
-    holds = dataclasses.replace(nothing, evaluate=lambda constants, schedule: Bound(1e3, 3.0, 0.0, "set on purpose"))
-    assert tightness._beside(below, holds, CELL, worst) is below
+def test_the_worst_task_comes_with_a_witness_that_ball_arithmetic_encloses() -> None:
+    for row in rows():
+        low, high = row["family_enclosure"]
+        assert 0.2 * row["bounds"]["sharp"] < low <= high and row["family"] == pytest.approx(low, rel=1e-9)
+        assert len(row["family_witness"]["z"]) == 4 and "amplitude" in row["family_witness"]["task"]
 
 
-def test_a_halved_bound_is_refuted_in_every_block_and_the_replay_is_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    for block in ("ww", "wphi", "phiphi"):
-        monkeypatch.setattr(tightness, "BLOCKS", {block: BLOCKS[block]})
-        (row,) = check_tightness(CELL, broken=block)
-        assert row["verdicts"]["sharp"] == row["verdicts"]["refined"] == "REFUTED"
-        assert "ball arithmetic" in row["replayed"]["sharp"]
+def test_both_cross_blocks_are_realised_by_the_same_losses() -> None:
+    """One moves phi and looks at the w row, the other moves w and looks at the phi row."""
+    wphi, phiw = (row for row in rows() if row["block"] in ("wphi", "phiw"))
+    assert wphi["realised"] == pytest.approx(phiw["realised"], rel=1e-6)
+    assert wphi["family"] == phiw["family"] and wphi["family_enclosure"] == pytest.approx(phiw["family_enclosure"])
+    assert (
+        wphi["bounds"]["explicit"] != phiw["bounds"]["explicit"] and wphi["bounds"]["sharp"] == phiw["bounds"]["sharp"]
+    )
+
+
+def test_a_halved_bound_is_refuted_in_every_block_and_the_replay_is_proof() -> None:
+    for block in BLOCKS:
+        for row in check_tightness(CELL, broken=block):
+            if row["block"] == block:
+                assert row["verdicts"]["sharp"] == row["verdicts"]["refined"] == "REFUTED"
+                assert "ball arithmetic" in row["replayed"]["sharp"]
+            else:
+                assert set(row["verdicts"].values()) == {"CONSISTENT"}
+
+
+def test_a_bound_that_any_program_beats_is_caught() -> None:
+    """The largest of the lower estimates decides, whatever found it, and a task's witness is replayed."""
+    (claim,) = STATEMENTS["prop3"].select(Kind.SHARP, "ww")
+    sharp = claim.evaluate(CONSTANTS, CELL.schedule).value
+    found = searched("ww")
+
+    def outcome(bound: float, **changes: Any) -> Any:
+        seen, _ = tightness._lower(CELL, "ww", replace(found, **changes), None)
+        lower = replace(claim, evaluate=lambda constants, schedule: Bound(bound, 0.0, 0.0, "set on purpose"))
+        return tightness._judged(lower, CONSTANTS, CELL.schedule, seen)
+
+    low = {"scalar": 0.1, "tensors": math.nan, "family": None}
+    assert outcome(sharp, **low).outcome is Outcome.CONSISTENT
+    for changes in ({"scalar": 1.001 * sharp}, {"tensors": 1.001 * sharp}):
+        assert outcome(sharp, **(low | changes)).outcome is Outcome.REFUTED
+    by_task = outcome(0.999 * found.family.estimate.value, **(low | {"family": found.family}))
+    assert by_task.outcome is Outcome.REFUTED and "ball arithmetic" in by_task.replayed
 
 
 def test_without_third_derivatives_the_program_speaks_for_itself() -> None:
@@ -66,7 +113,7 @@ def test_without_third_derivatives_the_program_speaks_for_itself() -> None:
 def test_the_command_writes_records_a_figure_and_resumes(tmp_path: Path) -> None:
     console = Console(quiet=True)
     code, report = run_tightness([CELL], out=tmp_path, broken=None, resume=False, console=console)
-    assert code == 0 and len(report["rows"]) == 3
+    assert code == 0 and len(report["rows"]) == 4
     assert len(RecordStore(tmp_path / "records")) == 1
     assert (tmp_path / "tightness.png").read_bytes().startswith(b"\x89PNG")
     again, _ = run_tightness([CELL], out=tmp_path, broken=None, resume=True, console=console)
@@ -75,6 +122,6 @@ def test_the_command_writes_records_a_figure_and_resumes(tmp_path: Path) -> None
 
 def test_bad_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match="break"):
-        run_tightness([CELL], out=tmp_path, broken="phiw", resume=False, console=Console(quiet=True))
+        run_tightness([CELL], out=tmp_path, broken="xy", resume=False, console=Console(quiet=True))
     with pytest.raises(InvalidParameter, match="grid"):
         tightness_cells((), 1.0, (1.0,), (1.0,), 1.0, (1,), (Geometry.STRONGLY_CONVEX,), 0.7, 0)

@@ -1,0 +1,96 @@
+"""A JAX function over many boxes at once: its jaxpr, interpreted with float64 intervals instead of floats.
+
+Claim: if every input lies in its intervals, every output lies in its own, box by box, on the assumptions of
+`intervals`. The same as `ball_interpreter`, hundreds of times as fast on a batch of boxes, for the primitives of
+INTERVAL_RULES only: another one raises NoEnclosure, control flow that depends on an interval raises Undecided, and
+whoever calls it can turn to balls then.
+
+Floating arrays are `Intervals` with a first axis over boxes (of length 1 for what is the same in every box), integer
+and Boolean arrays are numpy arrays without it, and what a comparison of intervals gives is a `Truth`.
+"""
+
+from typing import Any
+
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Literal
+
+from anil_theory.certify.balls import NoEnclosure, Undecided
+from anil_theory.certify.interval_arrays import INTERVAL_ARRAYS
+from anil_theory.certify.interval_elementwise import INTERVAL_ELEMENTWISE
+from anil_theory.certify.interval_values import Rule, Truth, Value, constant
+from anil_theory.certify.intervals import Intervals
+
+INTERVAL_RULES: dict[str, Rule] = INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS
+"""The rule of each primitive by its name, beside those of calls and scans below."""
+
+
+def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
+    """Interpret a closed jaxpr; see the module docstring for the values."""
+    jaxpr = closed.jaxpr
+    known: dict[Any, Value] = dict(zip(jaxpr.constvars, map(constant, closed.consts), strict=True))
+    known.update(zip(jaxpr.invars, args, strict=True))
+
+    def read(atom: Any) -> Value:
+        return constant(atom.val) if isinstance(atom, Literal) else known[atom]
+
+    for equation in jaxpr.eqns:
+        name, inputs = equation.primitive.name, list(map(read, equation.invars))
+        if name in _CALLS:
+            results = run_intervals(_inner(equation), inputs)
+        elif name == "scan":
+            results = _scan(equation, inputs)
+        elif name == "mul" and equation.invars[0] is equation.invars[1] and isinstance(inputs[0], Intervals):
+            # x x is a square, which a product of two intervals does not know.
+            results = [inputs[0].squared()]
+        elif name in ("eq", "ne") and equation.invars[0] is equation.invars[1]:
+            # A real number equals itself: so programs ask whether it is NaN, which no real number is.
+            results = [np.full(equation.outvars[0].aval.shape, name == "eq")]
+        elif name in INTERVAL_RULES:
+            results = INTERVAL_RULES[name](equation, *inputs)
+        else:
+            raise NoEnclosure(f"the primitive {name!r} has no enclosure in interval arithmetic")
+        known.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+_CALLS = {
+    "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call",
+}  # fmt: skip
+
+
+def _inner(equation: Any) -> ClosedJaxpr:
+    names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+    jaxpr = next(equation.params[name] for name in names if name in equation.params)
+    return jaxpr if hasattr(jaxpr, "consts") else ClosedJaxpr(jaxpr, ())
+
+
+def _at(value: Value, i: int) -> Value:
+    """Row i of the first axis after the boxes."""
+    if isinstance(value, Intervals):
+        return value.rearranged(lambda a: a[:, i])
+    return Truth(value.yes[:, i], value.no[:, i]) if isinstance(value, Truth) else np.asarray(value[i])
+
+
+def _scan(equation: Any, inputs: list[Value]) -> list[Value]:
+    p = equation.params
+    first, second = p["num_consts"], p["num_consts"] + p["num_carry"]
+    carry, rows = inputs[first:second], []
+    order = list(range(p["length"]))
+    for i in reversed(order) if p["reverse"] else order:
+        out = run_intervals(p["jaxpr"], [*inputs[:first], *carry, *(_at(x, i) for x in inputs[second:])])
+        carry = out[: p["num_carry"]]
+        rows.append(out[p["num_carry"] :])
+    if p["reverse"]:
+        rows.reverse()
+    return [*carry, *(_stacked([row[j] for row in rows]) for j in range(len(equation.outvars) - len(carry)))]
+
+
+def _stacked(rows: list[Value]) -> Value:
+    if not rows:
+        raise NoEnclosure("a scan of no steps has no enclosure in interval arithmetic")
+    if all(isinstance(row, Intervals) for row in rows):
+        ends = [[getattr(row, end) for row in rows] for end in ("lo", "hi")]
+        return Intervals(*(np.stack(np.broadcast_arrays(*end), axis=1) for end in ends))
+    if any(isinstance(row, Truth) for row in rows):
+        raise Undecided("a scan collects comparisons that the intervals cannot decide")
+    return np.stack([np.asarray(row) for row in rows])
