@@ -1,4 +1,4 @@
-"""Commands that say how tight and how sure: tightness, certify, ledger, audit."""
+"""Commands that say how tight and how sure: tightness, certify, constants, ledger, audit."""
 
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +65,7 @@ def certify(
     query: Annotated[str, typer.Option(help="Outer loss: sine or log-cosh.")] = "sine",
     gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.01,
     seconds: Annotated[float, typer.Option(help="Time allowed per cell; beyond, the best enclosure so far.")] = 60.0,
+    samples: Annotated[int, typer.Option(help="Random points to extrapolate from; 0: none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the tasks.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records and the plot.")] = Path("results/certify"),
     as_json: Annotated[bool, typer.Option("--json", help="Certificates as JSON on standard output.")] = False,
@@ -90,8 +91,33 @@ def certify(
             radius=radius,
             gap=gap,
             seconds=seconds,
+            samples=samples,
         )
         code, report = run_certify(cells, out=out, console=Console(stderr=as_json))
+    finish(code, report, as_json)
+
+
+@app.command(cls=ListCommand)
+def constants(
+    family: Annotated[
+        list[str] | None, typer.Argument(help="linear-body, softmax-head, two-layer-head; all, if left out.")
+    ] = None,
+    radius: Annotated[float, typer.Option(help="Radius of the ball of (w, phi) that is certified.")] = 1.0,
+    gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.1,
+    seconds: Annotated[float, typer.Option(help="Time allowed per family; beyond, the best enclosure so far.")] = 20.0,
+    seed: Annotated[int, typer.Option(help="Seed of the task.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for records.")] = Path("results/constants"),
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
+) -> None:
+    """Certify mu, L, rho, tau, M of a small bounded-region task on a ball, beside the bound derived on paper.
+
+    Exit status: 0, or 2 for misuse.
+    """
+    from anil_theory.verification.constants_command import run_constants
+
+    with misuse_exits():
+        size = {"radius": radius, "gap": gap, "seconds": seconds, "seed": seed}
+        code, report = run_constants(tuple(family or ()), **size, out=out, console=Console(stderr=as_json))
     finish(code, report, as_json)
 
 

@@ -197,10 +197,12 @@ def sample_block_norms(
     seed: int = 0,
     spread: float = 4.0,
     region: Region = WHOLE_SPACE,
+    max_inner_steps: int | None = None,
 ) -> np.ndarray:
     """Norms of one block of the meta-gradient's Jacobian at i.i.d. random points of random tasks, shape (samples,).
 
-    spread   how wide the points are, in length scales; region: points outside are moved to its boundary.
+    spread   how wide the points are, in length scales; region: points outside are moved to its boundary;
+    max_inner_steps   compile for this many steps, so that a grid over N and the blocks compiles once.
 
     Raises InvalidParameter for an unknown block (or one of an empty phi) and tasks that are not float64.
     """
@@ -212,17 +214,22 @@ def sample_block_norms(
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > region.radius, z * (region.radius / norm), z)
     normals = jnp.asarray(generator.standard_normal((samples, 2, n)))
-    static = ((tasks.support, tasks.query), (family.n_w, family.n_phi), block, schedule.inner_steps, power_iterations)
+    longest = max(schedule.inner_steps, max_inner_steps or 1)
+    static = ((tasks.support, tasks.query), (family.n_w, family.n_phi), longest, power_iterations)
     which = jnp.asarray(generator.integers(0, len(tasks), samples))
-    return np.asarray(_block_norms(static, tasks.data, z, normals, which, jnp.asarray(schedule.alpha)))
+    every = block_masks(family.n_w, family.n_phi)
+    masks = jnp.stack([every[name] for name in BLOCK_DIRECTIONS[block]])
+    loop = (jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps))
+    return np.asarray(_block_norms(static, tasks.data, z, normals, which, masks, loop))
 
 
 @partial(jax.jit, static_argnums=0)
-def _block_norms(static: Any, data: Any, z: Any, normals: Any, which: Any, alpha: Any) -> Any:
-    (support, query), sizes, block, inner_steps, iterations = static
+def _block_norms(static: Any, data: Any, z: Any, normals: Any, which: Any, masks: Any, loop: Any) -> Any:
+    (support, query), sizes, longest, iterations = static
+    alpha, steps = loop
     template = tuple(jnp.zeros(size) for size in sizes)
-    field = meta_field(TaskSet(support, query, data), template, alpha=alpha, inner_steps=inner_steps)
-    form = Form(jnp.stack([block_masks(*sizes)[name] for name in BLOCK_DIRECTIONS[block]]))
+    field = meta_field(TaskSet(support, query, data), template, alpha=alpha, inner_steps=longest, active_steps=steps)
+    form = Form(masks)
 
     def one(z: Any, normals: Any, index: Any) -> Any:
         task = jax.tree.map(lambda leaf: leaf[index], data)

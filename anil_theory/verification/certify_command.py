@@ -17,15 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from anil_theory._admissible import count, one_of, positive, within
+from anil_theory._admissible import InvalidParameter, count, one_of, positive, within
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
 from anil_theory.certify.branch_and_bound import Progress
 from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import Constants, Geometry, Region
+from anil_theory.estimators.extremes import MIN_TAIL, extrapolate_supremum, sample_block_norms
 from anil_theory.provenance import provenance
 from anil_theory.record import Record, RecordStore, encode_floats
-from anil_theory.report.certificates import print_certificates
+from anil_theory.report.certificates import print_certificates, print_samples
 from anil_theory.report.certify_plots import plot_certificates
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Claim, Kind
@@ -42,7 +43,9 @@ class CertifyCell:
     """One population and one N: everything that defines a record.
 
     radius         of the ball of z that is certified;
-    gap, seconds   relative width to reach, and the time allowed for all blocks of the cell.
+    gap, seconds   relative width to reach, and the time allowed for all blocks of the cell;
+    samples        block norms at random points of the ball, extrapolated beside the enclosure; 0 leaves them out;
+    longest        the N that the samples are compiled for.
 
     Raises InvalidParameter on construction when no task has these constants.
     """
@@ -57,6 +60,8 @@ class CertifyCell:
     radius: float = 4.0
     gap: float = 0.05
     seconds: float = 60.0
+    samples: int = 1000
+    longest: int = 1
     check: str = "certificate"
 
     def __post_init__(self) -> None:
@@ -65,6 +70,8 @@ class CertifyCell:
         positive("radius", self.radius)
         within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
         positive("seconds", self.seconds)
+        if count("samples", self.samples, minimum=0) and self.samples <= 2 * MIN_TAIL:
+            raise InvalidParameter("samples", f"0 (none), or more than {2 * MIN_TAIL}", self.samples)
         _ = self.family
 
     @cached_property
@@ -87,7 +94,7 @@ def certify_cells(
         each = constants if convex else replace(constants, mu=None)
         for N in inner_steps:
             schedule = Schedule.strongly_convex(each, N) if convex else Schedule.nonconvex(each, N, c=c)
-            cells.append(CertifyCell(each, schedule, **options))
+            cells.append(CertifyCell(each, schedule, longest=max(inner_steps), **options))
     return cells
 
 
@@ -130,7 +137,30 @@ def _row(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claims: li
         "factors": {kind: [_ratio(b, certificate.upper), _ratio(b, certificate.lower)] for kind, b in bounds.items()},
         "outcome": worst.outcome.value,
         "reason": worst.reason,
+        "sampled": _sampled(cell, tasks, certificate) if cell.samples else None,
     }
+
+
+def _sampled(cell: CertifyCell, tasks: TaskSet, certificate: Certificate) -> dict[str, Any]:
+    """What random points of the same ball and tasks show: a sampled supremum and its extrapolation, or the refusal.
+
+    meets   whether the extrapolated interval and the certified one have a point in common; None when refused.
+    """
+    norms = sample_block_norms(
+        cell.family,
+        tasks,
+        cell.schedule,
+        block=certificate.block,
+        samples=cell.samples,
+        seed=cell.seed,
+        region=Region(cell.radius),
+        max_inner_steps=cell.longest,
+    )
+    found = extrapolate_supremum(norms, seed=cell.seed)
+    meets = None
+    if found.low is not None and found.high is not None:
+        meets = found.low <= certificate.upper and certificate.lower <= found.high
+    return {**to_plain(found), "meets": meets}
 
 
 def judge_certificate(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claim: Claim) -> Verdict:
@@ -177,6 +207,7 @@ def run_certify(cells: list[CertifyCell], *, out: Path, console: Console) -> tup
             interrupted = True
     picture = out / "certificates.png"
     print_certificates(console, rows)
+    print_samples(console, rows)
     drawn = f"; {picture}" if plot_certificates(rows, picture) else ""
     done = len({(row["geometry"], row["N"]) for row in rows})
     console.print(f"{done} of {len(cells)} cells; records in {store.folder}{drawn}", highlight=False, soft_wrap=True)

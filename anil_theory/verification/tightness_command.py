@@ -98,19 +98,21 @@ def _print(console: Console, rows: list[dict[str, Any]]) -> None:
     """Shares by geometry, block and N, the smallest of all settings each, and the verdicts."""
     title = "sharp/refined bound, then what is reached of the sharp bound; the smallest of all settings each"
     console.print(Text(title, style="italic"))
+    console.print(Text("family: worst task of the separable family/refined bound (lower, searched)", style="italic"))
     grouped = sorted(rows, key=lambda r: (r["geometry"], r["block"], r["N"]))
     for (geometry, block), members in groupby(grouped, key=lambda r: (r["geometry"], r["block"])):
         console.print(Text(f"{geometry}, {block}", style="bold cyan"))
         table = Table(box=None, header_style="dim", padding=(0, 1))
-        names = ("N", "of", "sharp/refined", "scalar", "tensors", "choice", "realised", "verdict")
+        names = ("N", "of", "sharp/refined", "scalar", "tensors", "choice", "realised", "family", "verdict")
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         for N, same in groupby(members, key=lambda r: r["N"]):
             group = list(same)
             shares = [_least([r[name] / r["bounds"]["sharp"] for r in group]) for name in names[3:7]]
             refined = _least([r["bounds"]["sharp"] / r["bounds"]["refined"] for r in group])
+            family = _least([r["family"] / r["bounds"]["refined"] for r in group])
             outcomes = sorted({outcome for r in group for outcome in r["verdicts"].values()})
-            table.add_row(str(N), str(len(group)), refined, *shares, ", ".join(outcomes))
+            table.add_row(str(N), str(len(group)), refined, *shares, family, ", ".join(outcomes))
         console.print(table)
 
 

@@ -26,7 +26,7 @@ def run(*arguments: str, out: Path) -> tuple[int, str]:
 
 
 def test_bounds_are_confirmed_in_both_geometries_with_records_and_a_plot(tmp_path: Path) -> None:
-    code, text = run(*SMALL, out=tmp_path)
+    code, text = run(*SMALL, "--samples", "300", out=tmp_path)
     assert code == 0, text
     assert text.count("CONFIRMED") == 2 * 2 * 4 and "the ball of radius 2" in text
     assert (tmp_path / "certificates.png").stat().st_size > 0
@@ -36,15 +36,39 @@ def test_bounds_are_confirmed_in_both_geometries_with_records_and_a_plot(tmp_pat
         assert row["status"] == "CLOSED" and row["lower"] <= row["upper"] and row["width"] <= 0.01
         for kind, (least, most) in row["factors"].items():
             assert 1 <= least <= most and least == row["bounds"][kind] / row["upper"]
+        sampled = row["sampled"]
+        assert 0 < sampled["largest"] <= row["upper"] and sampled["samples"] == 300
+        refused = sampled["low"] is None
+        assert bool(sampled["refused"]) is refused and (sampled["meets"] is None) is refused
+        if not refused:
+            overlap = sampled["low"] <= row["upper"] and row["lower"] <= sampled["high"]
+            assert sampled["meets"] is overlap
+    assert text.count("sampled, extrapolated (no bound), certified") == 2
+    drawn = [row["sampled"]["meets"] for record in records for row in record.verdicts]
+    claimed = [meets for meets in drawn if meets is not None]
+    assert f"{len(claimed)} of 16 extrapolated, {sum(claimed)} of these meet the certified interval" in text
 
 
 def test_json_is_strict_and_a_used_up_budget_says_so(tmp_path: Path) -> None:
-    arguments = ["certify", *SMALL, "--geometry", "nonconvex", "--seconds", "1e-3", "--out", str(tmp_path), "--json"]
+    arguments = [
+        "certify",
+        *SMALL,
+        "--geometry",
+        "nonconvex",
+        "--seconds",
+        "1e-3",
+        "--samples",
+        "0",
+        "--out",
+        str(tmp_path),
+        "--json",
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
     report: Any = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     rows = report["certificates"]
     assert {row["status"] for row in rows} == {"INCONCLUSIVE"} and {row["N"] for row in rows} == {1, 2}
+    assert all(row["sampled"] is None for row in rows)
     assert all("time allowed" in row["reason_of_search"] for row in rows)
 
 
@@ -59,6 +83,7 @@ def test_json_is_strict_and_a_used_up_budget_says_so(tmp_path: Path) -> None:
         (["--mu", "-1"], "mu"),
         (["--tasks", "0"], "tasks"),
         (["--query", "cube"], "query"),
+        (["--samples", "7"], "samples must be 0 (none), or more than 40"),
         (["--n-phi", "0"], "tau"),
     ],
 )

@@ -1,0 +1,106 @@
+"""What `anil-theory constants` does: constants of bounded-region families certified on a ball, and those on paper.
+
+One task of each family, in the smallest dimension that the family has: balls through fourth derivatives are expensive.
+CONFIRMED says that the declared constant holds for this task on this ball, with proof.
+"""
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from anil_theory._admissible import count, one_of, positive, within
+from anil_theory._plain import to_plain
+from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
+from anil_theory.constants import Constants
+from anil_theory.provenance import provenance
+from anil_theory.record import Record, RecordStore, encode_floats
+from anil_theory.report.rows import number
+from anil_theory.report.terminal import STYLES
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS
+from anil_theory.tasks import LinearBodyFamily, SoftmaxHeadFamily, TwoLayerHeadFamily
+from anil_theory.verdict import judge
+
+FAMILIES = {
+    "linear-body": (LinearBodyFamily, {"inputs": 1, "width": 1, "shots": 2}),
+    "softmax-head": (SoftmaxHeadFamily, {"classes": 2, "inputs": 1, "width": 1, "shots": 1}),
+    "two-layer-head": (TwoLayerHeadFamily, {"classes": 2, "inputs": 1, "width": 1, "hidden": 1, "shots": 1}),
+}
+"""The families whose constants hold on a ball only, and the sizes that are certified."""
+
+CLAIMS = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
+
+
+def run_constants(
+    names: tuple[str, ...],
+    *,
+    out: Path,
+    console: Console,
+    radius: float = 1.0,
+    gap: float = 0.1,
+    seconds: float = 20.0,
+    seed: int = 0,
+) -> tuple[int, dict[str, Any]]:
+    """Certify every family named (all, if none is), keep a record of each, print; exit status 0 and plain values.
+
+    Raises InvalidParameter for an unknown family, a radius or seconds that are not finite and positive, a gap
+    outside [0, 1], a negative seed, and a folder that cannot be written.
+    """
+    for name in names:
+        one_of("family", name, tuple(FAMILIES))
+    positive("radius", radius)
+    positive("seconds", seconds)
+    within("gap", gap, 0.0, 1.0, "in [0, 1]")
+    count("seed", seed, minimum=0)
+    store, report = RecordStore(out / "records"), {}
+    for name in names or tuple(FAMILIES):
+        started = datetime.now(UTC)
+        make, sizes = FAMILIES[name]
+        family = make(**sizes, radius=radius)
+        tasks = family.sample(jax.random.key(seed), 1)
+        with console.status(f"certifying {name}, at most {seconds:g} s"):
+            found = certify_constants(family, tasks, gap=gap, seconds=seconds)
+        rows = [_row(row, family.constants) for row in found.values()]
+        cell = {"check": "constants", "family": name, **sizes, "radius": radius, "gap": gap, "seconds": seconds}
+        store.put(Record(cell=cell | {"seed": seed}, verdicts=rows, provenance=provenance(started)))
+        _print(console, f"{name}, n = {family.n_w} + {family.n_phi}, {family.constants.region}", rows)
+        report[name] = rows
+    console.print("The analytic bound is proved too, so the smaller of the two holds.")
+    console.print(f"{len(report)} families; records in {store.folder}", highlight=False, soft_wrap=True)
+    return 0, {"constants": encode_floats(to_plain(report))}
+
+
+def _row(found: CertifiedConstant, declared: Constants) -> dict[str, Any]:
+    """The enclosure beside the analytic bound; a certified mu is a lower bound, and has no verdict of its own."""
+    outcome = None
+    if found.name != "mu":
+        # Of the schedule this claim asks nothing.
+        verdict = judge(CLAIMS[found.name], declared, Schedule(1.0, 1), found.estimate)
+        outcome = verdict.outcome.value
+    return {**to_plain(found), "region": str(found.region), "outcome": outcome}
+
+
+def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
+    console.print(Text(title, style="bold cyan"))
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("constant", no_wrap=True)
+    for name in ("found", "certified", "analytic", "analytic/certified", "search"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows:
+        verdict = Text("-") if row["outcome"] is None else Text(row["outcome"], style=STYLES[row["outcome"]])
+        # Of a certified mu that is not positive nothing can be said in quotients.
+        share = row["analytic"] / row["upper"] if row["upper"] > 0 else math.nan
+        known = "-" if math.isnan(share) else f"{share:.3g}"
+        analytic = "-" if math.isnan(row["analytic"]) else number(row["analytic"])
+        sign = ">=" if row["name"] == "mu" else "<="
+        table.add_row(
+            row["name"], number(row["lower"]), f"{sign} {number(row['upper'])}", analytic, known, row["status"], verdict
+        )
+    console.print(table)
