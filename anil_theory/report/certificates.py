@@ -54,18 +54,31 @@ def print_samples(console: Console, rows: Sequence[CertificateRow]) -> None:
         table.add_column("block", no_wrap=True)
         for name in ("N", "sampled", "extrapolated", "p of fit", "certified"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("intervals")
+        table.add_column("intervals", no_wrap=True)
         for row in members:
             found = row["sampled"]
             refused = found["low"] is None
             interval = "-" if refused else f"[{number(found['low'])}, {number(found['high'])}]"
             fit = "-" if math.isnan(found["fit_pvalue"]) else f"{found['fit_pvalue']:.2g}"
             certified = f"[{number(row['lower'])}, {number(row['upper'])}]"
-            say = f"refused: {found['refused'].split(':')[0]}" if refused else ("meet" if found["meets"] else "differ")
+            say = _refusal(found["refused"]) if refused else ("meet" if found["meets"] else "differ")
             table.add_row(
                 BLOCK_LABELS[row["block"]], str(row["N"]), number(found["largest"]), interval, fit, certified, say
             )
         console.print(table)
+    claimed = [row["sampled"]["meets"] for row in rows if row["sampled"]["meets"] is not None]
+    if rows:
+        console.print(
+            f"{len(claimed)} of {len(rows)} extrapolated, {sum(claimed)} of these meet the certified interval. No "
+            "verdict rests on them: the samples mix tasks, and points moved to the boundary of the ball.",
+            highlight=False,
+        )
+
+
+def _refusal(reason: str) -> str:
+    """The reason of `estimators.extremes` in a word or two."""
+    short = {"the fit": "refused: fit", "the shape": "refused: shape", "the largest": "refused: ties"}
+    return next((word for start, word in short.items() if reason.startswith(start)), "refused")
 
 
 def _heading(row: CertificateRow) -> str:

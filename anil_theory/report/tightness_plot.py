@@ -21,7 +21,9 @@ def plot_reached(rows: Sequence[dict[str, Any]], path: Path) -> bool:
         return False
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
 
+    steps = sorted({row["N"] for row in rows})
     geometries = sorted({row["geometry"] for row in rows})
     shape = {"squeeze": False, "sharex": True, "sharey": True, "layout": "constrained"}
     figure, axes = plt.subplots(len(geometries), len(LABELS), figsize=(9.5, 0.8 + 2.6 * len(geometries)), **shape)
@@ -37,6 +39,8 @@ def plot_reached(rows: Sequence[dict[str, Any]], path: Path) -> bool:
             axis.set(xscale="log", title=f"{geometry}: {heading}")
             axis.title.set_fontsize(9)
             axis.grid(alpha=0.25)
+            axis.set_xticks(steps, [str(N) for N in steps])
+            axis.xaxis.set_minor_locator(NullLocator())
     for axis in axes[-1]:
         axis.set_xlabel("inner steps N")
     axes[0][0].set_ylabel("share of the refined bound")

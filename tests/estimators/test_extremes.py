@@ -158,6 +158,8 @@ def test_sampled_block_norms_of_a_quadratic_task_extrapolate_to_the_closed_form(
         family, tasks, schedule, samples=600, power_iterations=2, seed=1, region=Region(0.1 * family.length_scale)
     )
     assert inside.max() < norms.max()
+    longer = sample_block_norms(family, tasks, schedule, samples=600, power_iterations=2, seed=1, max_inner_steps=7)
+    np.testing.assert_allclose(longer, norms, rtol=1e-12)
     with pytest.raises(InvalidParameter) as error:
         sample_block_norms(family, tasks, schedule, block="xy")
     assert error.value.name == "block"

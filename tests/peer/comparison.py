@@ -84,6 +84,11 @@ def make_problem(
     return SimpleNamespace(ours=ours, parameters=parameters, recipe=recipe, tasks=copied, image_shape=shape)
 
 
+def has_no_effect(name: str) -> bool:
+    """Whether it is a convolution's bias, which the normalisation behind it removes: the gradient is zero."""
+    return name.startswith("conv") and name.endswith(".bias")
+
+
 def relative_error(ours: MetaSum, theirs: torch_anil.MetaGradient, image_shape: tuple[int, int, int]) -> float:
     """The largest relative error, over parameter arrays and the loss, in the Euclidean norm of each.
 
@@ -96,7 +101,7 @@ def relative_error(ours: MetaSum, theirs: torch_anil.MetaGradient, image_shape: 
     whole = float(np.sqrt(sum(np.sum(x**2) for x in other.values())))
     errors = [abs(float(ours.loss) - float(theirs.loss)) / float(theirs.loss)]
     for name, x in other.items():
-        scale = whole if name.startswith("conv") and name.endswith(".bias") else float(np.linalg.norm(x))
+        scale = whole if has_no_effect(name) else float(np.linalg.norm(x))
         errors.append(float(np.linalg.norm(mine[name] - x)) / scale)
     return max(errors)
 
@@ -111,30 +116,64 @@ def assert_equal(
     return error
 
 
-def curves(program: Any, seed: int, inner_steps: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """(loss, accuracy, gradient norms of w and phi) of each outer step, ours and the peer's: (steps, 4) each.
+class PeerRun:
+    """A training run of the peer: its parameters, moved by its own Adam, from `start` times (1 + nudge noise)."""
 
-    Both start at the same parameters and see the same episodes, those of `Program.iterate`.
+    def __init__(self, program: Any, start: torch_anil.Parameters, inner_steps: int, nudge: float):
+        self.kind, settings = getattr(torch, program.settings.dtype), program.settings
+        noise = torch.Generator().manual_seed(0)
+        self.parameters = {
+            name: (x * (1 + nudge * torch.randn(x.shape, generator=noise, dtype=self.kind))).detach().requires_grad_()
+            for name, x in start.items()
+        }
+        self.recipe = torch_anil.Recipe(
+            *(torch_anil.adapted_layers(settings.geometry, start), settings.alpha, inner_steps, settings.l2),
+            *(program.model.statistics, settings.first_order),
+        )
+        self.optimizer = torch_anil.adam(self.parameters, self.recipe, settings.beta_w, settings.beta_phi)
+
+    def step(self, episodes: Any) -> list[float]:
+        """One outer step; (loss, accuracy, gradient norms of w and phi) before it."""
+        tasks = torch_anil.copy_tasks(episodes, self.kind)
+        found = torch_anil.outer_step(self.parameters, self.optimizer, tasks, self.recipe)
+        squares = {True: 0.0, False: 0.0}
+        for name, x in found.gradient.items():
+            squares[name.split(".")[0] in self.recipe.adapted] += float(x.double().square().sum())
+        return [float(found.loss), float(found.accuracy), squares[True] ** 0.5, squares[False] ** 0.5]
+
+
+def run_both(program: Any, seed: int, inner_steps: int, steps: int, nudge: float = 0.0) -> Any:
+    """Our training run (`Program.iterate`) beside three of the peer on the same episodes, all from the same parameters.
+
+    ours, free   (loss, accuracy, gradient norms of w and phi) of each step, (steps, 4);
+    led          the same of a peer that is put at our parameters before each step, and keeps its own moments of Adam;
+    moved        (steps,): how far its step from there is from ours, relative to the length of the step;
+    nudged       the same as `free`, started `nudge` away: how fast the run forgets; not made when nudge is 0.
     """
-    settings = program.settings
-    state = program.initial_state(seed)
-    kind = getattr(torch, settings.dtype)
-    parameters = torch_anil.copy_parameters(eqx.combine(*state.params), program.image_shape, kind)
-    recipe = torch_anil.Recipe(
-        *(torch_anil.adapted_layers(settings.geometry, parameters), settings.alpha, inner_steps, settings.l2),
-        *(program.model.statistics, settings.first_order),
-    )
-    optimizer = torch_anil.adam(parameters, recipe, settings.beta_w, settings.beta_phi)
+    settings, state = program.settings, program.initial_state(seed)
+
+    def here() -> torch_anil.Parameters:
+        network = eqx.combine(*state.params)
+        return torch_anil.copy_parameters(network, program.image_shape, getattr(torch, settings.dtype))
+
+    nudges = {"free": 0.0, "led": 0.0} | ({"nudged": nudge} if nudge else {})
+    peers = {name: PeerRun(program, here(), inner_steps, size) for name, size in nudges.items()}
     sizes = {"ways": settings.ways, "shots": settings.shots, "queries": settings.queries, "count": settings.tasks}
-    ours, theirs = [], []
+    found: dict[str, list[Any]] = {name: [] for name in ("ours", "moved", *peers)}
     for iteration in range(steps):
         key = jax.random.fold_in(jax.random.key(seed), iteration)
-        tasks = torch_anil.copy_tasks(sample_episodes(key, program.splits["train"], **sizes), kind)
+        episodes = sample_episodes(key, program.splits["train"], **sizes)
+        before, led = here(), peers["led"].parameters
+        with torch.no_grad():
+            for name, x in led.items():
+                x.copy_(before[name])
+        for name, peer in peers.items():
+            found[name].append(peer.step(episodes))
         state, readings = program.iterate(state, seed, iteration, inner_steps)
-        ours.append(readings)
-        step = torch_anil.outer_step(parameters, optimizer, tasks, recipe)
-        squares = {True: 0.0, False: 0.0}
-        for name, x in step.gradient.items():
-            squares[name.split(".")[0] in recipe.adapted] += float(x.double().square().sum())
-        theirs.append([float(step.loss), float(step.accuracy), squares[True] ** 0.5, squares[False] ** 0.5])
-    return np.array(ours), np.array(theirs)
+        found["ours"].append(readings)
+        with torch.no_grad():
+            after = {name: x for name, x in here().items() if not has_no_effect(name)}
+            found["moved"].append(
+                max(float((led[name] - x).norm() / (x - before[name]).norm()) for name, x in after.items())
+            )
+    return SimpleNamespace(**{name: np.array(values) for name, values in found.items()})

@@ -10,7 +10,7 @@ import pytest
 
 from anil_theory.neural.program import Program
 from anil_theory.neural.settings import Settings
-from tests.peer.comparison import SMALL, assert_equal, curves, make_problem, small_dataset, torch, torch_anil
+from tests.peer.comparison import SMALL, assert_equal, make_problem, run_both, small_dataset, torch, torch_anil
 
 TOLERANCE = 1e-10
 IMAGES = small_dataset().train.images
@@ -68,9 +68,26 @@ def test_training_runs_agree_step_by_step(geometry: str) -> None:
         **{"l2": 0.1, "width": 4, "blocks": 2, "beta_w": 3e-3, "max_inner_steps": 3, "dtype": "float64", "chunk": 2},
         eval_tasks=2,
     )
-    ours, theirs = curves(Program(settings, small_dataset()), seed=0, inner_steps=3, steps=20)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-14)
-    assert ours[-1, 0] != pytest.approx(ours[0, 0], rel=0.01), "the run moved"
+    runs = run_both(Program(settings, small_dataset()), seed=0, inner_steps=3, steps=20)
+    np.testing.assert_allclose(runs.ours, runs.free, rtol=1e-8, atol=1e-14)
+    np.testing.assert_allclose(runs.ours, runs.led, rtol=1e-10, atol=1e-14)
+    assert np.max(runs.moved) < 1e-8
+    assert runs.ours[-1, 0] != pytest.approx(runs.ours[0, 0], rel=0.01), "the run moved"
+
+
+def other_moments(parameters: Any, recipe: Any, beta_w: float, beta_phi: float) -> Any:
+    """Adam with 0.8 in the place of 0.9; its first step is the same."""
+    return torch.optim.Adam(list(parameters.values()), lr=beta_phi, betas=(0.8, 0.999))
+
+
+def test_another_adam_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings("nonconvex", 3, 2, 2, 4, width=4, blocks=2, max_inner_steps=3, dtype="float64", eval_tasks=2)
+    program = Program(settings, small_dataset())
+    right = run_both(program, seed=0, inner_steps=3, steps=3)
+    monkeypatch.setattr(torch_anil, "adam", other_moments)
+    wrong = run_both(program, seed=0, inner_steps=3, steps=3)
+    assert np.max(right.moved) < 1e-8 and np.min(wrong.moved[1:]) > 1e-3
+    assert np.max(np.abs(wrong.ours - wrong.free)) > 1e-4 > 1e-10 > np.max(np.abs(right.ours - right.free))
 
 
 def proposition1(p: Any, N: int, increasing: bool) -> torch_anil.MetaGradient:

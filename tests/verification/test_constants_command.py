@@ -34,8 +34,10 @@ def test_what_a_family_declares_is_enclosed_and_confirmed(tmp_path: Path) -> Non
 
 def test_a_used_up_budget_says_so(tmp_path: Path) -> None:
     """One batch of boxes for each constant: nothing closes, and every enclosure still holds."""
-    result = run("softmax-head", "--seconds", "1e-3", "--json", out=tmp_path)
-    rows = json.loads(result.stdout)["constants"]["softmax-head"]
+    result = run("linear-body", "--seconds", "1e-3", "--gap", "1e-6", "--json", out=tmp_path)
+    (record,) = RecordStore(tmp_path / "records")
+    rows = record.verdicts
+    assert len(rows) == len(json.loads(result.stdout)["constants"]["linear-body"]) == 5
     assert result.exit_code == 0 and "INCONCLUSIVE" in {row["status"] for row in rows}
     for row in rows:
         low, high = (row["upper"], row["lower"]) if row["name"] == "mu" else (row["lower"], row["upper"])
