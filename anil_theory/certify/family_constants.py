@@ -211,7 +211,9 @@ Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> Bounds:
     order = ORDERS[name]
-    over, here, pull = enclosed_intervals(*(programs.program(which, k) for k in (order, order + 1)), boxes, points)
+    over, here, pull = enclosed_intervals(
+        programs.program(which, order), programs.program(which, order + 1), boxes, points
+    )
     above, below = (programs.interval_matrix(name, each) for each in (over, here))
     return norms_above(above), norms_below(below), pulled_axis(pull, boxes)
 

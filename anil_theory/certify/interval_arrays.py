@@ -158,11 +158,12 @@ def _joined(parts: list[Value], axis: int) -> list[Value]:
 
 def _stack(equation: Any, *parts: Value) -> list[Value]:
     axis = equation.params["axis"]
-    apart = [x[(slice(None),) * axis + (None,)] if isinstance(x, np.ndarray) else _with_axis(x, axis) for x in parts]
-    return _joined(apart, axis)
+    return _joined([_with_axis(x, axis) for x in parts], axis)
 
 
-def _with_axis(x: Value, axis: int) -> Intervals:
+def _with_axis(x: Value, axis: int) -> Value:
+    if isinstance(x, np.ndarray):
+        return np.expand_dims(x, axis)
     return floats(x).rearranged(lambda e: np.expand_dims(e, axis + 1))
 
 

@@ -65,8 +65,8 @@ def _select(equation: Any, which: Value, *cases: Value) -> list[Value]:
         return [cases[int(which.reshape(()))]]
     if len(cases) != 2 or (isinstance(which, np.ndarray) and which.dtype.kind != "b"):
         raise NoEnclosure("select_n among more than two cases has no enclosure in interval arithmetic")
-    if all(isinstance(x, np.ndarray) for x in (which, *cases)):
-        return [np.where(which, cases[1], cases[0])]
+    if isinstance(which, np.ndarray) and all(isinstance(case, np.ndarray) for case in cases):
+        return [np.where(which, np.asarray(cases[1]), np.asarray(cases[0]))]
     truth, no, yes = aligned(equation, Truth.of(which), *map(floats, cases))
     assert isinstance(truth, Truth) and isinstance(no, Intervals) and isinstance(yes, Intervals)
     return [
@@ -95,20 +95,17 @@ def _convert(equation: Any, a: Value) -> list[Value]:
 def _integer_power(equation: Any, a: Value) -> list[Value]:
     x, y = floats(a), equation.params["y"]
     one = Intervals.exact(np.ones((1,) * x.lo.ndim))
-    power, base, left = one, x, abs(y)
-    while left:
-        if left % 2:
-            power = base if power is one else power * base
-        base, left = base.squared(), left // 2
-    # x^3 = x x^2 forgets that both are the same x: where x is monotone in sign its ends are exact enough.
-    if abs(y) % 2:
-        ends = [_point_power(end, abs(y)) for end in (x.lo, x.hi)]
-        power = Intervals(ends[0].lo, ends[1].hi)
+    if y % 2:
+        # Rising: the ends are taken to the ends, which products of x and x^2 do not know.
+        power = Intervals(_raised(Intervals.exact(x.lo), abs(y)).lo, _raised(Intervals.exact(x.hi), abs(y)).hi)
+    else:
+        power = _raised(x.squared(), abs(y) // 2) if y else one
     return [power if y >= 0 else one / power]
 
 
-def _point_power(end: np.ndarray, y: int) -> Intervals:
-    power = x = Intervals.exact(end)
+def _raised(x: Intervals, y: int) -> Intervals:
+    """x^y, y >= 1, of intervals that are points or not negative."""
+    power = x
     for _ in range(y - 1):
         power = power * x
     return power
@@ -140,7 +137,7 @@ INTERVAL_ELEMENTWISE: dict[str, Rule] = {
     "sub": _arithmetic(operator.sub, operator.sub),
     "mul": _arithmetic(operator.mul, operator.mul),
     "div": _arithmetic(operator.truediv),
-    "neg": _arithmetic(operator.neg, operator.neg),
+    "neg": _arithmetic(lambda a: -a, operator.neg),
     "max": _arithmetic(_larger, np.maximum),
     "min": _arithmetic(_smaller, np.minimum),
     "clamp": _arithmetic(lambda low, a, high: _smaller(_larger(a, low), high)),

@@ -165,7 +165,7 @@ def _lower(
         seen.append((estimate, enclosure))
         entries = {
             "family": estimate.value,
-            "family_witness": points | {"task": to_plain(found.family.tasks.data)},
+            "family_witness": {**points, "task": to_plain(found.family.tasks.data)},
             "family_enclosure": [enclosure.low, enclosure.high],
         }
     for method, value in (("local program", found.scalar), ("tensor program", found.tensors)):
