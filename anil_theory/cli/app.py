@@ -14,6 +14,9 @@ from typer.core import TyperCommand
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Geometry
 
+FAMILIES = ("separable", "softmax-head", "two-layer-head", "linear-body")
+"""What `certify --family` takes: named here because the families are imported by the commands that use them."""
+
 EXIT_REFUTED, EXIT_MISUSE, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -54,10 +57,10 @@ def _is_number(text: str) -> bool:
 
 
 def _continues(argument: str, previous: str) -> bool:
-    """Whether a bare word goes on with a list: numbers follow numbers, geometries follow geometries."""
+    """Whether a bare word goes on with a list: numbers follow numbers, geometries and families their like."""
     if _is_number(previous):
         return _is_number(argument)
-    return argument in {*(g.value for g in Geometry), "maml"}
+    return argument in {*(g.value for g in Geometry), "maml", *FAMILIES}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Commands that say how tight and how sure: tightness, certify, constants, ledger, audit."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -53,6 +53,10 @@ def tightness(
 
 @app.command(cls=ListCommand)
 def certify(
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="separable; or softmax-head, two-layer-head, linear-body (any losses, smallest size)."),
+    ] = None,
     mu: Annotated[float, typer.Option(help="Strong convexity of the strongly convex cells.")] = 0.2,
     L: Annotated[float, typer.Option("--L", help="Smoothness.")] = 1.0,
     rho: Annotated[float, typer.Option(help="Lipschitz constant of D_w^2 L_S.")] = 1.0,
@@ -61,12 +65,16 @@ def certify(
     geometry: Annotated[list[Geometry] | None, typer.Option(help="Which geometries; both, if left out.")] = None,
     inner_steps: Annotated[list[int] | None, typer.Option(help="N.")] = None,
     c: Annotated[float, typer.Option(help="c of alpha = c/(N L), nonconvex.")] = 0.7,
-    radius: Annotated[float, typer.Option(help="Radius of the ball of (w, phi) that is certified.")] = 4.0,
+    radius: Annotated[
+        float | None, typer.Option(help="Radius of the ball of (w, phi); default 4, and 1 for the other families.")
+    ] = None,
     n_w: Annotated[int, typer.Option(help="Dimension of w.")] = 2,
     n_phi: Annotated[int, typer.Option(help="Dimension of phi (0: MAML, needs --tau 0).")] = 2,
     tasks: Annotated[int, typer.Option(help="Tasks per cell.")] = 4,
     query: Annotated[str, typer.Option(help="Outer loss: sine or log-cosh.")] = "sine",
-    gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.01,
+    gap: Annotated[
+        float | None, typer.Option(help="Relative width to reach; default 0.01, and 0.05 for the other families.")
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Time allowed per cell; beyond, the best enclosure so far.")] = 60.0,
     samples: Annotated[int, typer.Option(help="Random points to extrapolate from; 0: none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the tasks.")] = 0,
@@ -75,27 +83,27 @@ def certify(
 ) -> None:
     """Enclose the constants of Propositions 2 and 3 on sampled tasks from both sides, with proof, over a ball.
 
+    Of the other families, whose constants hold on a ball, one task over a box inside.
+
     Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
     """
     from anil_theory.constants import Constants
-    from anil_theory.verification.certify_command import certify_cells, run_certify
+    from anil_theory.verification.certify_command import Cell, certify_cells, run_certify
+    from anil_theory.verification.family_cells import FamilyCell
 
     with misuse_exits():
-        cells = certify_cells(
-            Constants(mu, L, rho, tau, M),
-            tuple(geometry or Geometry),
-            tuple(inner_steps or (1, 3, 5, 10)),
-            c,
-            n_w=n_w,
-            n_phi=n_phi,
-            tasks=tasks,
-            query=query,
-            seed=seed,
-            radius=radius,
-            gap=gap,
-            seconds=seconds,
-            samples=samples,
-        )
+        shared: dict[str, Any] = {"seed": seed, "seconds": seconds}
+        cells: list[Cell] = []
+        for name in family or ("separable",):
+            if name == "separable":
+                options = {"n_w": n_w, "n_phi": n_phi, "tasks": tasks, "query": query, "samples": samples, **shared}
+                options |= {"radius": 4.0 if radius is None else radius, "gap": 0.01 if gap is None else gap}
+                constants = Constants(mu, L, rho, tau, M)
+                steps = tuple(inner_steps or (1, 3, 5, 10))
+                cells += certify_cells(constants, tuple(geometry or Geometry), steps, c, **options)
+            else:
+                options = {"radius": 1.0 if radius is None else radius, "gap": 0.05 if gap is None else gap, **shared}
+                cells += [FamilyCell(name, N, c=c, **options) for N in inner_steps or (1, 3)]
         code, report = run_certify(cells, out=out, console=Console(stderr=as_json))
     finish(code, report, as_json)
 

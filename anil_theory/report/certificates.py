@@ -87,7 +87,9 @@ def _heading(row: CertificateRow) -> str:
 
 def _factor(row: CertificateRow, kind: str) -> str:
     low, _ = row["factors"][kind]
-    return f"{low:.3g}" if 0 < low < math.inf else "-"
+    if not 0 < low < math.inf:
+        return "-"
+    return f"{low:.3g}" if low < 1000 else f"{low:.0f}"
 
 
 def _remarks(row: CertificateRow) -> list[str]:

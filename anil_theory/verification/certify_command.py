@@ -5,7 +5,7 @@ proof. The factor bound/truth lies between bound/upper and bound/lower.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +33,7 @@ from anil_theory.statements import STATEMENTS, Claim, Kind
 from anil_theory.tasks import SeparableFamily, TaskSet
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
 from anil_theory.verification.checks import SEVERITY
+from anil_theory.verification.family_cells import FamilyCell
 
 PROPOSITIONS = {Geometry.STRONGLY_CONVEX: "prop2", Geometry.NONCONVEX: "prop3"}
 JUDGED = (Kind.EXPLICIT, Kind.REFINED)
@@ -79,9 +80,20 @@ class CertifyCell:
         """The family that the tasks are drawn from."""
         return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
 
+    outside, where = 0.0, ""
+    """These tasks have their constants on the whole space, and are named by their statement."""
+
     def sample(self) -> TaskSet:
         """The tasks that are certified."""
         return self.family.sample(jax.random.key(self.seed), self.tasks)
+
+    def certificates(self, tasks: TaskSet, on_progress: Callable[[str, Progress], None]) -> dict[str, Certificate]:
+        """Every block over the ball."""
+        budget: dict[str, Any] = {"gap": self.gap, "seconds": self.seconds, "on_progress": on_progress}
+        return certify_blocks(self.family, tasks, self.schedule, region=Region(self.radius), **budget)
+
+
+Cell = CertifyCell | FamilyCell
 
 
 def certify_cells(
@@ -99,19 +111,11 @@ def certify_cells(
 
 
 def certify_cell(
-    cell: CertifyCell, on_progress: Callable[[str, Progress], None] = lambda block, progress: None
+    cell: Cell, on_progress: Callable[[str, Progress], None] = lambda block, progress: None
 ) -> list[dict[str, Any]]:
     """One row per block: the enclosure, both bounds, how far they are from the truth, and the verdict."""
     tasks = cell.sample()
-    certificates = certify_blocks(
-        cell.family,
-        tasks,
-        cell.schedule,
-        region=Region(cell.radius),
-        gap=cell.gap,
-        seconds=cell.seconds,
-        on_progress=on_progress,
-    )
+    certificates = cell.certificates(tasks, on_progress)
     statement = STATEMENTS[PROPOSITIONS[cell.constants.geometry]]
     rows = []
     for block, certificate in certificates.items():
@@ -120,7 +124,7 @@ def certify_cell(
     return rows
 
 
-def _row(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claims: list[Claim]) -> dict[str, Any]:
+def _row(cell: Cell, tasks: TaskSet, certificate: Certificate, claims: list[Claim]) -> dict[str, Any]:
     verdicts = [judge_certificate(cell, tasks, certificate, claim) for claim in claims]
     worst = min(verdicts, key=lambda v: (SEVERITY.index(v.outcome), v.bound.value if v.bound else math.inf))
     bounds = {v.kind.value: v.bound.value for v in verdicts if v.bound is not None}
@@ -131,13 +135,13 @@ def _row(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claims: li
         "geometry": cell.constants.geometry.value,
         "N": cell.schedule.inner_steps,
         **searched,
-        "region": str(certificate.region),
+        "region": f"{cell.where}{certificate.region}",
         "width": certificate.width,
         "bounds": bounds,
         "factors": {kind: [_ratio(b, certificate.upper), _ratio(b, certificate.lower)] for kind, b in bounds.items()},
         "outcome": worst.outcome.value,
         "reason": worst.reason,
-        "sampled": _sampled(cell, tasks, certificate) if cell.samples else None,
+        "sampled": _sampled(cell, tasks, certificate) if isinstance(cell, CertifyCell) and cell.samples else None,
     }
 
 
@@ -163,15 +167,16 @@ def _sampled(cell: CertifyCell, tasks: TaskSet, certificate: Certificate) -> dic
     return {**to_plain(found), "meets": meets}
 
 
-def judge_certificate(cell: CertifyCell, tasks: TaskSet, certificate: Certificate, claim: Claim) -> Verdict:
+def judge_certificate(cell: Cell, tasks: TaskSet, certificate: Certificate, claim: Claim) -> Verdict:
     """CONFIRMED by the certified upper bound, or else REFUTED by the witness (replayed), or else INCONCLUSIVE."""
-    verdict = judge(claim, cell.constants, cell.schedule, certificate.estimate)
+    above, found = (replace(e, outside=cell.outside) for e in (certificate.estimate, certificate.lower_estimate))
+    verdict = judge(claim, cell.constants, cell.schedule, above)
     if verdict.outcome is not Outcome.INCONCLUSIVE:
         return verdict
-    below = judge(claim, cell.constants, cell.schedule, certificate.lower_estimate)
+    below = judge(claim, cell.constants, cell.schedule, found)
     if below.outcome is not Outcome.REFUTED:
         return verdict
-    enclosure = replay_witness(tasks, cell.schedule, certificate.lower_estimate, cell.n_w)
+    enclosure = replay_witness(tasks, cell.schedule, found, cell.n_w)
     return with_replay(below, enclosure.low, enclosure.high)
 
 
@@ -179,7 +184,7 @@ def _ratio(bound: float, truth: float) -> float:
     return bound / truth if truth > 0 else math.inf
 
 
-def run_certify(cells: list[CertifyCell], *, out: Path, console: Console) -> tuple[int, dict[str, Any]]:
+def run_certify(cells: Sequence[Cell], *, out: Path, console: Console) -> tuple[int, dict[str, Any]]:
     """Certify every cell, keep each as a record when it is done, draw and print; exit status and plain values.
 
     Exit status 0, 1 when a bound was refuted by a witness, or 130 after Ctrl-C (finished cells are kept). Raises
@@ -209,7 +214,7 @@ def run_certify(cells: list[CertifyCell], *, out: Path, console: Console) -> tup
     print_certificates(console, rows)
     print_samples(console, rows)
     drawn = f"; {picture}" if plot_certificates(rows, picture) else ""
-    done = len({(row["geometry"], row["N"]) for row in rows})
+    done = len({(row["geometry"], row["region"], row["N"]) for row in rows})
     console.print(f"{done} of {len(cells)} cells; records in {store.folder}{drawn}", highlight=False, soft_wrap=True)
     if interrupted:
         console.print("interrupted: finished cells are kept", style="yellow")
@@ -218,7 +223,7 @@ def run_certify(cells: list[CertifyCell], *, out: Path, console: Console) -> tup
     return (1 if refuted else 0), {"certificates": encode_floats(rows)}
 
 
-def _record(cell: CertifyCell, on_progress: Callable[[str, Progress], None]) -> Record:
+def _record(cell: Cell, on_progress: Callable[[str, Progress], None]) -> Record:
     started = datetime.now(UTC)
     rows = certify_cell(cell, on_progress)
     return Record(cell=to_plain(cell), verdicts=rows, provenance=provenance(started))

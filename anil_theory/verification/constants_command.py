@@ -1,6 +1,6 @@
 """What `anil-theory constants` does: constants of bounded-region families certified on a ball, and those on paper.
 
-One task of each family, in the smallest dimension that the family has: balls through fourth derivatives are expensive.
+One task of each family, in the smallest dimension that the family has: the number of boxes grows exponentially with it.
 CONFIRMED says that the declared constant holds for this task on this ball, with proof.
 """
 
@@ -24,15 +24,8 @@ from anil_theory.report.rows import number
 from anil_theory.report.terminal import STYLES
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
-from anil_theory.tasks import LinearBodyFamily, SoftmaxHeadFamily, TwoLayerHeadFamily
 from anil_theory.verdict import judge
-
-FAMILIES = {
-    "linear-body": (LinearBodyFamily, {"inputs": 1, "width": 1, "shots": 2}),
-    "softmax-head": (SoftmaxHeadFamily, {"classes": 2, "inputs": 1, "width": 1, "shots": 1}),
-    "two-layer-head": (TwoLayerHeadFamily, {"classes": 2, "inputs": 1, "width": 1, "hidden": 1, "shots": 1}),
-}
-"""The families whose constants hold on a ball only, and the sizes that are certified."""
+from anil_theory.verification.family_cells import SMALLEST
 
 CLAIMS = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
 
@@ -53,15 +46,15 @@ def run_constants(
     outside [0, 1], a negative seed, and a folder that cannot be written.
     """
     for name in names:
-        one_of("family", name, tuple(FAMILIES))
+        one_of("family", name, tuple(SMALLEST))
     positive("radius", radius)
     positive("seconds", seconds)
     within("gap", gap, 0.0, 1.0, "in [0, 1]")
     count("seed", seed, minimum=0)
     store, report = RecordStore(out / "records"), {}
-    for name in names or tuple(FAMILIES):
+    for name in names or tuple(SMALLEST):
         started = datetime.now(UTC)
-        make, sizes = FAMILIES[name]
+        make, sizes = SMALLEST[name]
         family = make(**sizes, radius=radius)
         tasks = family.sample(jax.random.key(seed), 1)
         with console.status(f"certifying {name}, at most {seconds:g} s"):

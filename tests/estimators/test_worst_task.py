@@ -70,6 +70,7 @@ def test_the_worst_task_keeps_the_assumptions() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_rotations_of_its_own_are_searched_too() -> None:
     """With share_rotation off, the relative rotation of the losses matters and moves; the seed decides the search."""
     family = SeparableFamily(Constants(None, 1.0, 1.0, 0.5, 1.0), 2, 1, share_rotation=False, query="log-cosh")
