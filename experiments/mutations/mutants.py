@@ -1,7 +1,8 @@
 """Single-token mutations of Python source: where they can be made, and the source after one of them.
 
 A mutation replaces one operator, number, Boolean or function name by another that a slip of the hand could have put
-there. Text, annotations, decorators and imports are left alone: a change there says nothing about the tests of the numbers.
+there. Text, annotations, decorators and imports are left alone: a change there says nothing about the tests of
+numbers.
 """
 
 import ast

@@ -1,10 +1,10 @@
 """Do the tests notice a slip of the hand? Random single-token mutations of the package, each against its tests.
 
-For every mutation, drawn with a seed from the files that carry the verdicts, the package is copied, one token is changed
-and the tests that mirror the file run until one fails; a mutation that they let pass meets the wider tests of SUITES.
-What no test notices has survived. A survivor that changes nothing that anybody could see (the size of a chunk, the
-length of a search) is written into `explained.json` with the reason and counts as meaningless; the others are missing
-tests.
+Mutations are drawn with a seed from the files that carry the verdicts. For each, one token of a copy of the package is
+changed and the tests that mirror the file run until one fails; a mutation that they let pass meets the wider tests of
+SUITES. What no test notices has survived. A survivor that changes nothing that anybody could see (the size of a chunk,
+the length of a search) is written into `explained.json` with the reason and counts as meaningless; the others are
+missing tests.
 
 Writes one JSON file after every mutation and goes on where it stopped. It takes hours and is no part of the tests.
 
