@@ -94,12 +94,9 @@ def _machine() -> dict[str, str | None]:
 
 def _compilation() -> str:
     """What else of JAX changes the numbers of a program. Not kept: a command may change a switch for its own time."""
-    switches = {
-        "enable_x64": jax.config.jax_enable_x64,
-        "disable_most_optimizations": jax.config.read("jax_disable_most_optimizations"),
-        "default_matmul_precision": jax.config.jax_default_matmul_precision,
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-    }
+    switches = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
+    switches["disable_most_optimizations"] = jax.config.read("jax_disable_most_optimizations")
+    switches["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "")
     return " ".join(f"{name}={value}" for name, value in switches.items())
 
 

@@ -13,7 +13,8 @@ What applies first from below decides, except that a refutation stands whatever 
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,9 +22,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.record import UnreadableRecord
+from anil_theory.record import RecordStore, UnreadableRecord
+from anil_theory.study.interruption import EXIT_INTERRUPTED
+from anil_theory.study.run import RunSummary
 
-EXIT_REFUTED, EXIT_MISUSE, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_REFUTED, EXIT_MISUSE, EXIT_FAILED = 1, 2, 3
 
 TRACEBACK = "ANIL_THEORY_TRACEBACK"
 """With this variable in the environment the traceback of a failure is printed too."""
@@ -48,7 +51,21 @@ class Ending:
 
     def draw(self, plots: dict[Path, Callable[[Path], bool]]) -> list[Path]:
         """Draw every plot that has something to show; the paths of those that were drawn."""
-        return [path for path, draw in plots.items() if self.attempt(f"{path.name} was not drawn", lambda: draw(path))]
+        drawn = []
+        for path, draw in plots.items():
+            if self.attempt(f"{path} was not drawn", partial(draw, path)):
+                drawn.append(path)
+        return drawn
+
+    def write(self, path: Path, action: Callable[[], object]) -> list[Path]:
+        """Have `action` write the file `path`: a list with the path, empty where that failed."""
+
+        def written() -> Path:
+            action()
+            return path
+
+        done = self.attempt(f"{path} was not written", written)
+        return [] if done is None else [done]
 
     def fail(self, error: BaseException, what: str = "") -> None:
         """Print a failure to standard error, in one line, and remember it."""
@@ -58,6 +75,31 @@ class Ending:
         print_error(self.failures[-1])
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)
+
+    def close(
+        self,
+        console: Console,
+        summary: RunSummary,
+        store: RecordStore | None = None,
+        *,
+        noun: str = "cells",
+        written: Sequence[Path] = (),
+        refuted: bool = False,
+    ) -> int:
+        """Say how many cells there are and what was written, tell what ended the run early; the exit status.
+
+        written   the files of results beside the records.
+        """
+        places = ", ".join(str(place) for place in [*([store.folder] if store else []), *written])
+        text = f"{summary.counts(noun)}{f'; {places}' if places else ''}"
+        self.attempt("", lambda: console.print(text, highlight=False, markup=False, soft_wrap=True))
+        if summary.failure is not None:
+            self.fail(summary.failure, summary.failed)
+        if summary.interrupted or summary.failure is not None:
+            begin = "interrupted" if summary.interrupted else "stopped"
+            kept = f"{begin}: finished {noun} are kept in {store.folder}; --resume goes on" if store else begin
+            Console(stderr=True).print(kept, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        return self.status(interrupted=summary.interrupted, refuted=refuted)
 
     def status(self, *, interrupted: bool = False, refuted: bool = False) -> int:
         """The exit status."""

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
-from anil_theory.study.ending import EXIT_INTERRUPTED
-
+EXIT_INTERRUPTED = 130
 SHOW_CURSOR = b"\x1b[?25h"
 """A progress bar hides the cursor of the terminal."""
 

@@ -45,19 +45,18 @@ class RunSummary:
     failed: str = ""
     seconds: float = 0.0
 
-    def count(self, outcome: str) -> int:
-        """How many rows have this outcome."""
-        return sum(row.get("outcome") == outcome for record in self.records for row in record.verdicts)
+    def outcomes(self) -> Counter[str]:
+        """How many rows have each outcome."""
+        return Counter(row["outcome"] for record in self.records for row in record.verdicts)
 
     @property
     def refuted(self) -> int:
         """How many rows are refuted."""
-        return self.count("REFUTED")
+        return self.outcomes()["REFUTED"]
 
-    @property
-    def counts(self) -> str:
+    def counts(self, noun: str = "cells") -> str:
         """How many are there, in words, and why earlier ones were not reused."""
-        text = f"{len(self.records)} of {self.total}"
+        text = f"{len(self.records)} of {self.total} {noun}"
         if self.reused:
             text += f", {self.reused} from an earlier run"
         if self.outdated:
@@ -111,6 +110,10 @@ class _Run:
         self.halt = Event()
         self.in_hand: dict[int, float] = {}
         self.lock = Lock()
+
+    @property
+    def _stopping(self) -> bool:
+        return self.halt.is_set() or self.interrupted.is_set()
 
     def take_known(self) -> None:
         """Take the records that the store has. A damaged one ends the run: deleting it is for the user to decide."""
@@ -182,10 +185,10 @@ class _Run:
     def _measured(self, index: int, compiled: Event | None, leads: bool) -> Record:
         """In a thread of its own: the record of one job."""
         job = self.jobs[index]
-        while compiled is not None and not leads and not compiled.wait(POLL):
+        while compiled is not None and not leads and not self._stopping and not compiled.wait(POLL):
             pass
-        # The wait for a compilation may end after the run was stopped: then this job is not in hand.
-        if self.halt.is_set() or self.interrupted.is_set():
+        # A job that waited for a compilation is not in hand.
+        if self._stopping:
             raise Stopped
         try:
             started = datetime.now(UTC)
