@@ -6,6 +6,7 @@ balls cannot decide is None. Source of the arithmetic: F. Johansson, Arb, IEEE T
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import flint
@@ -27,15 +28,25 @@ class Undecided(ArithmeticError):
     """Control flow that depends on a comparison which the balls cannot decide; more precision or a smaller box may."""
 
 
+_OWNER = RLock()
+"""Held by the thread whose precision is set: the library has one precision for the whole process."""
+
+
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Balls are computed with this many bits inside the block."""
-    before = flint.ctx.prec
-    flint.ctx.prec = count("precision", bits, minimum=2)
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
+    """Balls are computed with this many bits inside the block, whatever other threads do.
+
+    The only place that sets the precision. A thread that wants another one waits until the block is left; blocks of
+    one thread nest. Waiting costs no time in all: the library computes under Python's lock, one thread at a time.
+    """
+    bits = count("precision", bits, minimum=2)
+    with _OWNER:
+        before = flint.ctx.prec
+        flint.ctx.prec = bits
+        try:
+            yield
+        finally:
+            flint.ctx.prec = before
 
 
 class Balls:
