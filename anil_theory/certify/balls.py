@@ -28,19 +28,15 @@ class Undecided(ArithmeticError):
     """Control flow that depends on a comparison which the balls cannot decide; more precision or a smaller box may."""
 
 
-_OWNER = RLock()
-"""Held by the thread whose precision is set: the library has one precision for the whole process."""
+_PRECISION_IN_USE = RLock()
+"""Flint's precision is the process's, and cells of a grid run in threads: one thread computes in balls at a time."""
 
 
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Balls are computed with this many bits inside the block, whatever other threads do.
-
-    The only place that sets the precision. A thread that wants another one waits until the block is left; blocks of
-    one thread nest. Waiting costs no time in all: the library computes under Python's lock, one thread at a time.
-    """
+    """Balls are computed with this many bits inside the block, whatever other threads ask for."""
     bits = count("precision", bits, minimum=2)
-    with _OWNER:
+    with _PRECISION_IN_USE:
         before = flint.ctx.prec
         flint.ctx.prec = bits
         try:

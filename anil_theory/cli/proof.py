@@ -75,7 +75,12 @@ def certify(
     gap: Annotated[
         float | None, typer.Option(help="Relative width to reach; default 0.01, and 0.05 for the other families.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Time allowed per cell; beyond, the best enclosure so far.")] = 60.0,
+    operations: Annotated[
+        float, typer.Option(help="Interval operations allowed per block; beyond, the best enclosure so far.")
+    ] = 5e8,
+    seconds: Annotated[
+        float, typer.Option(help="Ceiling on the time per cell; where it ends a search, that is said.")
+    ] = 600.0,
     samples: Annotated[int, typer.Option(help="Random points to extrapolate from; 0: none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the tasks.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records and the plot.")] = Path("results/certify"),
@@ -93,7 +98,7 @@ def certify(
     from anil_theory.verification.family_cells import FamilyCell
 
     with failures_exit():
-        shared: dict[str, Any] = {"seed": seed, "seconds": seconds}
+        shared: dict[str, Any] = {"seed": seed, "operations": operations, "seconds": seconds}
         cells: list[Cell] = []
         for name in family or ("separable",):
             if name == "separable":
@@ -116,7 +121,12 @@ def constants(
     ] = None,
     radius: Annotated[float, typer.Option(help="Radius of the ball of (w, phi) that is certified.")] = 1.0,
     gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.1,
-    seconds: Annotated[float, typer.Option(help="Time allowed per family; beyond, the best enclosure so far.")] = 20.0,
+    operations: Annotated[
+        float, typer.Option(help="Interval operations allowed per constant; beyond, the best enclosure so far.")
+    ] = 1e8,
+    seconds: Annotated[
+        float, typer.Option(help="Ceiling on the time per family; where it ends a search, that is said.")
+    ] = 600.0,
     seed: Annotated[int, typer.Option(help="Seed of the task.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records.")] = Path("results/constants"),
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
@@ -129,7 +139,7 @@ def constants(
     from anil_theory.verification.constants_command import run_constants
 
     with failures_exit():
-        size = {"radius": radius, "gap": gap, "seconds": seconds, "seed": seed}
+        size = {"radius": radius, "gap": gap, "operations": operations, "seconds": seconds, "seed": seed}
         console = Console(stderr=as_json)
         code, report = run_constants(tuple(family or ()), **size, out=out, resume=resume, console=console)
     finish(code, report, as_json)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from anil_theory.report.files import save_figure
+from anil_theory.report.tables import print_whole
 
 BLOCKS = ("ww", "cross", "phiphi")
 LABELS = {"ww": r"$D_w^2$", "cross": r"$D_\phi D_w$", "phiphi": r"$D_\phi^2$"}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.record import RecordStore, UnreadableRecord
@@ -114,21 +114,26 @@ class Ending:
 
 def print_error(text: str) -> None:
     """One line on standard error. Brackets in the text, as in anil_theory[digits], are no markup."""
-    Console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(Text.assemble(("error:", "bold red"), " ", text), soft_wrap=True)
 
 
 def described(error: BaseException) -> str:
     """An error in one line: its message where it says what to do, or else its kind, its message and where it arose."""
-    message = " ".join(str(error).split())
+    message = _one_line(str(error))
     if isinstance(error, InvalidParameter | UnreadableRecord):
         return message
     if isinstance(error, OSError):
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return f"{name}{error.strerror or message}"
+        return _one_line(f"{name}{error.strerror or message}")
     if isinstance(error, MemoryError):
         return f"the memory does not suffice{f' ({message})' if message else ''}"
     kind = type(error).__name__
     return f"{kind}{f': {message}' if message else ''}{_place(error)}"
+
+
+def _one_line(text: str) -> str:
+    """`text` without line ends, and with every other control character as its escape."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(text.split()))
 
 
 def _place(error: BaseException) -> str:

@@ -107,7 +107,7 @@ class _Run:
         self.jobs, self.store, self.on_done, self.display = jobs, store, on_done, display
         self.summary = RunSummary(total=len(jobs))
         self.done: dict[int, Record] = {}
-        self.halt = Event()
+        self.halt, self.told = Event(), False
         self.in_hand: dict[int, float] = {}
         self.lock = Lock()
 
@@ -165,7 +165,8 @@ class _Run:
 
     def _collect(self, pending: dict[Future[Record], int]) -> None:
         """Take what is finished; once the run is stopping, drop what was not started."""
-        if self.interrupted.is_set() and not self.halt.is_set():
+        if self.interrupted.is_set() and not self.told:
+            self.told = True
             self.halt.set()
             self.bar.say("stopping after the cells in hand (Ctrl-C again ends at once)")
         if self.halt.is_set():
@@ -201,6 +202,11 @@ class _Run:
                 status=result.status,
                 reason=result.reason,
             )
+        except Exception as error:
+            # At once, and not when the main thread comes round to it: until then other jobs would be started.
+            if not isinstance(error, Stopped):
+                self.halt.set()
+            raise
         finally:
             if leads and compiled is not None:
                 compiled.set()

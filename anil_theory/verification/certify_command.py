@@ -17,8 +17,9 @@ from rich.console import Console
 from anil_theory._admissible import InvalidParameter, count, one_of, positive, within
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
-from anil_theory.certify.branch_and_bound import Progress
+from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
 from anil_theory.certify.witness import replay_witness
+from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants, Geometry, Region
 from anil_theory.estimators.extremes import MIN_TAIL, extrapolate_supremum, sample_block_norms
 from anil_theory.record import RecordStore, encode_floats
@@ -41,7 +42,9 @@ class CertifyCell:
     """One population and one N: everything that defines a record.
 
     radius         of the ball of z that is certified;
-    gap, seconds   relative width to reach, and the time allowed for all blocks of the cell;
+    gap            relative width to reach;
+    operations     the work allowed per block (`certify.work`);
+    seconds        a ceiling on the time of all blocks of the cell;
     samples        block norms at random points of the ball, extrapolated beside the enclosure; 0 leaves them out;
     longest        the N that the samples are compiled for.
 
@@ -57,7 +60,8 @@ class CertifyCell:
     seed: int = 0
     radius: float = 4.0
     gap: float = 0.05
-    seconds: float = 60.0
+    operations: float = OPERATIONS
+    seconds: float = CEILING
     samples: int = 1000
     longest: int = 1
     check: str = "certificate"
@@ -67,6 +71,7 @@ class CertifyCell:
         count("seed", self.seed, minimum=0)
         positive("radius", self.radius)
         within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
+        positive("operations", self.operations)
         positive("seconds", self.seconds)
         if count("samples", self.samples, minimum=0) and self.samples <= 2 * MIN_TAIL:
             raise InvalidParameter("samples", f"0 (none), or more than {2 * MIN_TAIL}", self.samples)
@@ -86,8 +91,16 @@ class CertifyCell:
 
     def certificates(self, tasks: TaskSet, on_progress: Callable[[str, Progress], None]) -> dict[str, Certificate]:
         """Every block over the ball."""
-        budget: dict[str, Any] = {"gap": self.gap, "seconds": self.seconds, "on_progress": on_progress}
-        return certify_blocks(self.family, tasks, self.schedule, region=Region(self.radius), **budget)
+        return certify_blocks(
+            self.family,
+            tasks,
+            self.schedule,
+            region=Region(self.radius),
+            gap=self.gap,
+            operations=self.operations,
+            seconds=self.seconds,
+            on_progress=on_progress,
+        )
 
 
 Cell = CertifyCell | FamilyCell
@@ -196,9 +209,22 @@ def run_certify(
     ending = Ending()
     ending.attempt("the certificates were not printed", lambda: print_certificates(console, rows))
     ending.attempt("the samples were not printed", lambda: print_samples(console, rows))
+    say_clock(console, [row["ended_by"] for row in rows])
     drawn = ending.draw({out / "certificates.png": lambda path: plot_certificates(rows, path)})
     code = ending.close(console, summary, store, written=drawn, refuted=summary.refuted > 0)
     return code, {"certificates": encode_floats(rows)}
+
+
+def say_clock(console: Console, ends: Sequence[str]) -> None:
+    """Say how many searches the clock ended: those alone may end elsewhere in another run."""
+    by_clock = sum(end == Ended.CLOCK for end in ends)
+    if by_clock:
+        console.print(
+            f"{by_clock} of {len(ends)} searches were ended by the clock and not by the work allowed: what they prove "
+            "depends on the machine and its load; --seconds raises the ceiling, --operations lowers the work.",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _job(cell: Cell) -> Job:
