@@ -2,8 +2,7 @@
 
 import sys
 
-from rich.console import Console
-
+from anil_theory._console import Console
 from anil_theory.cli import check, proof, training
 from anil_theory.cli.app import EXIT_INTERRUPTED, app
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 from typer.core import TyperCommand
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._console import Console
+from anil_theory._printable import printable
 from anil_theory.constants import Geometry
 
 FAMILIES = ("separable", "softmax-head", "two-layer-head", "linear-body")
@@ -69,8 +70,8 @@ def misuse_exits() -> Iterator[None]:
     try:
         yield
     except InvalidParameter as error:
-        # Brackets in the text, as in anil_theory[digits], are no markup.
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        line = Text.assemble(("error:", "bold red"), " ", printable(str(error)))
+        Console(stderr=True).print(line, soft_wrap=True)
         raise typer.Exit(EXIT_MISUSE) from error
 
 

@@ -43,8 +43,10 @@ def run_ledger(
     _print(console, entries)
     counts = Counter(entry.status for entry in entries)
     seconds = sum(entry.seconds for entry in entries)
-    summary = "   ".join(f"[{STYLES[status]}]{status.value}[/] {counts[status]}" for status in Status if counts[status])
-    console.print(f"{len(entries)} facts in {seconds:.1f} s:  {summary}")
+    tallies = [
+        Text.assemble((status.value, STYLES[status]), f" {counts[status]}") for status in Status if counts[status]
+    ]
+    console.print(Text.assemble(f"{len(entries)} facts in {seconds:.1f} s:  ", Text("   ").join(tallies)))
     if controls:
         tried = sum(len(fact.controls) for fact in chosen)
         console.print(f"{tried - len(accepted)} of {tried} wrong formulas refused")
