@@ -14,7 +14,7 @@ import pickletools
 from typing import BinaryIO
 
 MAX_DEPTH = 64
-FREE_OPCODES, BYTES_PER_OPCODE = 1_000_000, 16
+FREE_OPCODES, BYTES_PER_OPCODE = 250_000, 16
 """A pickle may have so many opcodes, and one more for so many bytes: an opcode of one byte makes up to 200 bytes."""
 
 _LONGEST_KEY = 9  # bytes of an integer below 2^64; of longer ones, many can be made that have one hash
