@@ -6,8 +6,8 @@ import sys
 from contextlib import suppress
 
 import typer
-from rich.console import Console
 
+from anil_theory._console import Console
 from anil_theory.cli import check, proof, training
 from anil_theory.cli.app import app
 from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from anil_theory._console import Console
 from anil_theory.cli.app import ListCommand, app, failures_exit, finish
 from anil_theory.constants import Geometry
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._console import Console
 from anil_theory.cli.app import ListCommand, app, data_app, failures_exit, finish
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory._printable import as_code, in_markdown
 from anil_theory.report.files import write_report
 
 Plain = Mapping[str, Any]
@@ -45,7 +46,7 @@ def write_audit(
     provenance: Mapping[str, Any],
 ) -> None:
     """The Markdown report of a run: every finding with its figure, then the origin of the numbers."""
-    lines = ["# Audit of the printed statements", "", f"`{command}`", "", INTRODUCTION, ""]
+    lines = ["# Audit of the printed statements", "", as_code(command), "", INTRODUCTION, ""]
     for name, finding in findings.items():
         lines += [f"## {name}. {finding['title']}", "", f"**{finding['verdict']}**", ""]
         lines += [f"*Printed.* {finding['printed']}", "", "*Shown by this run.*", ""]
@@ -59,4 +60,5 @@ def write_audit(
 
 
 def _items(provenance: Mapping[str, Any]) -> Sequence[str]:
-    return [f"- {name}: {value}" for name, value in provenance.items() if name not in ("started", "finished")]
+    kept = {name: str(value) for name, value in provenance.items() if name not in ("started", "finished")}
+    return [f"- {name}: {in_markdown(text)}" for name, text in kept.items()]

@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from anil_theory._printable import in_figure
 from anil_theory.report.files import save_figure
 from anil_theory.report.tables import print_whole
 
@@ -98,7 +99,8 @@ def plot_curvature(points: Sequence[Mapping[str, Any]], geometries: Sequence[str
         here = [p for p in chosen if (p["geometry"], p["dataset"]) == (geometry, dataset)]
         for axis, block in zip(row, BLOCKS, strict=True):
             _panel(axis, here, block, colours)
-            axis.set_title(f"{geometry} on {dataset}: {LABELS[block]} of the meta objective", fontsize=9)
+            title = f"{geometry} on {in_figure(dataset)}: {LABELS[block]} of the meta objective"
+            axis.set_title(title, fontsize=9)
         row[0].set_ylabel("spectral norm")
     lines = [Line2D([], [], color=colours[N], lw=1.6, label=f"N = {N}") for N in values]
     styles = (("-", "o", "measured, from below"), ("--", "", "local prediction"), (":", "", "statement's prediction"))

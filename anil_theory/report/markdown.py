@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
+from anil_theory._printable import as_code, in_markdown
 from anil_theory.record import Record
 from anil_theory.report.files import write_report
 from anil_theory.report.rows import BLOCK_LABELS, BOUND_KINDS, Row, all_rows, bound, number, tightest_rows, tightness
@@ -14,25 +16,26 @@ CONFIRMED that a certified upper bound or an exact value lies below it; INCONCLU
 NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured/smallest bound. *order* is the printed
 order with its hidden factor poly(L, M, rho, tau) set to 1: for comparison, never judged."""
 
+UNREPORTED = ("started", "finished")
+
 
 def write_markdown(path: Path, records: Sequence[Record], command: str, plots: Sequence[Path] = ()) -> None:
     """Write the report of a run: how to read it, the tightest row of each statement and block, every row, origin."""
     rows = all_rows(records)
-    lines = ["# Verification report", "", f"`{command}`", "", READING, ""]
+    lines = ["# Verification report", "", as_code(command), "", READING, ""]
     for plot in plots:
-        lines += [f"![{plot.stem.replace('_', ' ')}]({plot.name})", ""]
+        lines += [f"![{plot.stem.replace('_', ' ')}]({quote(plot.name)})", ""]
     lines += ["## The tightest setting of each statement and block", "", *_table(tightest_rows(rows), counts=True), ""]
     lines += _paper_tables(rows)
     lines += ["## Every setting", "", *_table(rows, counts=False), ""]
-    reasons = sorted(
-        {f"- {r['outcome']}: {r['reason']}" for r in rows if r["outcome"] not in ("CONSISTENT", "CONFIRMED")}
-    )
+    judged = [row for row in rows if row["outcome"] not in ("CONSISTENT", "CONFIRMED")]
+    reasons = sorted({f"- {row['outcome']}: {in_markdown(row['reason'])}" for row in judged})
     if reasons:
         lines += ["## Reasons", "", *reasons, ""]
     if records:
-        provenance = records[-1].provenance
+        origin = {name: str(value) for name, value in records[-1].provenance.items()}
         lines += ["## Provenance", ""]
-        lines += [f"- {name}: {value}" for name, value in provenance.items() if name not in ("started", "finished")]
+        lines += [f"- {name}: {in_markdown(text)}" for name, text in origin.items() if name not in UNREPORTED]
         lines += [f"- records: {len(records)}, one file per cell beside this report", ""]
     write_report("\n".join(lines), path)
 
@@ -52,6 +55,7 @@ def _paper_tables(rows: Sequence[Row]) -> list[str]:
             if row["statement"] == name:
                 settings.setdefault(f"{row['geometry']}, {row['setting']}", []).append(row)
         for setting, members in settings.items():
+            setting = in_markdown(setting)
             lines += [f"## {title}", "", setting, ""] if members is next(iter(settings.values())) else [setting, ""]
             lines += [*_symbols(name, members), ""]
     return lines
@@ -61,9 +65,10 @@ def _symbols(name: str, members: Sequence[Row]) -> list[str]:
     if name == "table2":
         table = ["| entry | symbol | discrepancy | counted and formula | verdict |", "|---|---|---:|---|---|"]
         for row in members:
-            remark = row["reason"].rsplit("; ", 1)[-1]
+            remark = in_markdown(row["reason"].rsplit("; ", 1)[-1])
             latex = f"${row['verdicts'][0]['latex']}$"
-            table.append(f"| {row['block']} | {latex} | {number(row['measured'])} | {remark} | {row['outcome']} |")
+            entry = in_markdown(row["block"])
+            table.append(f"| {entry} | {latex} | {number(row['measured'])} | {remark} | {row['outcome']} |")
         return table
     table = ["| term | symbol | order | explicit | refined | measured | verdict |", "|---|---|---:|---:|---:|---:|---|"]
     for row in members:
@@ -94,12 +99,15 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
         verdict = row["outcome"]
         if counts:
             verdict = ", ".join(f"{outcome} x{n}" for outcome, n in row["counts"].items())
-        cells = [
+        words = [
             row["statement"] + (" (attained)" if row["check"] == "attained" else ""),
             BLOCK_LABELS.get(row["block"], row["block"]),
             row["regime"],
             row["setting"],
             row["method"],
+        ]
+        cells = [
+            *(in_markdown(word) for word in words),
             number(row["measured"]),
             *(bound(row, kind) for kind in BOUND_KINDS),
             tightness(row),

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory._printable import printable
 from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, tightness
 from anil_theory.report.tables import print_whole
 
@@ -91,8 +92,8 @@ def _table(rows: list[tuple[Row, str]], sharp: bool) -> Table:
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
     """Counts of outcomes; for refuted and inapplicable rows the reason, the suspects and the replay."""
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
-    text = "   ".join(f"[{STYLES[o]}]{o}[/] {n}" for o, n in counts.items() if n)
-    console.print(f"{len(rows)} rows:  {text}")
+    parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]
+    console.print(Text.assemble(f"{len(rows)} rows:  ", Text("   ").join(parts)))
     for outcome in ("REFUTED", "NOT_APPLICABLE"):
         shown: set[str] = set()
         for row in rows:
@@ -102,9 +103,9 @@ def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> 
             if line in shown:
                 continue
             shown.add(line)
-            console.print(f"[{STYLES[outcome]}]{outcome}[/] {line}", highlight=False)
+            console.print(Text.assemble((outcome, STYLES[outcome]), " ", printable(line)))
             for verdict in row["verdicts"]:
                 if verdict["suspects"]:
-                    console.print(f"    suspects: {'; '.join(verdict['suspects'])}", highlight=False)
-                    console.print(f"    replay: {verdict['replayed'] or 'not replayed'}", highlight=False)
+                    console.print(Text(f"    suspects: {printable('; '.join(verdict['suspects']))}"))
+                    console.print(Text(f"    replay: {printable(verdict['replayed'] or 'not replayed')}"))
                     break

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._printable import printable
 from anil_theory.record import RecordStore, UnreadableRecord
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.run import RunSummary
@@ -133,7 +134,7 @@ def described(error: BaseException) -> str:
 
 def _one_line(text: str) -> str:
     """`text` without line ends, and with every other control character as its escape."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(text.split()))
+    return printable(" ".join(text.split()))
 
 
 def _place(error: BaseException) -> str:
