@@ -1,7 +1,7 @@
 """What `anil-theory bench` does: train every N and seed of every geometry, keep records, draw figures, judge claims."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,12 +70,22 @@ class Bench:
         return replace(self.settings, geometry=geometry, l2=l2, max_inner_steps=max(self.inner_steps))
 
 
-def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tuple[int, dict[str, Any]]:
+def run_bench(
+    bench: Bench,
+    *,
+    out: Path,
+    resume: bool,
+    console: Console,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[int, dict[str, Any]]:
     """Train, keep one record per run, draw the figures, print a table and verdicts; exit status and plain values.
+
+    stop   asked after every dispatch; true ends the run as Ctrl-C does.
 
     Exit status 0, or 130 after Ctrl-C (finished runs are kept as records, the one in hand as a checkpoint). A run that
     diverges, or for which the memory does not suffice, is a record with that status. Raises InvalidParameter for bad
-    input. A refuted claim about a figure is a finding on this data set and does not change the exit status.
+    input. A refuted claim about a figure is a finding on this data set and does not change the exit status. Without
+    matplotlib there are no figures, and a line says so.
     """
     for geometry in bench.geometries:
         bench.of(geometry)
@@ -94,31 +104,49 @@ def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tup
         bar = progress.add_task("training", total=total)
         try:
             for geometry in bench.geometries:
-                records += _run_geometry(bench, geometry, data, store, out, resume, progress, bar)
+                records += _run_geometry(bench, geometry, data, store, out, resume, progress, bar, stop)
         except KeyboardInterrupt:
             interrupted = True
             records = [record for record in store if record.cell.get("study") == "bench"]
     runs = bench_runs(records)
     verdicts = judge_figures(runs)
-    names = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
-    drawn = [
-        out / names.get(geometry, f"{geometry}.png")
-        for geometry in bench.geometries
-        if plot_training(runs, geometry, out / names.get(geometry, f"{geometry}.png"))
-    ]
     points = curvature_points(records)
-    for geometry in bench.geometries:
-        path = out / f"curvature_{geometry.replace('-', '_')}.png"
-        if plot_curvature(points, (geometry,), path):
-            drawn.append(path)
+    drawn = _draw_figures(bench.geometries, runs, points, out) if matplotlib_is_there() else []
     _print(console, records, verdicts)
     print_curvature(console, points)
-    console.print(f"{len(records)} runs; {', '.join(map(str, drawn))}", highlight=False, soft_wrap=True)
+    figures = ", ".join(map(str, drawn)) if matplotlib_is_there() else "no figures: matplotlib is not installed"
+    console.print(f"{len(records)} runs; {figures}", highlight=False, soft_wrap=True)
     if interrupted:
         console.print(f"interrupted: finished runs are kept in {store.folder}; --resume goes on", style="yellow")
         return 130, {}
     plain = [{**to_plain(record.cell), **record.measurements, "status": record.status} for record in records]
     return 0, encode_floats(to_plain({"runs": plain, "verdicts": verdicts}))
+
+
+def matplotlib_is_there() -> bool:
+    """Whether figures can be drawn: a machine that is lent for its accelerator may have no matplotlib."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _draw_figures(
+    geometries: Sequence[str], runs: Sequence[dict[str, Any]], points: Sequence[dict[str, Any]], out: Path
+) -> list[Path]:
+    """Figures 1 and 2 and those of the curvature, where there are runs for them; the files that were written."""
+    names = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
+    drawn = []
+    for geometry in geometries:
+        path = out / names.get(geometry, f"{geometry}.png")
+        if plot_training(runs, geometry, path):
+            drawn.append(path)
+    for geometry in geometries:
+        path = out / f"curvature_{geometry.replace('-', '_')}.png"
+        if plot_curvature(points, (geometry,), path):
+            drawn.append(path)
+    return drawn
 
 
 def _run_geometry(
@@ -130,6 +158,7 @@ def _run_geometry(
     resume: bool,
     progress: Any,
     bar: Any,
+    stop: Callable[[], bool],
 ) -> list[Record]:
     settings, done = bench.of(geometry), []
     program: Program | None = None
@@ -157,7 +186,7 @@ def _run_geometry(
                 with memory_advice(settings):
                     probe = CurvatureProbe(program)
             folder = out / "checkpoints" / name
-            done.append(_run(program, probe, cell, N, seed, folder, resume, progress, bar))
+            done.append(_run(program, probe, cell, N, seed, folder, resume, progress, bar, stop))
             store.put(done[-1])
             shutil.rmtree(folder, ignore_errors=True)
     return done
@@ -173,6 +202,7 @@ def _run(
     resume: bool,
     progress: Any,
     bar: Any,
+    stop: Callable[[], bool],
 ) -> Record:
     started, begun = datetime.now(UTC), progress.tasks[bar].completed
     heading = f"{program.settings.geometry}, N = {N}, seed {seed}"
@@ -181,6 +211,8 @@ def _run(
 
     def report(iteration: int, loss: float) -> None:
         progress.update(bar, completed=begun + iteration, description=f"{heading}: loss {loss:.3f}")
+        if stop():
+            raise KeyboardInterrupt
 
     with memory_advice(program.settings):
         run = train(
