@@ -73,17 +73,19 @@ def run_jobs(
     workers: int = 1,
     on_done: Callable[[Record], None] = lambda record: None,
     display: Display | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
     """Measure every job and put its record into the store (None: nowhere) as soon as it is there.
 
     resume    take from the store the records that a run with these sources, libraries and device made;
     workers   jobs at a time;
-    on_done   called with each record, in the order of completion, from the thread of the caller.
+    on_done   called with each record, in the order of completion, from the thread of the caller;
+    stop      asked several times a second; true ends the run as Ctrl-C does.
 
     Jobs run in other threads, so that this one sees Ctrl-C at once whatever they compute. An error in a job, in the
     store or in `on_done` is not raised: it ends the run after the jobs in hand, and is in the summary.
     """
-    run = _Run(jobs, store, on_done, display or Display())
+    run = _Run(jobs, store, on_done, display or Display(), stop)
     started = time.perf_counter()
     work = sum(job.work for job in jobs)
     with bar_for(run.display, len(jobs), work) as bar, interruptible() as interrupted:
@@ -102,9 +104,14 @@ class _Run:
     interrupted: Event
 
     def __init__(
-        self, jobs: Sequence[Job], store: RecordStore | None, on_done: Callable[[Record], None], display: Display
+        self,
+        jobs: Sequence[Job],
+        store: RecordStore | None,
+        on_done: Callable[[Record], None],
+        display: Display,
+        stop: Callable[[], bool],
     ):
-        self.jobs, self.store, self.on_done, self.display = jobs, store, on_done, display
+        self.jobs, self.store, self.on_done, self.display, self.stop = jobs, store, on_done, display, stop
         self.summary = RunSummary(total=len(jobs))
         self.done: dict[int, Record] = {}
         self.halt, self.told = Event(), False
@@ -165,6 +172,8 @@ class _Run:
 
     def _collect(self, pending: dict[Future[Record], int]) -> None:
         """Take what is finished; once the run is stopping, drop what was not started."""
+        if self.stop():
+            self.interrupted.set()
         if self.interrupted.is_set() and not self.told:
             self.told = True
             self.halt.set()

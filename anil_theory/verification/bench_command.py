@@ -1,6 +1,7 @@
 """What `anil-theory bench` does: train every N and seed of every geometry, keep records, draw figures, judge claims."""
 
 import hashlib
+import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -74,12 +75,22 @@ class Bench:
         return replace(self.settings, geometry=geometry, l2=l2, max_inner_steps=max(self.inner_steps))
 
 
-def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tuple[int, dict[str, Any]]:
+def run_bench(
+    bench: Bench,
+    *,
+    out: Path,
+    resume: bool,
+    console: Console,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[int, dict[str, Any]]:
     """Train, keep one record per run, draw the figures, print a table and verdicts; exit status and plain values.
 
+    stop   asked again and again; true ends the run as Ctrl-C does.
+
     Exit status: `study.ending`; after Ctrl-C finished runs are kept as records, the one in hand as a checkpoint. A run
-    that diverges is a record with that status. Raises InvalidParameter for bad
-    input. A refuted claim about a figure is a finding on this data set and does not change the exit status.
+    that diverges is a record with that status. Raises InvalidParameter for bad input. A refuted claim about a figure is
+    a finding on this data set and does not change the exit status. Without matplotlib there are no figures, and a line
+    says so.
     """
     for geometry in bench.geometries:
         bench.of(geometry)
@@ -88,24 +99,40 @@ def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tup
         keep_freed_memory()
     store = RecordStore(out / "records")
     jobs = [job for geometry in bench.geometries for job in _jobs_of(bench, geometry, data, out, resume)]
-    summary = run_jobs(jobs, store, resume=resume, display=Display("training", "runs"))
+    summary = run_jobs(jobs, store, resume=resume, display=Display("training", "runs"), stop=stop)
     ending, records = Ending(), summary.records
     runs = bench_runs(records)
     points = curvature_points(records)
     verdicts = ending.attempt("the claims of the figures were not judged", lambda: judge_figures(runs)) or []
     ending.attempt("the runs were not printed", lambda: _print(console, records, verdicts))
     ending.attempt("the curvature was not printed", lambda: print_curvature(console, points))
-    plots: dict[Path, Callable[[Path], bool]] = {}
-    for geometry in bench.geometries:
-        path = out / FIGURES.get(geometry, f"{geometry}.png")
-        plots[path] = partial(plot_training, runs, geometry)
-    for geometry in bench.geometries:
-        path = out / f"curvature_{geometry.replace('-', '_')}.png"
-        plots[path] = partial(plot_curvature, points, (geometry,))
-    drawn = ending.draw(plots)
+    if matplotlib_is_there():
+        drawn = ending.draw(_plots(bench.geometries, runs, points, out))
+    else:
+        drawn = []
+        console.print("no figures: matplotlib is not installed")
     code = ending.close(console, summary, store, noun="runs", written=drawn)
     plain = [{**to_plain(record.cell), **record.measurements, "status": record.status} for record in records]
     return code, encode_floats(to_plain({"runs": plain, "verdicts": verdicts}))
+
+
+def matplotlib_is_there() -> bool:
+    """Whether figures can be drawn: a machine that is lent for its accelerator may have no matplotlib."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def _plots(
+    geometries: Sequence[str], runs: Sequence[dict[str, Any]], points: Sequence[dict[str, Any]], out: Path
+) -> dict[Path, Callable[[Path], bool]]:
+    """Figures 1 and 2 and those of the curvature by their paths."""
+    plots: dict[Path, Callable[[Path], bool]] = {}
+    for geometry in geometries:
+        path = out / FIGURES.get(geometry, f"{geometry}.png")
+        plots[path] = partial(plot_training, runs, geometry)
+    for geometry in geometries:
+        path = out / f"curvature_{geometry.replace('-', '_')}.png"
+        plots[path] = partial(plot_curvature, points, (geometry,))
+    return plots
 
 
 class _Programs:

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 
-from anil_theory.certify.witness import replay_witness
 from anil_theory.estimators import (
     Estimate,
     audit_constants,
@@ -170,6 +169,9 @@ def _unmeasured(cell: Cell, measured: Measured, common: dict[str, str]) -> Row:
 def _judged(cell: Cell, tasks: TaskSet, claim: Claim, estimate: Estimate) -> Verdict:
     verdict = judge(claim, cell.constants, cell.schedule, estimate)
     if verdict.outcome is Outcome.REFUTED and cell.check in (Check.BLOCKS, Check.ATTAINED):
+        # Here, because it needs python-flint and nothing else in this module does.
+        from anil_theory.certify.witness import replay_witness
+
         enclosure = replay_witness(tasks, cell.schedule, estimate, cell.n_w if cell.check is Check.BLOCKS else 1)
         verdict = with_replay(verdict, enclosure.low, enclosure.high)
     return verdict
