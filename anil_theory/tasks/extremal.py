@@ -9,6 +9,7 @@ L_D' falls at rate L: the difference quotient of the meta-gradient tends to the 
 Source: derived for this project (attained: witness/bound = 1 up to rounding and the distance from 0).
 """
 
+import math
 from typing import ClassVar, NamedTuple
 
 import jax
@@ -40,6 +41,10 @@ def query_loss(w: Array, phi: Array, task: ExtremalTask) -> Array:
     return task.query(w[0])
 
 
+MOST_GROWTH = 300.0
+"""The logarithm of how far the slopes may grow: their squares then stay far within float64."""
+
+
 class ExtremalFamily(Family):
     """The task that attains the `ww` constant at one schedule; every sample is the same task.
 
@@ -60,11 +65,28 @@ class ExtremalFamily(Family):
         self.contraction = 1 - alpha * low
         if self.contraction <= 0 or low >= L:
             raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
+        if rho * alpha**2 == 0.0:
+            raise InvalidParameter(
+                "alpha", "so large that rho alpha^2 is not 0 in float64, on the extremal task", alpha
+            )
+        log_growth = schedule.inner_steps * math.log(self.contraction)
+        if log_growth > MOST_GROWTH:
+            allowed = f"small enough that (1 - alpha low)^N stays below exp({MOST_GROWTH:g}) on the extremal task"
+            raise InvalidParameter("inner_steps", allowed, schedule.inner_steps)
         # The slope stays positive, and no triangle reaches L, while g_m <= half of either limit; g_m <= g_0 r^m.
-        growth = max(1.0, self.contraction**schedule.inner_steps)
+        growth = math.exp(max(0.0, log_growth))
         limit = min((L - low) / (rho * alpha), self.contraction / (rho * alpha**2), 0.1 * L / rho)
         self.first_slope = 0.5 * limit / growth
         self.length_scale = alpha * self.first_slope
+
+    @classmethod
+    def admits(cls, constants: Constants, schedule: Schedule) -> bool:
+        """Whether there is a task with these constants and this schedule."""
+        try:
+            cls(constants, schedule)
+        except InvalidParameter:
+            return False
+        return True
 
     def trajectory(self) -> tuple[np.ndarray, np.ndarray]:
         """The inner iterates w_0..w_N and the slopes g_0..g_N there."""
