@@ -39,7 +39,8 @@ class Scaled:
             # An integer may be beyond float64. The last bit that is kept stands for all those left out, so that the
             # rounding to float64 is that of the integer.
             shift = mantissa.bit_length() - KEPT_BITS
-            mantissa, exponent = mantissa >> shift | 1, exponent + shift
+            kept = mantissa >> shift
+            mantissa, exponent = kept | (kept << shift != mantissa), exponent + shift
         mantissa, shift = math.frexp(nonnegative("mantissa", mantissa))
         object.__setattr__(self, "mantissa", mantissa)
         object.__setattr__(self, "exponent", exponent + shift if mantissa else 0)

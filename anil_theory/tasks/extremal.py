@@ -66,9 +66,7 @@ class ExtremalFamily(Family):
         if self.contraction <= 0 or low >= L:
             raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
         if rho * alpha**2 == 0.0:
-            raise InvalidParameter(
-                "alpha", "so large that rho alpha^2 is not 0 in float64, on the extremal task", alpha
-            )
+            raise InvalidParameter("alpha", "such that rho alpha^2 is above 0 in float64 (extremal task)", alpha)
         log_growth = schedule.inner_steps * math.log(self.contraction)
         if log_growth > MOST_GROWTH:
             allowed = f"small enough that (1 - alpha low)^N stays below exp({MOST_GROWTH:g}) on the extremal task"

@@ -36,7 +36,7 @@ def test_every_number_is_shown_whole_however_narrow_the_terminal(
     for row in rows:
         assert all(number(value) in shown for value in row)
         for value in row:
-            if math.isfinite(value):
+            if abs(value) < 1e308:
                 assert float(number(value)) == pytest.approx(value, rel=1e-3)
     # The setting keeps a readable width too.
     assert all(word in shown for word in ("mu=0.1", "rho=1"))
