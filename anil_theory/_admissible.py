@@ -68,11 +68,11 @@ def within(name: str, value: Any, low: float, high: float, allowed: str) -> floa
     return number
 
 
-def count(name: str, value: Any, minimum: int = 1) -> int:
+def count(name: str, value: Any, minimum: int = 1, *, unbounded: bool = False) -> int:
     """`value` as an integer >= minimum.
 
-    Raises InvalidParameter for floats, booleans, smaller values, and integers beyond the range of float64, with which
-    nothing can be computed.
+    Raises InvalidParameter for floats, booleans and smaller values, and, unless `unbounded`, for integers beyond the
+    range of float64, with which few computations can be done.
     """
     allowed = f"an integer >= {minimum}"
     if isinstance(value, (bool, np.bool_)):
@@ -83,8 +83,16 @@ def count(name: str, value: Any, minimum: int = 1) -> int:
         raise InvalidParameter(name, allowed, value) from error
     if number < minimum:
         raise InvalidParameter(name, allowed, value)
-    if number > sys.float_info.max:
+    if not unbounded and number > sys.float_info.max:
         raise InvalidParameter(name, f"{allowed} and within the range of float64", value)
+    return number
+
+
+def seed(name: str, value: Any) -> int:
+    """`value` as an integer that a random key can be made of: in 0..2^63 - 1."""
+    number = count(name, value, minimum=0)
+    if number >= 2**63:
+        raise InvalidParameter(name, "an integer >= 0 and below 2^63", value)
     return number
 
 

@@ -6,6 +6,9 @@ from typing import Self
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.constants import Constants, Geometry
 
+MOST_INNER_STEPS = 10**8
+"""The bounds are sums over the inner steps, held in memory as arrays of this length."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -30,13 +33,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", positive("alpha", self.alpha))
-        object.__setattr__(self, "inner_steps", count("inner_steps", self.inner_steps))
+        object.__setattr__(self, "inner_steps", _steps(self.inner_steps))
         for name in ("beta_w", "beta_phi"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, positive(name, value))
-        object.__setattr__(self, "batch", count("batch", self.batch))
-        object.__setattr__(self, "outer_steps", count("outer_steps", self.outer_steps))
+        object.__setattr__(self, "batch", count("batch", self.batch, unbounded=True))
+        object.__setattr__(self, "outer_steps", count("outer_steps", self.outer_steps, unbounded=True))
 
     @classmethod
     def strongly_convex(cls, constants: Constants, inner_steps: int, alpha: float | None = None, **rest) -> Self:
@@ -56,7 +59,7 @@ class Schedule:
     @classmethod
     def nonconvex(cls, constants: Constants, inner_steps: int, c: float = 0.7, **rest) -> Self:
         """The nonconvex schedule alpha = c/(N L), which keeps (1 + alpha L)^N below e^c (c > 0)."""
-        steps = count("inner_steps", inner_steps)
+        steps = _steps(inner_steps)
         return cls(positive("c", c) / (steps * constants.L), steps, **rest)
 
     @classmethod
@@ -69,3 +72,10 @@ class Schedule:
     def total_step(self, L: float) -> float:
         """c = alpha N L, the number that decides whether (1 + alpha L)^N stays bounded."""
         return self.alpha * self.inner_steps * L
+
+
+def _steps(inner_steps: int) -> int:
+    steps = count("inner_steps", inner_steps)
+    if steps > MOST_INNER_STEPS:
+        raise InvalidParameter("inner_steps", f"an integer in 1..{MOST_INNER_STEPS}", inner_steps)
+    return steps

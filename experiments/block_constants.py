@@ -15,6 +15,8 @@ def main() -> None:
     summary = run_cells(
         default_cells(("prop2", "prop3")), store, resume=True, on_done=lambda record: print(".", end="", flush=True)
     )
+    if summary.failure is not None:
+        raise summary.failure
     print(f"\n{len(summary.records)} of {summary.total} records in {store.folder}: {summary.outcomes()}")
 
 

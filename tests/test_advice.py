@@ -6,11 +6,13 @@ import math
 
 import pytest
 from hypothesis import given, settings
+from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._plain import to_plain
 from anil_theory.advice import advise
 from anil_theory.constants import Constants
+from anil_theory.report.advice import print_advice
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.rates import Rate
@@ -102,3 +104,15 @@ def test_equal_constants_give_equal_advice_and_notes_are_honest():
     assert any("upper bounds" in note for note in advice.notes)
     assert advice.anil.inner_steps == 1 and any("the cheapest N is 1" in note for note in advice.notes)
     assert dataclasses.is_dataclass(advice) and Constants(*CONVEX).geometry.value == advice.geometry
+
+
+@pytest.mark.parametrize("eps", [1e-300, 5e-324])
+def test_an_accuracy_that_asks_for_integers_beyond_float64_has_an_answer(eps, capsys):
+    """B, K and the cost are exact integers of hundreds of digits; the table shows their exponents."""
+    advice = advise(None, 1.0, 1.0, 0.5, 1.0, eps)
+    assert advice.anil.cost > 10**500 and 0 < advice.cost_ratio < math.inf
+    half = advise(None, 1.0, 1.0, 0.5, 1.0, 1e-3)
+    assert math.isclose(advice.cost_ratio, half.cost_ratio, rel_tol=0.1)
+    print_advice(Console(width=40), to_plain(advice))
+    text = capsys.readouterr().out
+    assert f"e+{len(str(advice.anil.outer_steps)) - 1}" in text and "inf" not in text

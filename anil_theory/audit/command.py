@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from anil_theory._admissible import count, one_of
+from anil_theory._admissible import one_of
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.audit import FINDINGS
 from anil_theory.provenance import provenance
@@ -32,7 +33,7 @@ def run_audit(
     """
     for name in names:
         one_of("finding", name, tuple(FINDINGS))
-    count("seed", seed, 0)
+    admissible_seed("seed", seed)
     store = RecordStore(out / "records")
     chosen = [name for name in FINDINGS if not names or name in names]
     jobs = [_job(name, seed, quick) for name in chosen]

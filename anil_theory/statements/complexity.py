@@ -80,7 +80,7 @@ def anil_count(inner_steps: int, batch: int, n_w: int = 1, n_phi: int = 1) -> Or
     Its gradient entries are B ((N + 1) n_w + n_phi); Table 2 writes N n_w + n_phi and leaves the outer gradient out
     (`printed_anil_gradient_entries`). With n_phi = 0 it is MAML.
     """
-    N, B = count("inner_steps", inner_steps), count("batch", batch)
+    N, B = count("inner_steps", inner_steps), count("batch", batch, unbounded=True)
     n_w, n_phi = count("n_w", n_w), count("n_phi", n_phi, 0)
     shared = B if n_phi else 0
     return OracleCount(

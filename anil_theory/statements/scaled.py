@@ -14,6 +14,9 @@ from anil_theory._admissible import nonnegative
 from anil_theory._precision import UNIT_ROUNDOFF, gamma
 from anil_theory.statements.base import Bound
 
+KEPT_BITS = 256
+"""Bits of an integer that its rounding to float64 looks at."""
+
 SMALLEST_NORMAL = 2.0**-1022
 
 
@@ -31,9 +34,16 @@ class Scaled:
     exponent: int = 0
 
     def __post_init__(self) -> None:
-        mantissa, shift = math.frexp(nonnegative("mantissa", self.mantissa))
+        mantissa, exponent = self.mantissa, self.exponent
+        if isinstance(mantissa, int) and mantissa.bit_length() > KEPT_BITS:
+            # An integer may be beyond float64. The last bit that is kept stands for all those left out, so that the
+            # rounding to float64 is that of the integer.
+            shift = mantissa.bit_length() - KEPT_BITS
+            kept = mantissa >> shift
+            mantissa, exponent = kept | (kept << shift != mantissa), exponent + shift
+        mantissa, shift = math.frexp(nonnegative("mantissa", mantissa))
         object.__setattr__(self, "mantissa", mantissa)
-        object.__setattr__(self, "exponent", self.exponent + shift if mantissa else 0)
+        object.__setattr__(self, "exponent", exponent + shift if mantissa else 0)
 
     def __bool__(self) -> bool:
         return self.mantissa > 0

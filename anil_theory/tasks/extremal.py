@@ -72,6 +72,8 @@ class ExtremalFamily(Family):
         self.contraction = 1 - alpha * low
         if self.contraction <= 0 or low >= L:
             raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
+        if rho * alpha**2 == 0.0:
+            raise InvalidParameter("alpha", "such that rho alpha^2 is above 0 in float64 (extremal task)", alpha)
         longest = longest_loop(self.contraction)
         if schedule.inner_steps > longest:
             allowed = f"at most {longest}, beyond which (1 - alpha low)^(2N) leaves the range of float64"
@@ -85,11 +87,11 @@ class ExtremalFamily(Family):
     @staticmethod
     def exists(constants: Constants, schedule: Schedule) -> bool:
         """Whether the task can be made: rho > 0, mu < L, alpha mu < 1, and r^(2N) within the range of float64."""
-        low = constants.lowest_curvature
-        contraction = 1 - schedule.alpha * low
-        if constants.rho == 0 or low >= constants.L or contraction <= 0:
+        try:
+            ExtremalFamily(constants, schedule)
+        except InvalidParameter:
             return False
-        return schedule.inner_steps <= longest_loop(contraction)
+        return True
 
     def trajectory(self) -> tuple[np.ndarray, np.ndarray]:
         """The inner iterates w_0..w_N and the slopes g_0..g_N there."""

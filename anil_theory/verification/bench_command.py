@@ -29,9 +29,13 @@ from anil_theory.report.tables import print_whole
 from anil_theory.study import Display, Ending, Hand, Job, Result, Stopped, run_jobs
 from anil_theory.verification.curvature_prediction import predict, predicted_logs
 from anil_theory.verification.figure_claims import FigureVerdict, judge_figures
+from anil_theory.verification.inner_steps import runnable
 
 QUICK_CURVATURE = 2
 """Points at which --quick looks at the curvature, the start and the end."""
+
+MOST_RUNS = 100_000
+"""Runs of one command: each takes seconds to hours."""
 
 QUICK: dict[str, Any] = {"width": 8, "tasks": 4, "iterations": 200, "eval_tasks": 60, "beta_w": 3e-3, "beta_phi": 3e-3}
 """What --quick changes in the settings where nothing else is asked for; it also takes 2 seeds."""
@@ -64,9 +68,10 @@ class Bench:
     def __post_init__(self) -> None:
         if not self.geometries or not self.inner_steps:
             raise InvalidParameter("geometry and inner_steps", "not empty", (self.geometries, self.inner_steps))
-        for N in self.inner_steps:
-            count("inner_steps", N)
-        count("seeds", self.seeds)
+        runnable(self.inner_steps)
+        runs = len(self.geometries) * len(self.inner_steps) * count("seeds", self.seeds)
+        if runs > MOST_RUNS:
+            raise InvalidParameter("seeds", f"such that there are at most {MOST_RUNS} runs in all", self.seeds)
         count("curvature", self.curvature, 0)
 
     def of(self, geometry: str) -> Settings:

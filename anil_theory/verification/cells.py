@@ -5,6 +5,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget
 from anil_theory.schedule import Schedule
@@ -68,7 +69,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         count("tasks", self.tasks)
-        count("seed", self.seed, minimum=0)
+        admissible_seed("seed", self.seed)
         count("seeds", self.seeds, minimum=2)
         if self.max_inner_steps < self.schedule.inner_steps:
             raise InvalidParameter("max_inner_steps", f"at least N = {self.schedule.inner_steps}", self.max_inner_steps)

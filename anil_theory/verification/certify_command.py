@@ -15,6 +15,7 @@ import jax
 from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive, within
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
 from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
@@ -32,6 +33,7 @@ from anil_theory.tasks import SeparableFamily, TaskSet
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
 from anil_theory.verification.checks import SEVERITY
 from anil_theory.verification.family_cells import FamilyCell
+from anil_theory.verification.inner_steps import runnable
 
 PROPOSITIONS = {Geometry.STRONGLY_CONVEX: "prop2", Geometry.NONCONVEX: "prop3"}
 JUDGED = (Kind.EXPLICIT, Kind.REFINED)
@@ -68,7 +70,7 @@ class CertifyCell:
 
     def __post_init__(self) -> None:
         count("tasks", self.tasks)
-        count("seed", self.seed, minimum=0)
+        admissible_seed("seed", self.seed)
         positive("radius", self.radius)
         within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
         positive("operations", self.operations)
@@ -110,6 +112,7 @@ def certify_cells(
     constants: Constants, geometries: tuple[Geometry, ...], inner_steps: tuple[int, ...], c: float = 0.7, **options: Any
 ) -> list[CertifyCell]:
     """One cell for each geometry (the nonconvex one with the same L, rho, tau, M) and each N, at the paper's alpha."""
+    runnable(inner_steps)
     cells = []
     for geometry in geometries:
         convex = Geometry(one_of("geometry", geometry, tuple(Geometry))) is Geometry.STRONGLY_CONVEX

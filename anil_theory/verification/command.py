@@ -10,6 +10,7 @@ import jax
 from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter, count, one_of
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.estimators import BLOCKS
 from anil_theory.record import RecordStore, encode_floats
@@ -27,6 +28,7 @@ from anil_theory.study import Ending
 from anil_theory.verdict import Outcome
 from anil_theory.verification.cells import Cell
 from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, Axes, attained_cells, default_cells, grid_cells
+from anil_theory.verification.inner_steps import runnable
 from anil_theory.verification.runner import run_cells
 
 FEW_ROWS = 40
@@ -59,6 +61,10 @@ def _cells(statements: tuple[str, ...], options: dict[str, Any], seed: int, quic
     if not options:
         return default_cells(chosen, quick=quick, seed=seed)
     axes = axes_from_options(options, seed)
+    runnable(axes.inner_steps)
+    for name in ("batch", "outer_steps"):
+        for value in getattr(axes, name):
+            count(name, value)
     return attained_cells(axes, chosen) + grid_cells(axes, chosen)
 
 
@@ -81,7 +87,7 @@ def run_verify(
     one_of("rows", shown, ("auto", "tightest", "all"))
     if broken is not None:
         one_of("break", broken, BLOCKS)
-    cells = _cells(statements, options, count("seed", seed, minimum=0), quick)
+    cells = _cells(statements, options, admissible_seed("seed", seed), quick)
     store = RecordStore(out / "records")
     with _cheap_compilation(quick):
         summary = run_cells(cells, store, broken=broken, resume=resume)

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from anil_theory._admissible import count, one_of, positive, within
+from anil_theory._admissible import one_of, positive, within
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.certify.branch_and_bound import CEILING
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
@@ -59,7 +60,7 @@ def run_constants(
     positive("operations", operations)
     positive("seconds", seconds)
     within("gap", gap, 0.0, 1.0, "in [0, 1]")
-    count("seed", seed, minimum=0)
+    admissible_seed("seed", seed)
     store = RecordStore(out / "records")
     chosen = names or tuple(SMALLEST)
     jobs = [_job(name, radius=radius, gap=gap, operations=operations, seconds=seconds, seed=seed) for name in chosen]

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anil_theory._admissible import count, one_of, positive, within
+from anil_theory._admissible import one_of, positive, within
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import Certificate, certify_hessian_blocks_general
 from anil_theory.certify.branch_and_bound import CEILING, Boxes, Progress
@@ -27,6 +28,7 @@ from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import LinearBodyFamily, SoftmaxHeadFamily, TaskSet, TwoLayerHeadFamily
+from anil_theory.verification.inner_steps import runnable
 
 SMALLEST: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
     LinearBodyFamily.name: (LinearBodyFamily, {"inputs": 1, "width": 1, "shots": 2}),
@@ -67,7 +69,8 @@ class FamilyCell:
 
     def __post_init__(self) -> None:
         one_of("family", self.name, tuple(SMALLEST))
-        count("seed", self.seed, minimum=0)
+        runnable([self.inner_steps])
+        admissible_seed("seed", self.seed)
         positive("radius", self.radius)
         within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
         positive("operations", self.operations)

@@ -16,6 +16,7 @@ from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floo
 from anil_theory.report.rows import number
 from anil_theory.report.tables import print_whole
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
+from anil_theory.verification.inner_steps import runnable
 from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
 from anil_theory.verification.runner import WORKERS
 
@@ -36,6 +37,7 @@ def curve_cells(
     inner_steps   the N of the cost study; convergence takes at most four of them;
     batch         the B of the floor study.
     """
+    runnable(inner_steps)
     cells = []
     spread = sorted({inner_steps[round(i * (len(inner_steps) - 1) / 3)] for i in range(4)})
     for each in (constants, replace(constants, mu=None)):

@@ -15,6 +15,7 @@ from anil_theory.report.tightness_table import print_tightness
 from anil_theory.schedule import Schedule
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 from anil_theory.verdict import Outcome
+from anil_theory.verification.inner_steps import runnable
 from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tightness
 
 
@@ -30,6 +31,7 @@ def tightness_cells(
     seed: int,
 ) -> list[TightnessCell]:
     """The product of the values, alpha = mu/L^2 (strongly convex) or c/(N L) (nonconvex)."""
+    runnable(inner_steps)
     cells = []
     for geometry in geometries:
         for one_mu in tuple(mu) if geometry is Geometry.STRONGLY_CONVEX else (None,):

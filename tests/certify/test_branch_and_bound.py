@@ -118,7 +118,8 @@ def test_what_the_work_allowed_proves_does_not_depend_on_the_load_of_the_machine
         time.sleep(0.02)
         return enclose(boxes)
 
-    for options in ({"max_boxes": 300, "gap": 1e-9}, {"gap": 0.05}):
+    each_budget: list[dict[str, Any]] = [{"max_boxes": 300, "gap": 1e-9}, {"gap": 0.05}]
+    for options in each_budget:
         quiet, slow = (maximise(each, region, batch=16, **options) for each in (enclose, busy))
         assert slow.seconds > quiet.seconds
         assert dataclasses.replace(slow, seconds=quiet.seconds) == quiet

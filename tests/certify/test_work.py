@@ -14,6 +14,7 @@ from anil_theory.certify.family_constants import certify_constants
 from anil_theory.certify.work import BALL_COST, boxes_within, operations
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import SoftmaxHeadFamily
+from anil_theory.tasks.base import Losses
 
 SOFTMAX = SoftmaxHeadFamily(classes=2, inputs=1, width=1, shots=1)
 
@@ -56,7 +57,10 @@ def test_constants_under_a_budget_of_work_are_the_same_in_every_run(gap: float) 
 
 
 def test_blocks_under_a_budget_of_work_name_it_and_under_the_clock_name_the_clock() -> None:
-    losses = (lambda w, phi, y: jnp.sum(jnp.sin(w - y) + phi * w), lambda w, phi, y: jnp.sum(jnp.cos(w * phi) + y * w))
+    losses = Losses(
+        lambda w, phi, y: jnp.sum(jnp.sin(w - y) + phi * w),
+        lambda w, phi, y: jnp.sum(jnp.cos(w * phi) + y * w),
+    )
     arguments: Any = (losses, jnp.array([0.3]), Schedule(0.1, 2), [-1.0, -1.0], [1.0, 1.0])
     by_work = certify_hessian_blocks_general(*arguments, n_w=1, gap=1e-9, operations=1e4)
     by_clock = certify_hessian_blocks_general(*arguments, n_w=1, gap=1e-9, seconds=1e-6)

@@ -323,6 +323,21 @@ def test_misuse_names_the_parameter():
         block_constants(**INGREDIENTS, kind=Kind.ORDER)
 
 
+@given(st.integers(0, 10**400))
+def test_an_integer_of_any_size_is_rounded_once(x):
+    found = Scaled(x)
+    exact = Fraction(found.mantissa) * Fraction(2) ** found.exponent
+    if x < 2**1023:
+        assert exact == Fraction(float(x))
+    assert abs(exact - x) <= Fraction(x) * Fraction(2) ** -53
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_an_integer_half_way_between_two_floats_goes_where_its_last_bit_says(odd):
+    half = (2**53 + 1) << 1000
+    assert Scaled(half + odd).mantissa == (2**53 + 2 * odd) / 2**54
+
+
 @given(st.floats(0, 1e300), st.floats(1e-300, 1e300), st.integers(0, 5000))
 def test_scaled_arithmetic_is_float_arithmetic_with_room(x, y, k):
     a, b = Scaled(x), Scaled(y)

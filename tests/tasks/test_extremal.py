@@ -1,6 +1,7 @@
 """The extremal family: its trajectory, its constants, and the explicit `ww` bound that it attains for every N."""
 
 import dataclasses
+import math
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._precision import gamma
@@ -18,6 +21,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.base import Losses
 from anil_theory.tasks.extremal import ExtremalFamily, ExtremalTask, longest_loop, query_loss, support_loss
+from tests.strategies import nonconvex_constants
 
 MU = 0.2
 CONVEX, NONCONVEX = Constants(MU, 1.0, 1.0, 0.5, 1.0), Constants(None, 2.0, 0.5, 0.5, 3.0)
@@ -148,12 +152,23 @@ def test_the_longest_loop_still_attains_the_bound_and_a_longer_one_is_refused(co
         ExtremalFamily(constants, beyond)
 
 
-def test_existence_is_what_construction_accepts() -> None:
-    for constants in (CONVEX, NONCONVEX, dataclasses.replace(CONVEX, rho=0.0), dataclasses.replace(CONVEX, mu=1.0)):
-        for schedule in (Schedule(0.1, 3), Schedule(1 / MU, 3), Schedule(0.5, 10_000)):
-            try:
-                ExtremalFamily(constants, schedule)
-                made = True
-            except InvalidParameter:
-                made = False
-            assert made == ExtremalFamily.exists(constants, schedule)
+@given(nonconvex_constants(), st.integers(1, 10**8), st.floats(1e-3, 1e3))
+def test_there_is_a_task_or_the_reason_is_named(constants: Constants, N: int, alpha: float) -> None:
+    """However many steps: a finite task, or bad input, and never an overflow."""
+    schedule = Schedule(alpha / constants.L, N)
+    if ExtremalFamily.exists(constants, schedule):
+        family = ExtremalFamily(constants, schedule)
+        assert 0 < family.first_slope < math.inf and 0 < family.length_scale < math.inf
+    else:
+        with pytest.raises(InvalidParameter) as caught:
+            ExtremalFamily(constants, schedule)
+        assert caught.value.name in ("rho", "alpha", "inner_steps")
+
+
+def test_slopes_beyond_float64_are_refused_by_the_number_of_steps() -> None:
+    constants = Constants(None, 1.0, 1.0, 0.5, 1.0)
+    assert ExtremalFamily.exists(constants, Schedule(0.1, 3000))
+    with pytest.raises(InvalidParameter, match=r"inner_steps must be small enough .* got 20000"):
+        ExtremalFamily(constants, Schedule(0.1, 20000))
+    with pytest.raises(InvalidParameter, match="alpha must be such that"):
+        ExtremalFamily(Constants(1e-300, 1.0, 1.0, 0.5, 1.0), Schedule(1e-300, 2))
