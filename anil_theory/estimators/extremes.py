@@ -15,6 +15,9 @@ in each sample of a parametric bootstrap.
 
 The model holds in the limit of a high threshold. Measured at n = 1000, k = 100, level 95 %: 94 to 96 % of the intervals
 cover for one coordinate (shape -2), uniform and beta samples, 91 % for a normal point in six dimensions.
+Against certified block constants (separable family, 1 + 1 coordinates, two tasks, N = 1 and 5, both geometries; 640
+blocks of 40 random draws of constants): 481 intervals are accepted, 467 (97 %) meet the certified interval, none lies
+above it and 14 below. Intervals without an upper end are refused: 12 of 50 such lay above it.
 
 Neither a lower nor an upper bound: the result is not an `Estimate`, and no verdict may rest on it.
 Source: the model is Pickands (1975); the interval is derived for this project.
@@ -48,8 +51,8 @@ class Extrapolation:
     """An extrapolated supremum, or the reason why there is none.
 
     value        median-unbiased estimate of the endpoint; None when refused;
-    low, high    confidence interval at level `confidence`; high may be inf (the samples do not exclude it); low is
-                 never below the largest sample. None when refused;
+    low, high    confidence interval at level `confidence` under the model; low is never below the largest sample.
+                 None when refused;
     largest      the largest sample: the only rigorous number here, a lower bound of the supremum;
     shape        of the generalised Pareto fit, -1/a (NaN when no endpoint was found);
     fit_pvalue   of the goodness-of-fit test (NaN when not reached); tail, samples: k and n;
@@ -83,9 +86,9 @@ def extrapolate_supremum(
     tail         k, how many of the largest are used; default n/10, between MIN_TAIL and 200;
     fit_level    reject the model when the p-value is below; bootstrap: samples of that test; 0 leaves the test out.
 
-    Refuses (a reason, no value) when the shape says unbounded, when the fit is rejected, when the largest values
-    repeat. Raises InvalidParameter for samples that are too few, not finite or not one axis, and for levels outside
-    (0, 1).
+    Refuses (a reason, no value) when the shape says unbounded, when the fit is rejected, when the interval has no
+    upper end, when the largest values repeat. Raises InvalidParameter for samples that are too few, not finite or not
+    one axis, and for levels outside (0, 1).
     """
     values = np.sort(_one_axis(samples))[::-1]
     confidence = within("confidence", confidence, 1e-6, 1 - 1e-6, "in (0, 1)")
@@ -113,6 +116,9 @@ def extrapolate_supremum(
     pvalue = _fit_pvalue(scaled, gaps[1], rate, bootstrap, seed) if bootstrap else math.nan
     if pvalue < fit_level:
         reason = f"the fit is rejected: p-value {pvalue:.3g} of the Anderson-Darling test, level {fit_level:g}"
+        return refuse(shape=-1 / rate, fit_pvalue=pvalue, refused=reason)
+    if math.isinf(high):  # such samples are far from the limit of a high threshold: their lower end is too high as well
+        reason = "the samples do not exclude an unbounded tail"
         return refuse(shape=-1 / rate, fit_pvalue=pvalue, refused=reason)
     return Extrapolation(value, low, high, shape=-1 / rate, fit_pvalue=pvalue, **rest)
 

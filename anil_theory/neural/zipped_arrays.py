@@ -117,7 +117,7 @@ def _header(member: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _fill(member: Any, target: memoryview, name: str) -> None:
-    """Fill `target` from the member, piece by piece: one copy in memory. The last read compares the checksum."""
+    """Fill `target` from the member, piece by piece: one copy in memory. The last piece compares the checksum."""
     done = 0
     while done < len(target):
         piece = member.read(min(_CHUNK, len(target) - done))
@@ -125,4 +125,3 @@ def _fill(member: Any, target: memoryview, name: str) -> None:
             raise _Unsound(f"{name}: it ends too early")
         target[done : done + len(piece)] = piece
         done += len(piece)
-    member.read(1)

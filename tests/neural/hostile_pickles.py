@@ -31,19 +31,19 @@ HOSTILE = {
     "a far place of the memo": (b"\x80\x02Nr\xff\xff\xff\x1f.", "place 536870911 of its memo"),
     "a far place of the memo, as text": (b"Np4000000000\n.", "place 4000000000 of its memo"),
     "a place of the memo beyond any": (b"Np" + b"9" * 30 + b"\n.", "readable pickle"),
-    "shared tuples": (b"\x80\x02" + _doubled(30) + b".", "unfold to more than"),
+    "shared tuples": (b"\x80\x02" + _doubled(60) + b".", "unfold to more than"),
     "shared lists": (b"\x80\x02" + _LISTS + b".", "unfold to more than"),
-    "shared tuples as a key": (b"\x80\x02}" + _doubled(30) + b"Ns.", "keys other than"),
-    "shared tuples as a type": (b"\x80\x02" + _NUMPY_TYPE + _doubled(30) + b"\x85R.", "numpy type ''"),
+    "shared tuples as a key": (b"\x80\x02}" + _doubled(60) + b"Ns.", "keys other than"),
+    "shared tuples as a type": (b"\x80\x02" + _NUMPY_TYPE + _doubled(60) + b"\x85R.", "numpy type ''"),
     "shared tuples as an encoding": (
-        b"\x80\x02c_codecs\nencode\n" + _text(b"x") + _doubled(30) + b"\x86R.",
+        b"\x80\x02c_codecs\nencode\n" + _text(b"x") + _doubled(60) + b"\x86R.",
         "an encoding 'tuple'",
     ),
-    "shared tuples as an outside reference": (b"\x80\x02" + _doubled(30) + b"Q.", "outside reference"),
-    "shared tuples in a set": (b"\x80\x04\x8f(" + _doubled(30) + b"\x90.", "a set"),
-    "shared tuples in a frozen set": (b"\x80\x04(" + _doubled(30) + b"\x91.", "a set"),
+    "shared tuples as an outside reference": (b"\x80\x02" + _doubled(60) + b"Q.", "outside reference"),
+    "shared tuples in a set": (b"\x80\x04\x8f(" + _doubled(60) + b"\x90.", "a set"),
+    "shared tuples in a frozen set": (b"\x80\x04(" + _doubled(60) + b"\x91.", "a set"),
     "shared tuples as pairs": (
-        b"\x80\x02ccollections\nOrderedDict\n]((" + _doubled(30) + b"Nte\x85R.",
+        b"\x80\x02ccollections\nOrderedDict\n]((" + _doubled(60) + b"Nte\x85R.",
         "OrderedDict",
     ),
     "nested tuples": (b"\x80\x02)" + b"\x85" * 1_000_000 + b".", "nesting deeper than 64"),
@@ -52,6 +52,15 @@ HOSTILE = {
     "lists nested from the inside": (
         # the innermost list takes a new one, which is then the innermost: no list is deep when another takes it
         b"\x80\x02]q\x00" + b"h\x00]q\x01a0h\x01q\x000" * 200 + b".",
+        "nesting deeper than 64",
+    ),
+    "lists nested in the order of their depth": (
+        # [x0, x1, ...], where each list takes the one before it once all are there
+        b"\x80\x02]("
+        + b"".join(b"]q%c" % i for i in range(100))
+        + b"e"
+        + b"".join(b"h%ch%ca0" % (i + 1, i) for i in range(99))
+        + b".",
         "nesting deeper than 64",
     ),
     "dicts nested in themselves": (b"\x80\x02}q\x00K\x01h\x00s.", "nesting without end"),

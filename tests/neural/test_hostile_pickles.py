@@ -52,7 +52,7 @@ def refusals(tmp_path_factory: Any) -> dict[str, str]:
         [sys.executable, "-c", READER, str(folder)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=100,
         cwd=Path(__file__).parents[2],
         env=os.environ | {"JAX_PLATFORMS": "cpu"},
     )
