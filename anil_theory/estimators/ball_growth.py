@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.estimators.fields import loss_field
 from anil_theory.estimators.matrix_norm import top_directions
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -52,9 +53,10 @@ def _norms(losses: tuple[Any, Any], n_w: int, data: Any, z: Any) -> Any:
     """The largest norms over tasks and points: |D L_D|, |D^2 L_S|, |D^2 L_D|."""
 
     def at(z: Any, task: Any) -> Any:
-        support, query = (jax.grad(lambda z, loss=loss: loss(z[:n_w], z[n_w:], task)) for loss in losses)
-        hessians = (jax.jacfwd(slope)(z) for slope in (support, query))
-        return jnp.linalg.norm(query(z)), *(jnp.linalg.norm(H @ top_directions(H)[1]) for H in hessians)
+        template = (z[:n_w], z[n_w:])
+        support, query = (loss_field(loss, template) for loss in losses)
+        hessians = (jax.jacfwd(slope)(z, task) for slope in (support, query))
+        return jnp.linalg.norm(query(z, task)), *(jnp.linalg.norm(H @ top_directions(H)[1]) for H in hessians)
 
     found = jax.vmap(jax.vmap(at, in_axes=(0, None)), in_axes=(None, 0))(z, data)
     return jnp.stack([jnp.max(norms) for norms in found])
