@@ -50,6 +50,8 @@ class Estimate:
     samples    how many points, pairs, starts or seeds stand behind it;
     seed       the integer the random key was made from;
     outside    by how much (in norm) the computation left the region where the constants hold; 0 if it stayed inside;
+    dropped    how many of the samples were left out because the quantity is not finite there;
+    first_dropped   the first of them in words: loss, task, block, point;
     witness    the point that shows the value.
     """
 
@@ -62,6 +64,8 @@ class Estimate:
     samples: int = 1
     seed: int = 0
     outside: float = 0.0
+    dropped: int = 0
+    first_dropped: str = ""
     witness: Witness | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -39,7 +39,12 @@ def loss_field(loss: Loss, template: PyTree) -> Field:
     def field(z: Array, data: PyTree) -> Array:
         w, phi = unravel(z)
         ready = admit_loss("task", loss, w, phi, data)
-        return jax.grad(lambda z: ready(*unravel(z), data))(z)
+
+        def value(z: Array) -> Array:
+            w, phi = unravel(z)
+            return ready(w, phi, data)
+
+        return jax.grad(value)(z)
 
     return field
 
