@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 
 
 def adam_ascent(value: Callable[[Any], Array], start: PyTree, iterations: int) -> tuple[Array, PyTree]:
-    """The largest finite value met and its point, -inf when there is none; the rate falls linearly from 0.1 to almost 0.
+    """The largest finite value met (-inf when none was) and its point; the rate falls linearly from 0.1 to almost 0.
 
     value   scalar function of a pytree of float arrays, to be maximised over all of its leaves.
     """
