@@ -25,7 +25,7 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
     z = family.attaining_point()
     active = jnp.asarray(schedule.inner_steps)
     losses = (tasks.support, tasks.query)
-    value = float(_curvature(losses, family.max_inner_steps, tasks.task(0), z, jnp.asarray(schedule.alpha), active))
+    value = float(_curvature(losses, family.max_inner_steps, tasks.task(0), z, jnp.asarray(schedule.one_alpha), active))
     witness = Witness({"z": np.asarray(z).tolist(), "u": [-1.0, 0.0], "v": [1.0, 0.0]}, 0)
     rounding = gamma(64 * schedule.inner_steps) * abs(value)
     return {

@@ -77,7 +77,7 @@ def worst_task(
     masks = block_masks(n_w, n_phi)
     x, y = BLOCK_DIRECTIONS[block]
     setting = _Setting(
-        family.dials, jnp.outer(masks[x], masks[y]), jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps)
+        family.dials, jnp.outer(masks[x], masks[y]), jnp.asarray(schedule.one_alpha), jnp.asarray(schedule.inner_steps)
     )
     values, best = _search(static, setting, points, iterations)
     top = int(jnp.argmax(values))
