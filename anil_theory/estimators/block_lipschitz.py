@@ -28,6 +28,7 @@ from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, 
 from anil_theory.estimators.forms import Form, Search, ascend, power_iteration, start_directions
 from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.estimators.region_exit import mark_exits
+from anil_theory.estimators.rounding import mark_roundings
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -135,6 +136,8 @@ def measure_block_lipschitz(
         operations,
         explain_first,
     )
+    # The count of operations is what is left where the program has no derived rounding.
+    found = mark_roundings(found, tasks, schedule, family.n_w, max_inner_steps)
     return mark_exits(found, tasks, schedule, family.n_w, family.constants.region, max_inner_steps)
 
 

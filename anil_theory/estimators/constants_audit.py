@@ -23,7 +23,7 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import Region
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import block_masks, loss_field
 from anil_theory.estimators.forms import Form, Search, ascend, start_directions
 from anil_theory.estimators.not_finite import explain, left_out
@@ -94,6 +94,7 @@ def audit_constants(
             Direction.LOWER,
             method="ascent",
             rounding=relative * (abs(value) + (L if constant == "mu" else 0)),
+            rounding_kind=COUNTED,
             samples=values.size,
             seed=seed,
             dropped=dropped,

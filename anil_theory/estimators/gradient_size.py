@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma, require_float64
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.schedule import Schedule
@@ -51,6 +51,7 @@ def measure_gradient_size(
             Direction.LOWER,
             method="points",
             rounding=gamma(operations) * value,
+            rounding_kind=COUNTED,
             samples=norms[..., i].size,
             seed=seed,
             dropped=dropped,

@@ -12,7 +12,7 @@ from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
@@ -72,6 +72,7 @@ def measure_identity(
             Direction.LOWER,
             method="+".join(methods),
             rounding=min(rounding, 1e300),
+            rounding_kind=COUNTED,
             samples=apart.shape[0] * points,
             seed=seed,
             dropped=dropped,
