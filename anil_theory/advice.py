@@ -202,7 +202,7 @@ def _settings(found: Plan) -> Settings:
     assert schedule.beta_w is not None
     bounds = {name: row.total(K, B) for name, row in found.rows.items()}
     return Settings(
-        schedule.alpha,
+        schedule.one_alpha,
         schedule.beta_w,
         schedule.beta_phi,
         found.c,

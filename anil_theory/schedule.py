@@ -1,7 +1,11 @@
 """The user's choices: step sizes, inner steps, batch and outer steps."""
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
+
+import jax
+import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.constants import Constants, Geometry
@@ -14,7 +18,8 @@ MOST_INNER_STEPS = 10**8
 class Schedule:
     """Step sizes and counts of one run of Algorithm 1.
 
-    alpha        inner step size (> 0);
+    alpha        inner step size (> 0), or a pytree prefix of w with one for each part of w (Meta-SGD). The statements
+                 of the paper are about one number: they are NOT_APPLICABLE to a tree with different entries;
     inner_steps  N >= 1;
     beta_w, beta_phi  outer step sizes (> 0), or None where only the meta-gradient is studied;
     batch        B >= 1 tasks per outer step;
@@ -24,7 +29,7 @@ class Schedule:
     geometry) is a hypothesis of each statement, and an error in the constructors `strongly_convex` and `nonconvex`.
     """
 
-    alpha: float
+    alpha: Any
     inner_steps: int
     beta_w: float | None = None
     beta_phi: float | None = None
@@ -32,7 +37,7 @@ class Schedule:
     outer_steps: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", positive("alpha", self.alpha))
+        object.__setattr__(self, "alpha", _step_sizes(self.alpha))
         object.__setattr__(self, "inner_steps", _steps(self.inner_steps))
         for name in ("beta_w", "beta_phi"):
             value = getattr(self, name)
@@ -69,9 +74,58 @@ class Schedule:
             return cls.strongly_convex(constants, inner_steps, **rest)
         return cls.nonconvex(constants, inner_steps, **rest)
 
+    @property
+    def one_alpha(self) -> float:
+        """alpha as a number. Raises InvalidParameter when parts of w have step sizes of their own."""
+        if isinstance(self.alpha, float):
+            return self.alpha
+        raise InvalidParameter("alpha", "one number here", self.alpha)
+
+    @property
+    def alpha_range(self) -> tuple[float, float]:
+        """The smallest and the largest inner step size of an entry of w."""
+        entries = _entries(self.alpha)
+        return float(entries.min()), float(entries.max())
+
     def total_step(self, L: float) -> float:
         """c = alpha N L, the number that decides whether (1 + alpha L)^N stays bounded."""
-        return self.alpha * self.inner_steps * L
+        return self.one_alpha * self.inner_steps * L
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Schedule) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        """What decides equality: arrays by their shape and their entries."""
+        leaves, structure = jax.tree.flatten(self.alpha)
+        sizes = tuple((np.shape(leaf), tuple(np.ravel(leaf).tolist())) for leaf in leaves)
+        rest = tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "alpha")
+        return structure, sizes, *rest
+
+
+def _entries(alpha: Any) -> np.ndarray:
+    return np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(alpha)])
+
+
+def _step_sizes(alpha: Any) -> Any:
+    """A number as a positive float, a tree with float64 leaves; a tree of equal entries is their number."""
+    if np.ndim(alpha) == 0 and not isinstance(alpha, (dict, list, tuple)) and jax.tree.leaves(alpha) == [alpha]:
+        return positive("alpha", alpha)
+    allowed = "a finite number > 0, or a pytree of finite numbers (a prefix of w)"
+    try:
+        tree = jax.tree.map(lambda leaf: np.array(leaf, np.float64), alpha)
+        entries = _entries(tree)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameter("alpha", allowed, alpha) from error
+    if entries.size == 0 or not np.isfinite(entries).all():
+        raise InvalidParameter("alpha", allowed, alpha)
+    if entries.min() == entries.max():
+        return positive("alpha", entries[0])
+    for leaf in jax.tree.leaves(tree):
+        leaf.setflags(write=False)
+    return tree
 
 
 def _steps(inner_steps: int) -> int:

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
+from jax.tree_util import keystr
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory._admissible import InvalidParameter, count
+from anil_theory.algorithm.custom_rules import custom_vjp_rules, forward_differentiable
+from anil_theory.algorithm.step_sizes import check_step_sizes, descended
 from anil_theory.tasks.base import Loss
 
 
@@ -33,30 +35,57 @@ def inner_loop(
     """N steps of gradient descent on L_S in w, as one scan: compile time does not grow with N.
 
     support       L_S(w, phi, data) -> scalar;
-    alpha         inner step size, a number or a traced scalar;
+    alpha         inner step size: a number, a traced scalar, or a pytree prefix of w (see `step_sizes`); each leaf of w
+                  moves in its own dtype, whatever the dtype of alpha;
     inner_steps   N, the length of the scan (a Python integer >= 1);
     active_steps  optional traced integer in 0..N: the steps that are run; the others are skipped at run time, so that
                   one compilation serves every smaller N;
     first_order   treat the inner gradient as constant when the loop is differentiated (FO-ANIL).
 
-    Raises InvalidParameter for N < 1, alpha <= 0 (when it is a number) and a loss that is not a scalar.
+    Raises InvalidParameter for N < 1, alpha <= 0 (when it is a number) or of a shape that does not fit w, a loss that
+    is not a scalar, and leaves of w or phi that are not floating, by their path.
     Source: Algorithm 1 of the paper, lines 4-7.
     """
     steps = count("inner_steps", inner_steps)
-    check_step_size(alpha)
-    check_losses({"support": support}, w, phi, data)
+    check_point(w, phi)
+    check_step_sizes(alpha, w)
+    support = admit_loss("support", support, w, phi, data)
+    return descend(
+        support,
+        w,
+        phi,
+        data,
+        alpha=alpha,
+        inner_steps=steps,
+        active_steps=active_steps,
+        first_order=first_order,
+    )
+
+
+def descend(
+    support: Loss,
+    w: PyTree,
+    phi: PyTree,
+    data: PyTree,
+    *,
+    alpha: Any,
+    inner_steps: int,
+    active_steps: Array | None = None,
+    first_order: bool = False,
+) -> InnerLoop:
+    """`inner_loop` of arguments that were looked at already."""
     gradient = jax.grad(support)
 
     def step(current: PyTree) -> PyTree:
         slope = gradient(current, phi, data)
         if first_order:
             slope = jax.lax.stop_gradient(slope)
-        return jax.tree.map(lambda x, s: x - alpha * s, current, slope)
+        return descended(current, alpha, slope)
 
     def body(current: PyTree, index: Array) -> tuple[PyTree, PyTree]:
         return run_if_active(step, current, index, active_steps), current
 
-    final, iterates = jax.lax.scan(body, w, jnp.arange(steps))
+    final, iterates = jax.lax.scan(body, w, jnp.arange(inner_steps))
     return InnerLoop(final, iterates)
 
 
@@ -67,23 +96,34 @@ def run_if_active(step: Callable[[PyTree], PyTree], carry: PyTree, index: Array,
     return jax.lax.cond(index < active, step, lambda unchanged: unchanged, carry)
 
 
-def check_step_size(alpha: Any) -> None:
-    """Raise InvalidParameter for a step size that is a number and not positive and finite; traced values pass."""
-    if not isinstance(alpha, Tracer):
-        positive("alpha", alpha)
+def check_point(w: PyTree, phi: PyTree) -> None:
+    """Raise InvalidParameter, naming the leaf by its path, unless every leaf of w and phi is real and floating."""
+    for block, tree in (("w", w), ("phi", phi)):
+        for path, leaf in jax.tree.leaves_with_path(tree):
+            try:
+                dtype = jnp.result_type(leaf)
+            except TypeError as error:
+                raise InvalidParameter(f"{block}{keystr(path)}", "a real floating array", leaf) from error
+            if not jnp.issubdtype(dtype, jnp.floating):
+                allowed = "a real floating array (what is not differentiated, such as a counter, belongs in data)"
+                raise InvalidParameter(f"{block}{keystr(path)}", allowed, f"{dtype.name}{list(jnp.shape(leaf))}")
 
 
-def check_losses(losses: dict[str, Loss], w: PyTree, phi: PyTree, data: PyTree) -> None:
-    """Raise InvalidParameter unless each loss maps (w, phi, data) to one real scalar; runs at trace time only."""
-    for name, loss in losses.items():
-        try:
-            out = jax.eval_shape(loss, w, phi, data)
-        except (TypeError, ValueError) as error:
-            if isinstance(error, InvalidParameter):
-                raise
-            shapes = jax.tree.map(jnp.shape, {"w": w, "phi": phi, "data": data})
-            raise InvalidParameter(
-                f"{name} loss", f"a function of w, phi and data of these shapes ({error})", shapes
-            ) from error
-        if not hasattr(out, "shape") or out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
-            raise InvalidParameter(f"{name} loss", "a function that returns one real scalar", out)
+def admit_loss(name: str, loss: Loss, w: PyTree, phi: PyTree, data: PyTree) -> Loss:
+    """The loss, ready to be differentiated in both modes; runs at trace time only.
+
+    Raises InvalidParameter unless it maps (w, phi, data) to one real scalar. A loss that calls `custom_vjp` functions
+    comes back with forward rules made of reverse mode.
+    """
+    try:
+        program, out = jax.make_jaxpr(loss, return_shape=True)(w, phi, data)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InvalidParameter):
+            raise
+        shapes = jax.tree.map(jnp.shape, {"w": w, "phi": phi, "data": data})
+        raise InvalidParameter(
+            f"{name} loss", f"a function of w, phi and data of these shapes ({error})", shapes
+        ) from error
+    if not hasattr(out, "shape") or out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
+        raise InvalidParameter(f"{name} loss", "a function that returns one real scalar", out)
+    return forward_differentiable(loss) if custom_vjp_rules(program) else loss

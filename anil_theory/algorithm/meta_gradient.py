@@ -5,7 +5,8 @@ Proposition 1 (identity). With increasing m from left to right in every product,
     g_w   =  prod_{m=0}^{N-1} (I - alpha H_m)  D_w L_D(w_N, phi)
     g_phi = -alpha sum_{m=0}^{N-1} C_m  prod_{j=m+1}^{N-1} (I - alpha H_j)  D_w L_D(w_N, phi)  +  D_phi L_D(w_N, phi)
 
-Source: Proposition 1 of the paper.
+With a step size of its own for each entry of w (see `step_sizes`), A stands in the place of alpha:
+the factors are I - H_m A, and C_m A in the sum. Source: Proposition 1 of the paper.
 """
 
 from collections.abc import Callable
@@ -16,8 +17,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import one_of
-from anil_theory.algorithm.inner_loop import check_losses, inner_loop, run_if_active
+from anil_theory._admissible import count, one_of
+from anil_theory.algorithm.inner_loop import admit_loss, check_point, descend, run_if_active
+from anil_theory.algorithm.step_sizes import check_step_sizes, flat_diagonal, scaled
 from anil_theory.tasks.base import Losses
 
 
@@ -37,12 +39,12 @@ class _Method(Protocol):
 def by_recursion(
     losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any
 ) -> MetaGradient:
-    """Proposition 1 evaluated backwards with v <- v - alpha H_m v and acc <- acc - alpha C_m v.
+    """Proposition 1 evaluated backwards with v <- v - H_m (alpha v) and acc <- acc - C_m (alpha v).
 
     Memory is the N inner iterates. Each step back costs one directional derivative of the gradient of L_S along
-    (v, 0): the Hessian of L_S is symmetric, so that one product returns H_m v and C_m v together.
+    (alpha v, 0): the Hessian of L_S is symmetric, so that one product returns H_m alpha v and C_m alpha v together.
     """
-    adapted = inner_loop(losses.support, w, phi, data, **loop)
+    adapted = descend(losses.support, w, phi, data, **loop)
     v, direct = jax.grad(losses.query, argnums=(0, 1))(adapted.final, phi, data)
     if first_order:
         return MetaGradient(v, direct)
@@ -54,9 +56,9 @@ def by_recursion(
         index, iterate = step
 
         def back(carry: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
-            v, _ = carry
-            _, curved = jax.jvp(lambda w, phi: gradient(w, phi, data), (iterate, phi), (v, still))
-            return jax.tree.map(lambda x, s: x - alpha * s, carry, curved)
+            direction = scaled(alpha, carry[0])
+            _, curved = jax.jvp(lambda w, phi: gradient(w, phi, data), (iterate, phi), (direction, still))
+            return jax.tree.map(jnp.subtract, carry, curved)
 
         return run_if_active(back, carry, index, active), None
 
@@ -71,14 +73,15 @@ def by_autodiff(
 
     def adapted_loss(w: PyTree, phi: PyTree) -> Array:
         # FO-ANIL: the inner gradients are constants, also in phi, so the loop becomes a translation.
-        return losses.query(inner_loop(losses.support, w, phi, data, first_order=first_order, **loop).final, phi, data)
+        adapted = descend(losses.support, w, phi, data, first_order=first_order, **loop)
+        return losses.query(adapted.final, phi, data)
 
     return MetaGradient(*jax.grad(adapted_loss, argnums=(0, 1))(w, phi))
 
 
 def by_product(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_order: bool, **loop: Any) -> MetaGradient:
     """Proposition 1 as printed, with dense H_m and C_m: a reference for small dimensions."""
-    adapted = inner_loop(losses.support, w, phi, data, **loop)
+    adapted = descend(losses.support, w, phi, data, **loop)
     v, direct = jax.grad(losses.query, argnums=(0, 1))(adapted.final, phi, data)
     if first_order:
         return MetaGradient(v, direct)
@@ -86,17 +89,18 @@ def by_product(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_or
     direct_flat, unravel_phi = ravel_pytree(direct)
     phi_flat, unravel_phi_point = ravel_pytree(phi)
     w_flat, unravel_w_point = ravel_pytree(w)
-    alpha, active = loop["alpha"], loop.get("active_steps")
+    active, steps = loop.get("active_steps"), flat_diagonal(loop["alpha"], w)
+    dtype = jnp.result_type(w_flat, phi_flat)
 
     def support(w_flat: Array, phi_flat: Array) -> Array:
         return losses.support(unravel_w_point(w_flat), unravel_phi_point(phi_flat), data)
 
     def factor(index: Array, iterate: PyTree) -> tuple[Array, Array]:
-        step = alpha if active is None else jnp.where(index < active, alpha, 0.0)
+        step = steps if active is None else jnp.where(index < active, steps, 0.0)
         at = ravel_pytree(iterate)[0], phi_flat
         H = jax.hessian(support)(*at)
         C = jax.jacfwd(jax.grad(support, argnums=1), argnums=0)(*at)
-        return jnp.eye(w_flat.size) - step * H, step * C
+        return jnp.eye(w_flat.size, dtype=dtype) - step * H, step * C
 
     factors, mixed = jax.vmap(factor)(jnp.arange(loop["inner_steps"]), adapted.iterates)
 
@@ -105,9 +109,10 @@ def by_product(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, *, first_or
         factor, mixed = step
         return (product @ factor, total @ factor + mixed), None
 
-    start = jnp.eye(w_flat.size), jnp.zeros((phi_flat.size, w_flat.size))
+    start = jnp.eye(w_flat.size, dtype=dtype), jnp.zeros((phi_flat.size, w_flat.size), dtype)
     (product, total), _ = jax.lax.scan(body, start, (factors, mixed))
-    return MetaGradient(unravel_w(product @ v_flat), unravel_phi(direct_flat - total @ v_flat))
+    g_w, g_phi = product @ v_flat, direct_flat - total @ v_flat
+    return MetaGradient(unravel_w(g_w.astype(v_flat.dtype)), unravel_phi(g_phi.astype(direct_flat.dtype)))
 
 
 METHODS: dict[str, Callable[..., MetaGradient]] = {
@@ -133,14 +138,21 @@ def meta_gradient(
 
     losses        (L_S, L_D), each `loss(w, phi, data) -> scalar`; MAML is phi without leaves, for example ();
     w, phi, data  pytrees;
-    alpha         inner step size;  inner_steps  N >= 1;
+    alpha         inner step size, a number or a pytree prefix of w (Meta-SGD; see `step_sizes`);
+    inner_steps   N >= 1;
     method        "recursion" (default; memory = N inner iterates), "autodiff", or "product" (dense, small dimensions);
     first_order   FO-ANIL: drop every second-order term;
     active_steps  see `inner_loop`.
 
-    Raises InvalidParameter for an unknown method, N < 1, alpha <= 0, or a loss that is not a scalar.
+    Losses may call `custom_vjp` functions, whose rules must be derivatives (see `custom_rules`). Raises
+    InvalidParameter for an unknown method, N < 1, alpha <= 0 or of a shape that does not fit w, a loss that is not a
+    scalar, and leaves of w or phi that are not floating, by their path.
     """
     one_of("method", method, tuple(METHODS))
-    check_losses({"query": losses.query}, w, phi, data)
+    count("inner_steps", inner_steps)
+    check_point(w, phi)
+    check_step_sizes(alpha, w)
+    query = admit_loss("query", losses.query, w, phi, data)
+    losses = Losses(admit_loss("support", losses.support, w, phi, data), query)
     loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
     return METHODS[method](losses, w, phi, data, first_order=first_order, **loop)

@@ -25,7 +25,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import one_of
-from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.inner_loop import admit_loss, inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, Losses, TaskSet
@@ -167,7 +167,9 @@ def count_outer_step(
     """
     one_of("method", method, COUNTED_METHODS)
     tally = _Tally()
-    losses = Losses(*(_counted_loss(loss, tally, method == "recursion") for loss in tasks.losses))
+    names, one_task = ("support", "query"), tasks.task(0)
+    admitted = (admit_loss(name, loss, w, phi, one_task) for name, loss in zip(names, tasks.losses, strict=True))
+    losses = Losses(*(_counted_loss(loss, tally, method == "recursion") for loss in admitted))
     data = tasks.take(jnp.arange(schedule.batch) % len(tasks)).data
 
     def one(w: PyTree, phi: PyTree, data: PyTree) -> PyTree:

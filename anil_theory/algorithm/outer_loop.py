@@ -56,7 +56,7 @@ class _Static(NamedTuple):
 class _Traced(NamedTuple):
     """What one compilation serves for every value of."""
 
-    alpha: Array
+    alpha: PyTree
     beta_w: Array
     beta_phi: Array
     active_steps: Array
@@ -146,6 +146,8 @@ def outer_loop(
     betas = _step_sizes(schedule, phi)
     length = max(schedule.inner_steps, count("max_inner_steps", max_inner_steps or 1))
     K, traced = schedule.outer_steps, map(jnp.asarray, (schedule.inner_steps, schedule.outer_steps))
+    if frames is not None and not isinstance(schedule.alpha, float):
+        raise InvalidParameter("frames", "None with a step size for each part of w (frames rotate w)", "frames")
     used = frames.tasks if frames is not None else tasks
     if len(used) != len(tasks):
         raise InvalidParameter("frames", f"the frames of these {len(tasks)} tasks", len(used))
@@ -155,7 +157,9 @@ def outer_loop(
     drawn_step = generator.integers(0, K, S)
     raw = _run(
         _Static(used.support, used.query, schedule.batch, length, average, method),
-        _Traced(jnp.asarray(schedule.alpha), *betas, *traced, limit=jnp.asarray(positive("limit", limit))),
+        _Traced(
+            jax.tree.map(jnp.asarray, schedule.alpha), *betas, *traced, limit=jnp.asarray(positive("limit", limit))
+        ),
         used.data,
         None if frames is None else (frames.rotation_w, frames.rotation_phi),
         start,

@@ -32,7 +32,8 @@ class OuterRun:
     squared_w, squared_phi   (S, R) exact ||D_w L_meta(z_k)||^2 and ||D_phi L_meta(z_k)||^2 there;
     loss          (S, R) exact L_meta(z_k);
     running_w, running_phi   (S, R) the average of the squared norms over steps 0..k-1, estimated as `average` says; at
-                  k = 0, where there is none, the exact value at z_0;
+                  k = 0, where there is none, the exact value at z_0. Of a seed that diverged: over the steps that it
+                  took, NaN when it took none;
     drawn_step    (S,) one uniform step in 0..K-1 per seed;  drawn_w, drawn_phi  (S,) exact squared norms there;
     final_w, final_phi       the last iterate, leaves with a leading axis S;
     diverged_at   (S,) index k >= 1 of the first iterate that was not finite or beyond the limit, or -1;
@@ -87,12 +88,14 @@ def assemble_run(
 ) -> OuterRun:
     """Assemble a run from what the compiled loop returns."""
     squares, K = raw["squares"], schedule.outer_steps
+    # A seed whose iterate d >= 1 was the first bad one took the steps 0..d-2.
+    done = np.where(raw["diverged_at"] < 0, K, raw["diverged_at"] - 1)[:, None]
     if average == "sampled":
-        running, errors = _stratified(squares, steps, K)
+        running, errors = _stratified(squares, steps, K, done)
     else:
-        # A diverged seed stopped summing at its last good iterate.
-        done = np.where(raw["diverged_at"] < 0, K, raw["diverged_at"] - 1)[:, None]
-        running = raw["sums"] / np.maximum(np.minimum(steps[None, :], done), 1)[..., None]
+        taken = np.minimum(steps[None, :], done)[..., None]
+        # The average of no step is NaN and not 0: a seed that breaks in its first step has none.
+        running = np.where(taken > 0, raw["sums"] / np.maximum(taken, 1), np.nan)
         running = np.where((steps == 0)[None, :, None], squares, running)
         errors = np.zeros(2)
     diverged = raw["diverged_at"] >= 0
@@ -122,15 +125,19 @@ def assemble_run(
     )
 
 
-def _stratified(squares: np.ndarray, steps: np.ndarray, K: int) -> tuple[np.ndarray, np.ndarray]:
+def _stratified(squares: np.ndarray, steps: np.ndarray, K: int, done: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Running averages from one draw per stratum, (S, R + 2, 2), and the standard error of the last one, (2,).
 
-    Before step K the running average is over the strata passed so far (its last one in full).
+    Before step K the running average is over the strata passed so far (its last one in full). Strata whose draw is
+    not among the `done` steps of a seed, (S, 1), are left out of its average, which is NaN when none is left.
     """
     R = len(steps) - 2
     sizes = np.diff(np.linspace(0, K, R + 1).round())
     values = squares[:, 1:-1]
-    sums = np.cumsum(values * sizes[None, :, None], axis=1) / np.cumsum(sizes)[None, :, None]
+    weights = np.where(steps[None, 1:-1] < done, sizes, 0.0)
+    counted = np.cumsum(weights, axis=1)[..., None]
+    sums = np.cumsum(np.where(weights[..., None] > 0, values * weights[..., None], 0.0), axis=1)
+    sums = np.where(counted > 0, sums / np.maximum(counted, 1), np.nan)
     running = np.concatenate([squares[:, :1], sums, sums[:, -1:]], axis=1)
     curve, share = values.mean(axis=0), sizes / K
     if R < 2 or K == R:  # one stratum says nothing about its own spread; strata of one step have none

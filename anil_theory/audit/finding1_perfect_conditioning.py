@@ -27,7 +27,7 @@ def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[st
     """One setting at L = M = rho = 1: the measured w constant, the printed and the derived one, and their ratios."""
     constants = Constants(1 - eps, 1.0, 1.0, 0.0, 1.0)
     schedule = Schedule.strongly_convex(constants, N)
-    reach = 4 * CosineFamily(constants).period / (1 - schedule.alpha * (1 - eps / 2)) ** (N - 1)
+    reach = 4 * CosineFamily(constants).period / (1 - schedule.one_alpha * (1 - eps / 2)) ** (N - 1)
     family = CosineFamily(constants, reach)
     budget = Budget(pairs=1, points=points, power_iterations=1, starts=min(32, points))
     tasks = family.sample(jax.random.key(seed), 1)

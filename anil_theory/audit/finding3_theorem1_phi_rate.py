@@ -54,7 +54,7 @@ def ratios(term: str) -> dict[str, list[float]]:
     for mu in MU:
         constants, schedule = setting(mu)
         explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT).value
-        half = (1 - schedule.alpha * mu) ** (schedule.inner_steps / 2)
+        half = (1 - schedule.one_alpha * mu) ** (schedule.inner_steps / 2)
         for name, order in READINGS[term].items():
             found[name].append(explicit / order(mu, half))
     return found
@@ -84,7 +84,7 @@ def phi_row(mu_values: tuple[float, ...]) -> list[dict[str, float]]:
             jnp.asarray(constants.M),
             jnp.zeros((2, 2)),
         )
-        value = hessian_of_choice(choice, jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps))[0, 1]
+        value = hessian_of_choice(choice, jnp.asarray(schedule.one_alpha), jnp.asarray(schedule.inner_steps))[0, 1]
         (order,) = STATEMENTS["prop2"].select(Kind.ORDER, "phiw")
         (explicit,) = STATEMENTS["prop2"].select(Kind.EXPLICIT, "phiw")
         printed = order.evaluate(constants, schedule).value

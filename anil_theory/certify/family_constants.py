@@ -46,6 +46,7 @@ from anil_theory.certify.general_blocks import (
 )
 from anil_theory.certify.interval_matrices import norms_above, norms_below
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate
@@ -113,6 +114,7 @@ def certify_constants(
     positive("operations", operations)
     positive("seconds", seconds)
     one = tasks.take(jnp.array([range(len(tasks))[task]]))
+    refuse_custom_vjp(one.losses, one.task(0), family.n_w, family.n_phi)
     audited = audit_constants(family, one, starts=starts, iterations=60)
     names = [name for name in NAMES if name in audited]
     started, found = time.perf_counter(), {}

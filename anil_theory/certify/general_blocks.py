@@ -33,6 +33,7 @@ from anil_theory.certify.interval_arrays import summed
 from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.interval_matrices import norms_above, norms_below
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
@@ -70,7 +71,7 @@ def certify_hessian_blocks_general(
     arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls.
 
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
-    a primitive without a rule in both arithmetics.
+    a primitive without a rule in both arithmetics or call a `custom_vjp` function.
     """
     require_float64("data", data)
     region = Boxes.of(lower, upper, name="box")
@@ -80,6 +81,7 @@ def certify_hessian_blocks_general(
     if count("n_w", n_w) > n:
         raise InvalidParameter("n_w", f"at most the dimension {n} of the box", n_w)
     positive("seconds", seconds)
+    refuse_custom_vjp(losses, data, n_w, n - n_w)
     fast = one_of("arithmetic", arithmetic, ("intervals", "balls")) == "intervals"
     named = BoxRegion(tuple(map(float, region.lower[0])), tuple(map(float, region.upper[0])))
     programs = _Programs(losses, data, schedule, n_w, n, count("bits", bits, minimum=2))

@@ -113,7 +113,7 @@ class PairEnclosure:
     def __init__(self, family: SeparableFamily, data: SeparableTask, schedule: Schedule, block: str, radius: float):
         self.family, self.block, self.radius = family, block, radius
         self.inner_steps = schedule.inner_steps
-        self.pairs: PairConstants = pair_constants(data, schedule.alpha)
+        self.pairs: PairConstants = pair_constants(data, schedule.one_alpha)
         self.rotations = np.asarray(data.rotation_w), np.asarray(data.rotation_phi)
         self.tasks, self.coordinates = np.asarray(data.h).shape
 

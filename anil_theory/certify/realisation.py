@@ -167,12 +167,12 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     log_linear = math.log(4 / MARGIN * linear_cost["D2"] / L) + span
     audit["gradient and Hessian of the outer loss"] = 1 - MARGIN
 
-    r = 1 - schedule.alpha * mu if mu is not None else 1.0
+    r = 1 - schedule.one_alpha * mu if mu is not None else 1.0
     bits = int((3 * span + 60 + 4 * abs(reach)) / math.log(2)) + 500
     with precision(bits):
         # The step from one centre to the next is at least 3 reaches.
         step = 3 * flint.arb(reach).exp() / flint.arb(r) ** N
-        slope = [step / flint.arb(schedule.alpha), flint.arb(0), flint.arb(0)]
+        slope = [step / flint.arb(schedule.one_alpha), flint.arb(0), flint.arb(0)]
         centres = _trajectory(slope, base, schedule)
         final = centres.pop()
     support = LogCutForms(
@@ -195,7 +195,7 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
         np.array([log_linear, log_outer, 0.0]),
         span,
     )
-    growth = (1 + schedule.alpha * L) ** N * (2 + schedule.alpha * L * N)
+    growth = (1 + schedule.one_alpha * L) ** N * (2 + schedule.one_alpha * L * N)
     log_step = min(log_cubic, log_outer) - span - math.log(10 * growth) - 10
     return Realised(LogCutTask(support, query), schedule, block, log_step, bits, audit)
 
@@ -216,7 +216,8 @@ def _trajectory(slope: list, base: np.ndarray, schedule: Schedule) -> list[list]
     for _ in range(schedule.inner_steps):
         z = points[-1]
         moved = [
-            z[i] - flint.arb(schedule.alpha) * (slope[i] + sum(exact[i][j] * z[j] for j in range(3))) for i in (0, 1)
+            z[i] - flint.arb(schedule.one_alpha) * (slope[i] + sum(exact[i][j] * z[j] for j in range(3)))
+            for i in (0, 1)
         ]
         points.append([*moved, z[2]])
     return points
@@ -230,7 +231,7 @@ def difference_quotient(realised: Realised) -> Enclosure:
 
     def gradient(z: Array, task: LogCutTask) -> Array:
         found = meta_gradient(
-            losses, z[:2], z[2:], task, alpha=schedule.alpha, inner_steps=schedule.inner_steps, method="recursion"
+            losses, z[:2], z[2:], task, alpha=schedule.one_alpha, inner_steps=schedule.inner_steps, method="recursion"
         )
         return jnp.concatenate([found.w, found.phi])
 

@@ -11,6 +11,7 @@ from anil_theory.estimators.extremes import Extrapolation, extrapolate_supremum,
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.estimators.identity import measure_identity
 from anil_theory.estimators.local_program import solve_local_program
+from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import Interval, Rate, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
@@ -25,6 +26,7 @@ __all__ = [
     "Estimate",
     "Extrapolation",
     "Interval",
+    "NotFinite",
     "Rate",
     "Saturation",
     "TrajectoryAudit",

@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 
 
 def adam_ascent(value: Callable[[Any], Array], start: PyTree, iterations: int) -> tuple[Array, PyTree]:
-    """The largest value met and the point that has it; the rate falls linearly from 0.1 to almost 0.
+    """The largest finite value met (-inf when none was) and its point; the rate falls linearly from 0.1 to almost 0.
 
     value   scalar function of a pytree of float arrays, to be maximised over all of its leaves.
     """
@@ -19,7 +19,9 @@ def adam_ascent(value: Callable[[Any], Array], start: PyTree, iterations: int) -
     def body(state: tuple, index: Array) -> tuple[tuple, None]:
         point, mean, square, best, kept = state
         now, slope = gradient(point)
-        best, kept = jnp.maximum(best, now), jax.tree.map(partial(jnp.where, now > best), point, kept)
+        # A value that is not finite is no maximum, and it is no reason to forget the best one.
+        better = (now > best) & jnp.isfinite(now)
+        best, kept = jnp.where(better, now, best), jax.tree.map(partial(jnp.where, better), point, kept)
         mean = jax.tree.map(lambda m, s: 0.9 * m + 0.1 * s, mean, slope)
         square = jax.tree.map(lambda q, s: 0.99 * q + 0.01 * s * s, square, slope)
         rate = 0.1 * (1 - index / iterations) + 1e-4

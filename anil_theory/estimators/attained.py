@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import meta_field
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.extremal import ExtremalFamily
@@ -25,12 +25,18 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
     z = family.attaining_point()
     active = jnp.asarray(schedule.inner_steps)
     losses = (tasks.support, tasks.query)
-    value = float(_curvature(losses, family.max_inner_steps, tasks.task(0), z, jnp.asarray(schedule.alpha), active))
+    value = float(_curvature(losses, family.max_inner_steps, tasks.task(0), z, jnp.asarray(schedule.one_alpha), active))
     witness = Witness({"z": np.asarray(z).tolist(), "u": [-1.0, 0.0], "v": [1.0, 0.0]}, 0)
     rounding = gamma(64 * schedule.inner_steps) * abs(value)
     return {
         "ww": Estimate(
-            "meta_gradient_lipschitz/ww", value, Direction.LOWER, "witness", rounding=rounding, witness=witness
+            "meta_gradient_lipschitz/ww",
+            value,
+            Direction.LOWER,
+            "witness",
+            rounding=rounding,
+            rounding_kind=COUNTED,
+            witness=witness,
         )
     }
 

@@ -16,7 +16,7 @@ from jaxtyping import PyTree
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.algorithm.population import task_losses
-from anil_theory.estimators.base import Direction, Estimate
+from anil_theory.estimators.base import COUNTED, Direction, Estimate
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -65,6 +65,7 @@ def average_gradient(run: OuterRun) -> AverageGradient:
             direction=Direction.MEAN,
             method=run.average,
             rounding=gamma(run.schedule.outer_steps + 64) * float(np.abs(values).mean()),
+            rounding_kind=COUNTED,
             stderr=float(math.hypot(values.std(ddof=1) / math.sqrt(S), thinned)),
             samples=S,
             seed=run.seed,
@@ -87,5 +88,6 @@ def initial_gap(family: Family, tasks: TaskSet, schedule: Schedule, w: PyTree, p
         direction=Direction.UPPER,
         method="query infimum",
         rounding=gamma(len(tasks) + 64 * schedule.inner_steps) * size,
+        rounding_kind=COUNTED,
         samples=len(tasks),
     )

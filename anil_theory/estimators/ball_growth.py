@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.estimators.fields import loss_field
 from anil_theory.estimators.matrix_norm import top_directions
+from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.tasks.base import Family, TaskSet
 
 QUANTITIES = ("query_gradient", "support_smoothness", "query_smoothness")
@@ -28,7 +30,8 @@ def growth_with_radius(
     radii    of balls about the origin of z, rising: each ball contains those before it, and what was found there;
     points   drawn on each ball, for every task.
 
-    Raises InvalidParameter for no radius, a radius <= 0, and points below 1.
+    Points at which a norm is not finite are left out of its maximum. Raises InvalidParameter for no radius, a
+    radius <= 0, and points below 1, and NotFinite for a norm that is finite at no point of a ball.
     """
     if not len(radii):
         raise InvalidParameter("radii", "at least one", radii)
@@ -43,6 +46,10 @@ def growth_with_radius(
         w *= np.sqrt(radius**2 - small**2) / np.linalg.norm(w, axis=1, keepdims=True)
         z = jnp.asarray(np.concatenate([w, phi], axis=1))
         found.append(np.asarray(_norms((tasks.support, tasks.query), family.n_w, tasks.data, z)))
+        bad = np.flatnonzero(~np.isfinite(found[-1]))
+        if bad.size:
+            reason = explain(tasks, None, family.n_w, QUANTITIES[bad[0]], 0, z[0])
+            raise NotFinite(f"{QUANTITIES[bad[0]]} is finite at no point of the ball of radius {radius:g}; {reason}")
     largest = np.maximum.accumulate(np.array(found), axis=0)
     return {name: largest[:, i].tolist() for i, name in enumerate(QUANTITIES)}
 
@@ -52,9 +59,10 @@ def _norms(losses: tuple[Any, Any], n_w: int, data: Any, z: Any) -> Any:
     """The largest norms over tasks and points: |D L_D|, |D^2 L_S|, |D^2 L_D|."""
 
     def at(z: Any, task: Any) -> Any:
-        support, query = (jax.grad(lambda z, loss=loss: loss(z[:n_w], z[n_w:], task)) for loss in losses)
-        hessians = (jax.jacfwd(slope)(z) for slope in (support, query))
-        return jnp.linalg.norm(query(z)), *(jnp.linalg.norm(H @ top_directions(H)[1]) for H in hessians)
+        template = (z[:n_w], z[n_w:])
+        support, query = (loss_field(loss, template) for loss in losses)
+        hessians = (jax.jacfwd(slope)(z, task) for slope in (support, query))
+        return jnp.linalg.norm(query(z, task)), *(jnp.linalg.norm(H @ top_directions(H)[1]) for H in hessians)
 
     found = jax.vmap(jax.vmap(at, in_axes=(0, None)), in_axes=(None, 0))(z, data)
-    return jnp.stack([jnp.max(norms) for norms in found])
+    return jnp.stack([jnp.max(jnp.where(jnp.isfinite(norms), norms, -jnp.inf)) for norms in found])

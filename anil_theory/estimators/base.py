@@ -12,6 +12,10 @@ BLOCKS = ("ww", "wphi", "phiw", "phiphi")
 """The blocks of the meta-gradient's Lipschitz constant: block xy says how fast D_x L_meta moves when only y moves."""
 
 
+COUNTED = "heuristic: a number of roundings that the loss was not asked for"
+"""The `rounding_kind` of estimates whose rounding is not derived from their program."""
+
+
 class Direction(StrEnum):
     """On which side of the true value an estimate can lie (theory, section 7)."""
 
@@ -45,11 +49,14 @@ class Estimate:
     value      the measured number;
     direction  see Direction;
     method     how it was measured ("pairs", "points", "ascent", ...);
-    rounding   upper bound on the absolute error of `value` from float64 arithmetic;
+    rounding   the absolute error that float64 arithmetic may have made in `value`;
+    rounding_kind   what that number is: "first-order bound, doubled" (see `rounding`), or "heuristic" with the reason;
     stderr     standard error (means only, else 0);
     samples    how many points, pairs, starts or seeds stand behind it;
     seed       the integer the random key was made from;
     outside    by how much (in norm) the computation left the region where the constants hold; 0 if it stayed inside;
+    dropped    how many of the samples were left out because the quantity is not finite there;
+    first_dropped   the first of them in words: loss, task, block, point;
     witness    the point that shows the value.
     """
 
@@ -62,6 +69,9 @@ class Estimate:
     samples: int = 1
     seed: int = 0
     outside: float = 0.0
+    rounding_kind: str = ""
+    dropped: int = 0
+    first_dropped: str = ""
     witness: Witness | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

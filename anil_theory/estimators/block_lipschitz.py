@@ -10,6 +10,7 @@ of a function, so one search serves both cross blocks (the Hessian is symmetric;
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +26,9 @@ from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
 from anil_theory.estimators.forms import Form, Search, ascend, power_iteration, start_directions
+from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.estimators.region_exit import mark_exits
+from anil_theory.estimators.rounding import mark_roundings
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -51,14 +54,30 @@ class Budget:
             object.__setattr__(self, "points", self.starts)
 
 
+class _Dropped(NamedTuple):
+    """How many samples are not finite, and the first of them: a point, or a pair of points."""
+
+    count: Array
+    point: Array
+
+    @classmethod
+    def among(cls, values: Array, points: Array) -> "_Dropped":
+        """Of values (P,) at points (P, n) or pairs (P, 2, n)."""
+        finite = jnp.isfinite(values)
+        return cls(jnp.sum(~finite), points[jnp.argmin(finite)])
+
+
 class _Measured(NamedTuple):
-    """Best of each method over points, for every task: pair blocks (T, 4), searches (T, 3)."""
+    """Best of each method over points, for every task: pair blocks (T, 4), searches (T, 3); what each left out."""
 
     pair_value: Array
     pair_noise: Array
     pair_points: Array
     points: Search
     ascent: Search
+    pair_dropped: _Dropped
+    points_dropped: _Dropped
+    ascent_dropped: _Dropped
 
 
 def measure_block_lipschitz(
@@ -80,7 +99,9 @@ def measure_block_lipschitz(
     region           the ball that points are kept in; default: the one where the family's constants hold.
 
     On a family whose constants hold on a ball, `outside` of each estimate says by how much the inner iterates from its
-    witness leave that ball. Raises InvalidParameter for tasks that are not float64 and for budgets below 1.
+    witness leave that ball. Samples that are not finite are left out and counted in `dropped`, the first of them is
+    explained in `first_dropped`; a method that has none left is missing. Raises InvalidParameter for tasks that are
+    not float64 and for budgets below 1, and NotFinite when a block is finite nowhere.
     Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (theory, section 7).
     """
     require_float64("tasks", tasks.data)
@@ -106,9 +127,17 @@ def measure_block_lipschitz(
         jnp.asarray(region.radius),
     )
     operations = schedule.inner_steps * (8 * (family.n_w + family.n_phi) + 64)
+    explain_first = partial(explain, tasks, schedule, family.n_w)
     found = _estimates(
-        jax.tree.map(np.asarray, measured), live_blocks(family.n_phi), len(tasks), budget, seed, operations
+        jax.tree.map(np.asarray, measured),
+        live_blocks(family.n_phi),
+        budget,
+        seed,
+        operations,
+        explain_first,
     )
+    # The count of operations is what is left where the program has no derived rounding.
+    found = mark_roundings(found, tasks, schedule, family.n_w, max_inner_steps)
     return mark_exits(found, tasks, schedule, family.n_w, family.constants.region, max_inner_steps)
 
 
@@ -138,14 +167,18 @@ def _measure(
     T = z.shape[0]
     over_points = jax.vmap(partial(_pair_quotients, field, masks, radius), in_axes=(0, None, 0, 0))
     quotients, noise, points = jax.vmap(over_points)(z[:, : budget.pairs], data, moves, length_scale * lengths)
-    best = jnp.argmax(quotients, axis=1)  # (T, 4)
+    # (T, 4), over the points of each task and block
+    among = jax.vmap(jax.vmap(_Dropped.among, in_axes=(1, 1)))
+    pair_dropped = among(quotients, points)
+    quotients = jnp.where(jnp.isfinite(quotients), quotients, -jnp.inf)
+    best = jnp.argmax(quotients, axis=1)
     take = lambda a: jnp.take_along_axis(a, best.reshape(T, 1, 4, *[1] * (a.ndim - 3)), axis=1)[:, 0]  # noqa: E731
 
     live = [b for b in _SEARCHED if b in live_blocks(n_phi)]
     forms = jnp.stack([jnp.stack([masks[name] for name in BLOCK_DIRECTIONS[b]]) for b in live])
 
-    def search(form_masks: Array, data: PyTree, z: Array, normals: Array) -> tuple[Search, Search]:
-        """One block of one task: norms at all points, then ascents from the best of them."""
+    def search(form_masks: Array, data: PyTree, z: Array, normals: Array) -> tuple[Any, ...]:
+        """One block of one task: norms at all points, then ascents from the best of them; what each left out."""
         form = Form(form_masks)
         directions = jax.vmap(partial(start_directions, form))(normals)
         at_points = jax.vmap(lambda z, d: power_iteration(field, form, z, data, d, budget.power_iterations))(
@@ -155,12 +188,13 @@ def _measure(
         climb = partial(ascend, field, form, iterations=budget.iterations, first_step=length_scale / 4, radius=radius)
         climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], at_points.directions[order])
         first = lambda found: jax.tree.map(lambda a: a[jnp.argmax(found.value)], found)  # noqa: E731
-        return first(at_points), first(climbed)
+        dropped = _Dropped.among(at_points.value, z), _Dropped.among(climbed.value, z[order])
+        return first(at_points), first(climbed), *dropped
 
     over_blocks = jax.vmap(search, in_axes=(0, None, None, None))
     over_tasks = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))
-    at_points, climbed = over_tasks(forms, data, z[:, : budget.points], directions)
-    return _Measured(take(quotients), take(noise), take(points), at_points, climbed)
+    at_points, climbed, *dropped = over_tasks(forms, data, z[:, : budget.points], directions)
+    return _Measured(take(quotients), take(noise), take(points), at_points, climbed, pair_dropped, *dropped)
 
 
 def _pair_quotients(
@@ -195,31 +229,46 @@ def _within(radius: Array, z: Array, direction: Array, length: Array) -> Array:
 
 
 def _estimates(
-    measured: _Measured, live: tuple[str, ...], T: int, budget: Budget, seed: int, operations: int
+    measured: _Measured,
+    live: tuple[str, ...],
+    budget: Budget,
+    seed: int,
+    operations: int,
+    explain_first: Callable[[str, int, Any], str],
 ) -> dict[str, dict[str, Estimate]]:
     searched = [b for b in _SEARCHED if b in live]
     relative = gamma(operations)
+    T = len(measured.pair_value)
     found: dict[str, dict[str, Estimate]] = {}
     for i, block in enumerate(BLOCKS):
         if block not in live:
             continue
         make = partial(Estimate, f"meta_gradient_lipschitz/{block}", direction=Direction.LOWER, seed=seed)
-        task = int(np.argmax(measured.pair_value[:, i]))
-        z1, z2 = measured.pair_points[task, i]
-        found[block] = {
-            "pairs": make(
+        found[block] = {}
+        reasons = []
+        dropped, reason = _left_out(measured.pair_dropped, i, block, explain_first)
+        reasons.append(reason)
+        if dropped < T * budget.pairs:
+            task = int(np.argmax(measured.pair_value[:, i]))
+            z1, z2 = measured.pair_points[task, i]
+            found[block]["pairs"] = make(
                 float(measured.pair_value[task, i]),
                 method="pairs",
                 rounding=relative * float(measured.pair_noise[task, i]),
                 samples=T * budget.pairs,
+                dropped=dropped,
+                first_dropped=reason,
                 witness=Witness({"z1": z1.tolist(), "z2": z2.tolist()}, task),
             )
-        }
         j = searched.index("wphi" if block == "phiw" else block)
-        for method, search, samples in (
-            ("points", measured.points, budget.points),
-            ("ascent", measured.ascent, budget.starts),
+        for method, search, left_out, samples in (
+            ("points", measured.points, measured.points_dropped, budget.points),
+            ("ascent", measured.ascent, measured.ascent_dropped, budget.starts),
         ):
+            dropped, reason = _left_out(left_out, j, block, explain_first)
+            reasons.append(reason)
+            if dropped == T * samples:
+                continue
             task = int(np.argmax(search.value[:, j]))
             value = float(search.value[task, j])
             u, v = search.directions[task, j][:: -1 if block == "phiw" else 1]
@@ -229,9 +278,24 @@ def _estimates(
                 method=method,
                 rounding=relative * abs(value),
                 samples=T * samples,
+                dropped=dropped,
+                first_dropped=reason,
                 witness=Witness(witness, task),
             )
+        if not found[block]:
+            raise NotFinite(f"meta_gradient_lipschitz/{block} is finite at no point; {reasons[0]}")
     return found
+
+
+def _left_out(
+    dropped: _Dropped, column: int, block: str, explain_first: Callable[[str, int, Any], str]
+) -> tuple[int, str]:
+    """How many samples of one block are not finite, over all tasks, and the first of them in words."""
+    counts = dropped.count[:, column]
+    if not counts.any():
+        return 0, ""
+    task = int(np.flatnonzero(counts)[0])
+    return int(counts.sum()), explain_first(block, task, dropped.point[task, column])
 
 
 def largest(estimates: dict[str, Estimate]) -> Estimate:

@@ -23,9 +23,10 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import Region
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import block_masks, loss_field
 from anil_theory.estimators.forms import Form, Search, ascend, start_directions
+from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.tasks.base import Family, TaskSet
 
 _FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -53,7 +54,8 @@ def audit_constants(
     region               the ball the points are kept in; default: the one where the family's constants hold.
 
     Returns {name: Estimate} with names "mu", "L", "rho", "tau", "M" ("tau" left out when phi is empty). Raises
-    InvalidParameter for tasks that are not float64 and for starts or iterations below 1.
+    InvalidParameter for tasks that are not float64 and for starts or iterations below 1, and NotFinite for a constant
+    that is finite at no start; starts where it is not are left out and counted.
     """
     require_float64("tasks", tasks.data)
     count("starts", starts)
@@ -61,12 +63,13 @@ def audit_constants(
     region = family.constants.region if region is None else region
     generator = np.random.default_rng(seed)
     L = family.constants.L
+    starting = family.points(generator, (len(tasks), starts))
     found = _search(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
         iterations,
         tasks.data,
-        family.points(generator, (len(tasks), starts)),
+        starting,
         jnp.asarray(generator.standard_normal((len(tasks), starts, 3, family.n_w + family.n_phi))),
         jnp.asarray(L),
         jnp.asarray(family.length_scale),
@@ -77,6 +80,8 @@ def audit_constants(
     for name, search in found.items():
         constant, loss = name.split("_")[0], _FORMS[name][0]
         values = np.asarray(search.value)
+        explain_first = partial(explain, tasks, None, family.n_w, constant)
+        dropped, reason = left_out(values, np.asarray(starting), explain_first, f"constants/{constant}")
         task, start = np.unravel_index(np.argmax(values), values.shape)
         value = float(values[task, start])
         # The Rayleigh quotient is -x^T H x; the range of curvature adds L, a number >= 0 that a bound can bound.
@@ -89,8 +94,11 @@ def audit_constants(
             Direction.LOWER,
             method="ascent",
             rounding=relative * (abs(value) + (L if constant == "mu" else 0)),
+            rounding_kind=COUNTED,
             samples=values.size,
             seed=seed,
+            dropped=dropped,
+            first_dropped=reason,
             witness=Witness(points, int(task)),
         )
         if constant not in best or best[constant].value < value:

@@ -37,6 +37,7 @@ from anil_theory._precision import require_float64
 from anil_theory.constants import WHOLE_SPACE, Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
 from anil_theory.estimators.forms import Form, power_iteration, start_directions
+from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -207,10 +208,13 @@ def sample_block_norms(
 ) -> np.ndarray:
     """Norms of one block of the meta-gradient's Jacobian at i.i.d. random points of random tasks, shape (samples,).
 
+    Points at which the norm is not finite are left out: the result is shorter by as many.
+
     spread   how wide the points are, in length scales; region: points outside are moved to its boundary;
     max_inner_steps   compile for this many steps, so that a grid over N and the blocks compiles once.
 
-    Raises InvalidParameter for an unknown block (or one of an empty phi) and tasks that are not float64.
+    Raises InvalidParameter for an unknown block (or one of an empty phi) and tasks that are not float64, and NotFinite
+    when no norm is finite.
     """
     one_of("block", block, live_blocks(family.n_phi))
     require_float64("tasks", tasks.data)
@@ -226,7 +230,12 @@ def sample_block_norms(
     every = block_masks(family.n_w, family.n_phi)
     masks = jnp.stack([every[name] for name in BLOCK_DIRECTIONS[block]])
     loop = (jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps))
-    return np.asarray(_block_norms(static, tasks.data, z, normals, which, masks, loop))
+    norms = np.asarray(_block_norms(static, tasks.data, z, normals, which, masks, loop))
+    finite = np.isfinite(norms)
+    if not finite.any():
+        reason = explain(tasks, schedule, family.n_w, block, int(which[0]), z[0])
+        raise NotFinite(f"meta_gradient_lipschitz/{block} is finite at no point; {reason}")
+    return norms[finite]
 
 
 @partial(jax.jit, static_argnums=0)

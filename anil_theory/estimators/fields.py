@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.tasks.base import Loss, TaskSet
 
@@ -35,11 +36,17 @@ def loss_field(loss: Loss, template: PyTree) -> Field:
     """The gradient of L_S or L_D as a field on flat points."""
     _, unravel = ravel_pytree(template)
 
-    def value(z: Array, data: PyTree) -> Array:
+    def field(z: Array, data: PyTree) -> Array:
         w, phi = unravel(z)
-        return loss(w, phi, data)
+        ready = admit_loss("task", loss, w, phi, data)
 
-    return jax.grad(value)
+        def value(z: Array) -> Array:
+            w, phi = unravel(z)
+            return ready(w, phi, data)
+
+        return jax.grad(value)(z)
+
+    return field
 
 
 def block_masks(n_w: int, n_phi: int) -> dict[str, Float[Array, " n"]]:

@@ -48,6 +48,11 @@ def _jets(field: Field, z: Array, data: PyTree, directions: Array) -> Array:
     return f(z)
 
 
+def _defined(jets: Array) -> Array:
+    """The jets, or NaN where one of them is not finite: a derivative says nothing where the field has no value."""
+    return jnp.where(jnp.all(jnp.isfinite(jets)), jets, jnp.nan)
+
+
 class _State(NamedTuple):
     value: Array
     z: Array
@@ -60,7 +65,7 @@ class _State(NamedTuple):
 def _evaluate(field: Field, form: Form, z: Array, data: PyTree, directions: Array) -> tuple[Array, Array, Array]:
     """F, its gradient in each direction (k, n), and its gradient in z (n,)."""
     k = directions.shape[0]
-    jets = form.sign * _jets(field, z, data, directions)
+    jets = form.sign * _defined(_jets(field, z, data, directions))
     others = [tuple(int(i != j) for j in range(k)) for i in range(k)]
     to_directions = jnp.stack([jets[o] for o in others])
     return to_directions[0] @ directions[0], to_directions, jets[(1,) * k]
@@ -86,6 +91,8 @@ def start_directions(form: Form, normals: Float[Array, "k n"]) -> Array:
 def power_iteration(field: Field, form: Form, z: Array, data: PyTree, directions: Array, iterations: int) -> Search:
     """The form at fixed z, maximised over directions: matrix-free, k nested forward derivatives per iteration.
 
+    The value is -inf where the form is not finite.
+
     The directions of an untied form take turns, each the best one given the others, so its value never falls. Moved
     all at once they would be k power methods that know nothing of each other's sign, and half end at minus the norm.
     """
@@ -97,7 +104,7 @@ def power_iteration(field: Field, form: Form, z: Array, data: PyTree, directions
     def gradient(directions: Array, i: Array) -> Array:
         # Direction i never has to be applied to the field: F = D^{k-1} g [the others] . d_i.
         others = directions[others_of[i]]
-        return form.sign * (_jets(field, z, data, others)[(1,) * (k - 1)] if k > 1 else field(z, data))
+        return form.sign * _defined(_jets(field, z, data, others))[(1,) * (k - 1)]
 
     def turn(directions: Array, i: Array) -> tuple[Array, Array]:
         to = gradient(directions, i)
@@ -114,8 +121,8 @@ def power_iteration(field: Field, form: Form, z: Array, data: PyTree, directions
         else:
             directions, values = jax.lax.scan(turn, directions, jnp.arange(k))
             value, here = values[-1], directions
-        better = value > best
-        return (jnp.maximum(value, best), jnp.where(better, here, kept), directions), None
+        better = (value > best) & jnp.isfinite(value)
+        return (jnp.where(better, value, best), jnp.where(better, here, kept), directions), None
 
     start = (jnp.array(-jnp.inf), directions, directions)
     (value, kept, _), _ = jax.lax.scan(body, start, None, length=iterations)
@@ -137,7 +144,7 @@ def ascend(
 
     Each iteration tries a step of its own length along the gradient in z together with a power step in one direction
     (they take turns; see `power_iteration`), and keeps both or neither: the value never falls. Points stay in the
-    ball of the given radius.
+    ball of the given radius, and where the form is finite: the value is -inf when it is not at the start.
 
     first_step  length of the first step in z, in the units of z: the distance over which the losses vary.
     """
@@ -161,7 +168,7 @@ def ascend(
             directions = directions.at[0].multiply(sign)
             to_directions = to_directions.at[1:].multiply(sign)
         grown = _State(value, z, directions, to_directions, to_point, state.step * 1.5)
-        accept = value >= state.value
+        accept = (value >= state.value) & jnp.isfinite(value)
         kept = jax.tree.map(partial(jnp.where, accept), grown, state._replace(step=state.step * 0.4))
         return kept, None
 

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma, require_float64
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import meta_field
+from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -27,7 +28,8 @@ def measure_gradient_size(
     """{"w", "phi"}: the largest norm of that block of one task's meta-gradient over random points of every task.
 
     Its square bounds the variance that the rates charge. Direction LOWER; "phi" is left out when phi is empty.
-    Raises InvalidParameter for tasks that are not float64.
+    Points at which it is not finite are left out and counted. Raises InvalidParameter for tasks that are not float64,
+    and NotFinite when it is finite nowhere.
     """
     require_float64("tasks", tasks.data)
     z = family.points(np.random.default_rng(seed), (len(tasks), points))
@@ -38,7 +40,10 @@ def measure_gradient_size(
     operations = schedule.inner_steps * (8 * sum(sizes) + 64)
     found = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
-        task, point = np.unravel_index(np.argmax(norms[..., i]), norms.shape[:2])
+        explain_first = partial(explain, tasks, schedule, family.n_w, block)
+        dropped, reason = left_out(norms[..., i], np.asarray(z), explain_first, f"gradient_size/{block}")
+        sizes_here = np.where(np.isfinite(norms[..., i]), norms[..., i], -np.inf)
+        task, point = np.unravel_index(np.argmax(sizes_here), norms.shape[:2])
         value = float(norms[task, point, i])
         found[block] = Estimate(
             f"gradient_size/{block}",
@@ -46,8 +51,11 @@ def measure_gradient_size(
             Direction.LOWER,
             method="points",
             rounding=gamma(operations) * value,
+            rounding_kind=COUNTED,
             samples=norms[..., i].size,
             seed=seed,
+            dropped=dropped,
+            first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
         )
     return found

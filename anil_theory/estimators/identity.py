@@ -12,7 +12,8 @@ from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -32,7 +33,7 @@ def measure_identity(
     """The largest distance between any two of autodiff, product formula and recursion: {"w": .., "phi": ..}.
 
     Measured at `points` random points of every task. Raises InvalidParameter for tasks that are not float64
-    and for points below 1.
+    and for points below 1, and NotFinite when the methods are finite nowhere; points where one is not are left out.
     Source: Proposition 1 of the paper (an identity: the exact value is 0). Direction LOWER.
 
     `rounding` propagates one rounding error per operation to first order: an error made in a step is amplified by at
@@ -49,25 +50,33 @@ def measure_identity(
     losses = (tasks.support, tasks.query)
     sizes = (family.n_w, family.n_phi)
     apart, size = _compare(losses, sizes, length, methods, tasks.data, z, jnp.asarray(schedule.alpha), active)
-    apart, size = np.asarray(apart), float(size)
+    apart, size = np.asarray(apart), np.asarray(size)
+    largest = float(np.max(size, where=np.isfinite(size), initial=0.0))
 
     constants, alpha, N = family.constants, schedule.alpha, schedule.inner_steps
     contracts = constants.mu is not None and alpha * constants.L <= 1
     amplification = 1.0 if contracts else (1 + alpha * constants.L) ** (2 * N)
     sensitivity = constants.L + alpha * N * constants.rho * constants.M
     operations = N * (8 * (family.n_w + family.n_phi) + 64)
-    rounding = gamma(operations) * amplification * (constants.M + sensitivity * size)
+    rounding = gamma(operations) * amplification * (constants.M + sensitivity * largest)
     found = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
-        task, point = np.unravel_index(np.argmax(apart[..., i]), apart.shape[:2])
+        explain_first = partial(explain, tasks, schedule, family.n_w, block)
+        quantity = f"meta_gradient_discrepancy/{block}"
+        dropped, reason = left_out(apart[..., i], np.asarray(z), explain_first, quantity)
+        distances = np.where(np.isfinite(apart[..., i]), apart[..., i], -np.inf)
+        task, point = np.unravel_index(np.argmax(distances), apart.shape[:2])
         found[block] = Estimate(
-            f"meta_gradient_discrepancy/{block}",
+            quantity,
             float(apart[task, point, i]),
             Direction.LOWER,
             method="+".join(methods),
             rounding=min(rounding, 1e300),
+            rounding_kind=COUNTED,
             samples=apart.shape[0] * points,
             seed=seed,
+            dropped=dropped,
+            first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
         )
     return found
@@ -84,7 +93,7 @@ def _compare(
     alpha: Array,
     active_steps: Array | None,
 ) -> tuple[Array, Array]:
-    """Distances (T, P, 2) and the largest norm of any iterate or point met."""
+    """Distances (T, P, 2) and the largest norm of an iterate and the point together, (T, P)."""
     tasks = TaskSet(*losses, data)
     loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
 
@@ -97,5 +106,4 @@ def _compare(
         size = jnp.linalg.norm(z) + jnp.max(jnp.linalg.norm(iterates, axis=-1))
         return jnp.stack(apart), size
 
-    apart, size = jax.vmap(lambda data, z: jax.vmap(partial(one, data))(z))(data, z)
-    return apart, jnp.max(size)
+    return jax.vmap(lambda data, z: jax.vmap(partial(one, data))(z))(data, z)

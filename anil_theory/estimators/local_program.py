@@ -127,7 +127,7 @@ def solve_local_program(
     dials = jnp.array([constants.lowest_curvature, constants.L, constants.rho, constants.tau, constants.M])
     entry = jnp.array({"ww": (0, 0), "wphi": (0, 1), "phiphi": (1, 1)}[index])
     active = jnp.asarray(schedule.inner_steps)
-    values, best = _ascend(angles, end, dials, jnp.asarray(schedule.alpha), active, entry, iterations)
+    values, best = _ascend(angles, end, dials, jnp.asarray(schedule.one_alpha), active, entry, iterations)
     top = int(jnp.argmax(values))
     found = choice_from_angles(best[0][top], best[1][top], dials)
     used = LocalChoice(*(leaf[: schedule.inner_steps] for leaf in found[:5]), p=found.p, D=found.D)

@@ -68,7 +68,7 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
     """
     one_of("block", block, BLOCKS)
     L, mu, rho, tau, M = constants.L, constants.mu, constants.rho, constants.tau, constants.M
-    alpha, N = schedule.alpha, schedule.inner_steps
+    alpha, N = schedule.one_alpha, schedule.inner_steps
     if mu is not None and alpha * L > 1 + 1e-12:
         raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", alpha)
     H, C, T = np.zeros((N, 2, 2)), np.zeros((N, 1, 2)), np.zeros((N, 2, 3, 3))

@@ -115,7 +115,7 @@ def solve_tensor_program(
     points = {name: jnp.asarray(generator.standard_normal((starts, *shape))) for name, shape in shapes.items()}
     dials = jnp.array([constants.lowest_curvature, constants.L, constants.rho, constants.tau, constants.M])
     entry = jnp.array({"ww": (0, 0), "wphi": (0, 2), "phiphi": (2, 2)}[block])
-    values, best = _search(points, dials, jnp.asarray(schedule.alpha), entry, iterations)
+    values, best = _search(points, dials, jnp.asarray(schedule.one_alpha), entry, iterations)
     top = int(jnp.argmax(values))
     choice = tensors_of({name: leaf[top] for name, leaf in best.items()}, dials)
     return TensorOptimum(float(values[top]), choice, np.sort(np.asarray(values)))

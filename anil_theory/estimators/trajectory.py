@@ -15,6 +15,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.algorithm.outer_loop import seed_keys, task_indices
+from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 
@@ -81,8 +82,8 @@ def derivatives(tasks: TaskSet, n_w: int, trajectory: Trajectory) -> Local:
 @partial(jax.jit, static_argnums=(0, 1))
 def _derivatives(losses: Any, n_w: int, data: Any, points: Any, indices: Any) -> Any:
     def at(loss: Any, z: Any, task: Any) -> tuple[Any, Any]:
-        slope = jax.grad(lambda z: loss(z[:n_w], z[n_w:], task))
-        return slope(z), jax.jacfwd(slope)(z)
+        slope = loss_field(loss, (z[:n_w], z[n_w:]))
+        return slope(z, task), jax.jacfwd(slope)(z, task)
 
     def along(points: Any, index: Any) -> Any:
         task = jax.tree.map(lambda leaf: leaf[index], data)

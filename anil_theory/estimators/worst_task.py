@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from anil_theory._admissible import count, one_of
 from anil_theory._precision import gamma
 from anil_theory.estimators.adam_ascent import adam_ascent
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
 from anil_theory.estimators.matrix_norm import top_directions
 from anil_theory.schedule import Schedule
@@ -77,7 +77,7 @@ def worst_task(
     masks = block_masks(n_w, n_phi)
     x, y = BLOCK_DIRECTIONS[block]
     setting = _Setting(
-        family.dials, jnp.outer(masks[x], masks[y]), jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps)
+        family.dials, jnp.outer(masks[x], masks[y]), jnp.asarray(schedule.one_alpha), jnp.asarray(schedule.inner_steps)
     )
     values, best = _search(static, setting, points, iterations)
     top = int(jnp.argmax(values))
@@ -91,6 +91,7 @@ def worst_task(
         Direction.LOWER,
         method="worst task",
         rounding=gamma(schedule.inner_steps * (8 * n + 64)) * float(value),
+        rounding_kind=COUNTED,
         samples=starts,
         seed=seed,
         witness=Witness(witness, 0),

@@ -107,7 +107,7 @@ class Objective:
         labels = Pair(*(jax.nn.one_hot(y, self.ways, dtype=dtype) for y in marks))
         return images, labels
 
-    def meta_sum(self, w: PyTree, phi: PyTree, episodes: Any, alpha: Array, active: Array) -> MetaSum:
+    def meta_sum(self, w: PyTree, phi: PyTree, episodes: Any, alpha: PyTree, active: Array) -> MetaSum:
         """Sums over the episodes (leading axis: tasks) of meta-gradients, losses and accuracies.
 
         One forward and one backward pass of the body over all tasks of the batch, their weight gradients summed in
@@ -143,7 +143,7 @@ class Objective:
         )
         return MetaSum(g_w, eqx.combine(body, g_head), read.scale, read.probe)
 
-    def evaluate(self, w: PyTree, phi: PyTree, episodes: Any, alpha: Array, active: Array) -> tuple[Array, Array]:
+    def evaluate(self, w: PyTree, phi: PyTree, episodes: Any, alpha: PyTree, active: Array) -> tuple[Array, Array]:
         """Query loss and accuracy at w_N of each episode, two arrays (tasks,)."""
         phi_body, phi_head = self.model.split_body(phi)
         dtype = jax.tree.leaves(w)[0].dtype

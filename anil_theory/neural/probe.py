@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from anil_theory._admissible import count
+from anil_theory._admissible import InvalidParameter, count
 from anil_theory.neural.curvature import block_norms, meta_hessian
 from anil_theory.neural.data import sample_episodes
 from anil_theory.neural.local_constants import TaskDerivatives, local_constants
@@ -25,11 +25,16 @@ class CurvatureProbe:
     """Measures a point of one `Program`; compiled once for all points, seeds and N.
 
     The episodes come from the training split and are the same for all points. Bodies compute in the parameters' type
-    here, whatever `body_dtype` says. Raises InvalidParameter for a cut without shared parameters.
+    here, whatever `body_dtype` says. Raises InvalidParameter for a cut without shared parameters
+    and for a program with several inner step sizes.
     """
 
     def __init__(self, program: Program):
         settings = program.settings
+        if program.per_part:
+            raise InvalidParameter(
+                "program", "one with a single inner step size: claims on curvature are about one", "several"
+            )
         model = replace(program.model, body_dtype=None)
         objective = replace(program.objective, model=model, first_order=False)
         self.derivatives = TaskDerivatives(objective)

@@ -19,6 +19,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory.algorithm.step_sizes import check_step_sizes
 from anil_theory.neural.data import ImageDataset, sample_episodes
 from anil_theory.neural.networks import cnn
 from anil_theory.neural.objective import MetaSum, Objective
@@ -44,11 +45,15 @@ class State(NamedTuple):
 class Program:
     """The compiled functions of one configuration and data set, shared by all seeds and all N <= max_inner_steps.
 
-    `compile_seconds` is the time that compilation took, `traces` how often each function was traced.
-    Raises InvalidParameter when the data has too few classes or images for an episode.
+    step_sizes   inner step sizes of parts of w of their own, in the place of settings.alpha: a function of w that
+                 returns a pytree prefix of w (Meta-SGD with sizes that are held fixed; see `algorithm.step_sizes`).
+
+    `compile_seconds` is the time that compilation took, `traces` how often each function was traced, `alpha` the step
+    sizes in the dtype of the settings. Raises InvalidParameter when the data has too few classes or images for an
+    episode, and for step sizes that do not fit w.
     """
 
-    def __init__(self, settings: Settings, data: ImageDataset):
+    def __init__(self, settings: Settings, data: ImageDataset, *, step_sizes: Callable[[PyTree], PyTree] | None = None):
         self.settings, self.data = settings, data
         check_episode(settings, data)
         self.image_shape = data.train.image_shape
@@ -60,6 +65,11 @@ class Program:
         self.objective = Objective(
             self.model, settings.ways, settings.l2, settings.max_inner_steps, settings.method, settings.first_order
         )
+        w = self.model.split(network)[0]
+        self.per_part = step_sizes is not None
+        sizes = settings.alpha if step_sizes is None else step_sizes(w)
+        check_step_sizes(sizes, w)
+        self.alpha = jax.tree.map(lambda size: jnp.asarray(size, settings.dtype), sizes)
         self.transform = _transform(settings)
         self.splits = {name: jnp.asarray(getattr(data, name).images) for name in ("train", "validation", "test")}
         self.traces = {"add": 0, "update": 0, "evaluate": 0, "scan": 0}
@@ -104,7 +114,7 @@ class Program:
         total = self._zeros(state.params)
         active = jnp.asarray(inner_steps, jnp.int32)
         for index in range(self.settings.tasks // self.settings.chunk_size):
-            total = self._add(total, state.params, episodes, jnp.asarray(index, jnp.int32), self._alpha, active)
+            total = self._add(total, state.params, episodes, jnp.asarray(index, jnp.int32), self.alpha, active)
         state, readings = self._update(state, total)
         jax.block_until_ready(state)
         return state, np.asarray(readings, np.float64)
@@ -116,14 +126,10 @@ class Program:
         active, values = jnp.asarray(inner_steps, jnp.int32), []
         for index in range(math.ceil(total / chunk)):
             episodes = self._sample(jax.random.fold_in(root, index), self.splits[split], chunk)
-            values.append(np.asarray(self._evaluate(params, episodes, self._alpha, active)))
+            values.append(np.asarray(self._evaluate(params, episodes, self.alpha, active)))
         each = np.concatenate(values)[:total].astype(np.float64)
         spread = each.std(ddof=1) if len(each) > 1 else math.nan
         return Accuracy(float(each.mean()), float(1.96 * spread / math.sqrt(len(each))), len(each))
-
-    @property
-    def _alpha(self) -> Array:
-        return jnp.asarray(self.settings.alpha, self.settings.dtype)
 
     def _network(self, key: Array) -> Any:
         s = self.settings
@@ -146,7 +152,7 @@ class Program:
         return traced
 
     def _add_chunk(
-        self, total: MetaSum, params: tuple[PyTree, PyTree], episodes: Any, index: Array, alpha: Array, active: Array
+        self, total: MetaSum, params: tuple[PyTree, PyTree], episodes: Any, index: Array, alpha: PyTree, active: Array
     ) -> MetaSum:
         chunk = self.settings.chunk_size
         mine = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, index * chunk, chunk), episodes)
@@ -159,7 +165,7 @@ class Program:
             episodes = self._episodes(jax.random.fold_in(root, iteration), images, self.settings.tasks)
 
             def add(total: MetaSum, index: Array) -> tuple[MetaSum, None]:
-                return self._add_chunk(total, state.params, episodes, index, self._alpha, active), None
+                return self._add_chunk(total, state.params, episodes, index, self.alpha, active), None
 
             chunks = jnp.arange(self.settings.tasks // self.settings.chunk_size, dtype=jnp.int32)
             total, _ = jax.lax.scan(add, self._zeros(state.params), chunks)
@@ -176,14 +182,14 @@ class Program:
         readings = jnp.stack([jnp.asarray(x, mean.loss.dtype) for x in (mean.loss, mean.accuracy, *norms)])
         return State(params, optimizer), readings  # pyright: ignore[reportArgumentType]
 
-    def _evaluate_chunk(self, params: tuple[PyTree, PyTree], episodes: Any, alpha: Array, active: Array) -> Array:
+    def _evaluate_chunk(self, params: tuple[PyTree, PyTree], episodes: Any, alpha: PyTree, active: Array) -> Array:
         return self.objective.evaluate(*params, episodes, alpha, active)[1]
 
     def _warm_up(self) -> float:
         started = time.perf_counter()
         state, _ = self.advance(self.initial_state(0), 0, 0, 1, self.settings.dispatch_size)
         chunk = self._sample(jax.random.key(0), self.splits["train"], self.settings.chunk_size)
-        jax.block_until_ready(self._evaluate(state.params, chunk, self._alpha, jnp.asarray(1, jnp.int32)))
+        jax.block_until_ready(self._evaluate(state.params, chunk, self.alpha, jnp.asarray(1, jnp.int32)))
         return time.perf_counter() - started
 
 

@@ -2,12 +2,14 @@
 
 import math
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+import jax
 import numpy as np
 from jaxtyping import PyTree
 
@@ -101,6 +103,9 @@ def train(
         raise InvalidParameter("inner_steps", f"at most max_inner_steps = {settings.max_inner_steps}", N)
     configuration = to_plain(settings) | {"inner_steps": N, "seed": seed}
     configuration |= {"dataset": program.data.name, "images": program.fingerprint}
+    if program.per_part:
+        sizes = jax.tree.leaves(program.alpha)
+        configuration |= {"step_sizes": zlib.crc32(b"".join(np.asarray(leaf).tobytes() for leaf in sizes))}
     del configuration["iterations"]  # a longer run may go on from a shorter one
     state, history, start = program.initial_state(seed), History(), 0
     found = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None

@@ -65,13 +65,28 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class _OneStepSize:
+    """The hypotheses of a claim where alpha is one number, and elsewhere that it is not."""
+
+    of_claim: Callable[[Constants, Schedule], tuple[Hypothesis, ...]]
+
+    def __call__(self, constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
+        low, high = schedule.alpha_range
+        if low == high:
+            return self.of_claim(constants, schedule)
+        condition = f"one inner step size alpha for all of w (here from {low:g} to {high:g}, as in Meta-SGD)"
+        return (Hypothesis(condition, low - high),)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One inequality or identity: what is bounded, by what, under which hypotheses.
 
     quantity    the key under which estimators report the measured side, for example "meta_gradient_lipschitz/ww";
     block       the part of the statement that it is: "ww", "wphi", "phiw", "phiphi", or a name of its own;
     evaluate    (constants, schedule) -> Bound;
-    hypotheses  (constants, schedule) -> the evaluated conditions;
+    hypotheses  (constants, schedule) -> the evaluated conditions. A claim that is not about the constants alone has one
+                more: a single inner step size. It comes alone when it fails, the others need the number alpha;
     latex       the formula, for reports.
     """
 
@@ -82,6 +97,10 @@ class Claim:
     evaluate: Callable[[Constants, Schedule], Bound]
     hypotheses: Callable[[Constants, Schedule], tuple[Hypothesis, ...]]
     latex: str
+
+    def __post_init__(self) -> None:
+        if self.kind is not Kind.DECLARED and not isinstance(self.hypotheses, _OneStepSize):
+            object.__setattr__(self, "hypotheses", _OneStepSize(self.hypotheses))
 
     @property
     def name(self) -> str:

@@ -74,7 +74,7 @@ def contraction_factor(constants: Constants, schedule: Schedule, geometry: Geome
 
     Raises InvalidParameter when the strongly convex factor is asked for without mu or with alpha > 1/L.
     """
-    alpha, L = schedule.alpha, constants.L
+    alpha, L = schedule.one_alpha, constants.L
     if geometry is Geometry.NONCONVEX:
         return 1 + alpha * L
     if constants.mu is None:
@@ -158,7 +158,7 @@ def blocks(constants: Constants, schedule: Schedule, geometry: Geometry, kind: K
 def _blocks_at(r: float, constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind) -> Blocks:
     ingredients = {
         "r": r,
-        "alpha": schedule.alpha,
+        "alpha": schedule.one_alpha,
         "inner_steps": schedule.inner_steps,
         "L": constants.L,
         "rho": constants.rho,
@@ -197,7 +197,7 @@ def gradient_sizes(
     cbar = mixed_norm(constants, geometry, kind)
 
     def functional(r: float) -> Scaled:
-        x = _Growth.of(r, schedule.alpha, N, cbar, np.hypot)
+        x = _Growth.of(r, schedule.one_alpha, N, cbar, np.hypot)
         return x.g**N * float(x.e[N]) * M
 
     r = contraction_factor(constants, schedule, geometry)

@@ -128,7 +128,7 @@ def plan(question: Question, inner_steps: int) -> Plan:
     names = ("w",) if q.maml else ("w", "phi")
     rows = {name: found.terms(name, beta_w, beta_phi, c, q.D0) for name in names}
     need: Demand = demand(tuple(rows.values()), q.eps, q.split)
-    schedule = Schedule(schedule.alpha, N, beta_w, None if q.maml else beta_phi, need.batch, need.outer_steps)
+    schedule = Schedule(schedule.one_alpha, N, beta_w, None if q.maml else beta_phi, need.batch, need.outer_steps)
     counted = (maml_count if q.maml else anil_count)(N, need.batch, q.n_w, q.n_phi)
     return Plan(q, schedule, c, found, rows, counted)
 

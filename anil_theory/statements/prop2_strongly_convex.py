@@ -33,7 +33,7 @@ NAME = "prop2"
 
 def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
     # Without Definition 2 the curvature is only known to exceed -L: strong convexity may fail by that much.
-    step = Hypothesis("alpha <= 1/L", step_margin(schedule.alpha, constants.L))
+    step = Hypothesis("alpha <= 1/L", step_margin(schedule.one_alpha, constants.L))
     return Hypothesis("mu > 0", constants.lowest_curvature), step
 
 
@@ -41,7 +41,7 @@ def _order_hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothe
     hypotheses = _hypotheses(constants, schedule)
     if constants.mu is None:
         return hypotheses
-    deviation = abs(schedule.alpha * constants.L / constants.mu * constants.L - 1)
+    deviation = abs(schedule.one_alpha * constants.L / constants.mu * constants.L - 1)
     deviation = 0.0 if deviation <= 8 * UNIT_ROUNDOFF else deviation
     return *hypotheses, Hypothesis("alpha = mu/L^2 (relative deviation)", -deviation)
 

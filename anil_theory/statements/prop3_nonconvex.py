@@ -31,7 +31,7 @@ def _note(constants: Constants, schedule: Schedule) -> str:
 
 
 def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
-    return (Hypothesis("alpha > 0", schedule.alpha),)
+    return (Hypothesis("alpha > 0", schedule.one_alpha),)
 
 
 def _order_hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:

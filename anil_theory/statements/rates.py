@@ -170,7 +170,7 @@ def ingredients(
     Raises InvalidParameter where `contraction_factor` does, and for a kind other than EXPLICIT and REFINED.
     """
     r = contraction_factor(constants, schedule, geometry) if r is None else r
-    alpha, N, M, cbar = schedule.alpha, schedule.inner_steps, constants.M, mixed_norm(constants, geometry, kind)
+    alpha, N, M, cbar = schedule.one_alpha, schedule.inner_steps, constants.M, mixed_norm(constants, geometry, kind)
     four = block_constants(
         r=r,
         alpha=alpha,

@@ -68,7 +68,7 @@ class ExtremalFamily(Family):
         self.constants, self.schedule = constants, schedule
         self.max_inner_steps = max(schedule.inner_steps, max_inner_steps or 1)
         self.n_w, self.n_phi = 1, 1
-        low, L, rho, alpha = constants.lowest_curvature, constants.L, constants.rho, schedule.alpha
+        low, L, rho, alpha = constants.lowest_curvature, constants.L, constants.rho, schedule.one_alpha
         self.contraction = 1 - alpha * low
         if self.contraction <= 0 or low >= L:
             raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
@@ -95,7 +95,7 @@ class ExtremalFamily(Family):
 
     def trajectory(self) -> tuple[np.ndarray, np.ndarray]:
         """The inner iterates w_0..w_N and the slopes g_0..g_N there."""
-        low, rho, alpha = self.constants.lowest_curvature, self.constants.rho, self.schedule.alpha
+        low, rho, alpha = self.constants.lowest_curvature, self.constants.rho, self.schedule.one_alpha
         w, g = [0.0], [self.first_slope]
         for _ in range(self.schedule.inner_steps):
             gap = alpha * g[-1]

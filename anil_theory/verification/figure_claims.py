@@ -119,7 +119,8 @@ def _ordered(table: Mapping[int, Mapping[int, float]], pairs: Sequence[tuple[int
     judged = [(*_difference(table[a], table[b]), a, b) for a, b in pairs]
     refuted = [one for one in judged if one[0] + one[1] < 0]
     open_ = [one for one in judged if not one[0] - one[1] > 0]
-    mean, margin, a, b = min(refuted or open_ or judged, key=lambda one: one[0])
+    # A pair without a common seed (NaN) says least of all.
+    mean, margin, a, b = min(refuted or open_ or judged, key=lambda one: -math.inf if math.isnan(one[0]) else one[0])
     outcome = Outcome.REFUTED if refuted else Outcome.INCONCLUSIVE if open_ else Outcome.CONFIRMED
     holding = len(pairs) - len(open_)
     reason = f"loss at N = {a} minus loss at N = {b}: {mean:.3g} +- {margin:.2g}; {holding} of {len(pairs)} pairs hold"
@@ -127,10 +128,10 @@ def _ordered(table: Mapping[int, Mapping[int, float]], pairs: Sequence[tuple[int
 
 
 def _difference(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[float, float]:
-    """Mean over the seeds of both of a - b, and k standard errors of it."""
+    """Mean over the seeds of both of a - b, and k standard errors of it; NaN and inf when no seed is in both."""
     each = np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
     if len(each) < 2:
-        return float(each.mean()) if len(each) else 0.0, math.inf
+        return float(each.mean()) if len(each) else math.nan, math.inf
     k = float(stdtrit(len(each) - 1, (1 + LEVEL) / 2))
     return float(each.mean()), k * float(each.std(ddof=1)) / math.sqrt(len(each))
 
@@ -146,6 +147,8 @@ def _saturated(table: Mapping[int, Mapping[int, float]]) -> tuple:
     slack = {s: LEFT * (first[s] - last[s]) for s in seeds}
     mean, margin = _difference(slack, {s: here[s] - last[s] for s in seeds})
     outcome = Outcome.REFUTED if mean + margin < 0 else Outcome.CONFIRMED if mean - margin > 0 else Outcome.INCONCLUSIVE
+    if not seeds:
+        return Outcome.INCONCLUSIVE, math.nan, math.inf, "no seed finished at all three N"
     whole = np.mean([first[s] - last[s] for s in seeds])
     left = np.mean([here[s] - last[s] for s in seeds]) / whole if whole else math.nan
     return outcome, mean, margin, f"{100 * left:.0f} % of the improvement is left there{_fit(table)}"

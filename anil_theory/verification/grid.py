@@ -130,7 +130,7 @@ def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell
 
 def constants_fit(constants: Constants, schedule: Schedule) -> bool:
     """Whether there is a contraction factor, without which no outer step size can be derived."""
-    return constants.mu is None or step_margin(schedule.alpha, constants.L) >= 0
+    return constants.mu is None or step_margin(schedule.one_alpha, constants.L) >= 0
 
 
 def _runs(axes: Axes, constants: Constants, schedule: Schedule) -> list[Schedule]:

@@ -53,7 +53,7 @@ class TightnessCell:
         c = self.constants
         parts = [] if c.mu is None else [f"mu={c.mu:g}"]
         parts += [f"{n}={getattr(c, n):g}" for n in ("L", "rho", "tau", "M")]
-        return " ".join([*parts, f"alpha={self.schedule.alpha:.3g}", f"N={self.schedule.inner_steps}"])
+        return " ".join([*parts, f"alpha={self.schedule.one_alpha:.3g}", f"N={self.schedule.inner_steps}"])
 
 
 def check_tightness(cell: TightnessCell, broken: str | None = None) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def _searched(cell: TightnessCell, block: str) -> _Searched:
     if schedule.inner_steps <= cell.search_up_to and third:
         tensors = solve_tensor_program(constants, schedule, block, **search).value
     choice = sharp_choice(constants, schedule, block)
-    value = abs(float(hessian_of_tensors(choice, schedule.alpha)[BLOCKS[block]]))
+    value = abs(float(hessian_of_tensors(choice, schedule.one_alpha)[BLOCKS[block]]))
     realised = realise(constants, schedule, block, span=cell.span) if third else None
     return _Searched(
         scalar, tensors, value, admissibility(choice, constants).worst, realised, _worst_of_family(cell, block)
@@ -130,7 +130,7 @@ def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) 
         "setting": cell.describe(),
         "mu": constants.mu,
         "N": schedule.inner_steps,
-        "alpha": schedule.alpha,
+        "alpha": schedule.one_alpha,
         "bounds": bounds,
         "scalar": found.scalar,
         "tensors": found.tensors,

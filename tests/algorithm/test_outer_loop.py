@@ -13,6 +13,7 @@ from anil_theory.algorithm.outer_loop import outer_loop, pair_mean, seed_keys, t
 from anil_theory.algorithm.outer_run import RunStatus
 from anil_theory.algorithm.population import meta_loss, population_gradient, task_gradients
 from anil_theory.constants import Constants
+from anil_theory.estimators import average_gradient
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import SeparableFamily
@@ -133,7 +134,37 @@ def test_divergence_is_a_status_with_a_step() -> None:
     np.testing.assert_allclose(run.loss[:, 6:], run.loss[:, [5]] * np.ones(35))
     huge = Schedule(0.5, 1, beta_w=1e300, beta_phi=1e300, batch=2, outer_steps=5)
     run = outer_loop(tasks, huge, jnp.ones(1), jnp.ones(1), seeds=2, average="every")
-    assert all(run.diverged) and all(np.isfinite(getattr(run, n)).all() for n in ("loss", "running_w", "squared_phi"))
+    assert all(run.diverged) and all(np.isfinite(getattr(run, n)).all() for n in ("loss", "squared_w", "squared_phi"))
+
+
+@pytest.mark.parametrize("average", ["batch", "every", "sampled"])
+def test_a_seed_averages_over_the_steps_that_it_took(average: str) -> None:
+    """And over none to NaN, never to 0. Concave in w: w grows tenfold a step, its squared gradient a hundredfold."""
+    tasks = TaskSet(quadratic_loss, divergent_loss, jnp.asarray([[1.0], [1.0]]))
+    schedule = Schedule(0.5, 1, beta_w=36.0, beta_phi=0.5, batch=2, outer_steps=4)
+    for taken in (0, 1, 2):
+        limit = 10.0**taken * 5
+        run = outer_loop(tasks, schedule, jnp.ones(1), jnp.ones(1), seeds=2, records=4, limit=limit, average=average)
+        assert run.status == (RunStatus.DIVERGED,) * 2 and run.diverged_at.tolist() == [taken + 1] * 2
+        squares = [100.0**k / 16 for k in range(taken)]
+        expected = np.mean(squares) if taken else np.nan
+        np.testing.assert_allclose(run.running_w[:, -1], expected)
+        np.testing.assert_allclose(run.running_phi[:, -1], np.mean(0.25 ** np.arange(taken)) if taken else np.nan)
+
+
+def test_a_run_that_starts_where_nothing_is_defined_averages_to_nan() -> None:
+    """The gradient of |w| at w = 0 is NaN."""
+
+    def kinked(w, phi, data):
+        return jnp.sum((w - data) ** 2) + 0.01 * jnp.linalg.norm(w)
+
+    tasks = TaskSet(quadratic_loss, kinked, jnp.ones((4, 2)))
+    schedule = Schedule(0.1, 2, beta_w=0.1, beta_phi=0.1, batch=2, outer_steps=20)
+    for average in ("batch", "every", "sampled"):
+        run = outer_loop(tasks, schedule, jnp.zeros(2), jnp.ones(2), seeds=2, average=average)
+        assert run.status == (RunStatus.DIVERGED,) * 2
+        assert np.isnan(run.running_w[:, -1]).all() and np.isnan(run.running_phi[:, -1]).all()
+        assert average_gradient(run).estimates == {}
 
 
 def test_convergence_is_a_status() -> None:

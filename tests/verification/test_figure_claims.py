@@ -1,5 +1,7 @@
 """Verdicts on the figures, from curves whose answer is known; both ways each."""
 
+import math
+
 from anil_theory.verdict import Outcome
 from anil_theory.verification.figure_claims import at_equal_time, judge_figures
 
@@ -60,3 +62,11 @@ def test_equal_time_is_the_time_of_the_quickest() -> None:
     table = at_equal_time(made)
     assert table[1][0] == 6.0  # mean over iterations 6, 7 and 8 (values 5, 6, 7)
     assert table[3][0] == 1.0  # the second iteration ends at 6 of 8 seconds
+
+
+def test_no_common_seed_is_no_difference_of_zero() -> None:
+    made = [run for run in runs("strongly-convex", lambda N: 5 - 0.1 * N) if (run["N"] == 7) != (run["seed"] == 0)]
+    got = judge_figures(made)
+    assert len(got) == 4
+    for verdict in got:
+        assert verdict.outcome is Outcome.INCONCLUSIVE and math.isnan(verdict.mean), verdict

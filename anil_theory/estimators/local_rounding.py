@@ -1,0 +1,168 @@
+"""By how much each primitive of a program may round its result, whatever the order in which it adds.
+
+A rule gets the inputs and the result of one equation and returns the bound of its own rounding, entry by entry, or None
+where there is none: moving entries, comparing and choosing is exact. +, -, * and sqrt err by one unit roundoff u; a
+division by 3 u, as XLA may multiply by a rounded reciprocal; sums of n terms by gamma_n times the sum of their sizes,
+products of matrices likewise, for every order and with fused multiply-adds. The elementary functions are assumed to err
+by ELEMENTARY units; a test compares them with ball arithmetic.
+Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, chapters 3 and 4.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from anil_theory._precision import UNIT_ROUNDOFF, gamma
+
+ELEMENTARY = 16
+"""Units of roundoff by which exp, log, .. may be off, relative to the result (sin: to min(1, |x|); cos: to 1)."""
+
+TINY = 2.0**-1022
+"""Smaller results may be flushed to zero."""
+
+Rule = Callable[..., Any]
+"""`rule(equation, inputs, result) -> bound of the rounding of the result`, or None."""
+
+
+class NoRule(NotImplementedError):
+    """A primitive whose rounding is not known here; the message names it."""
+
+
+def floats(value: Any) -> bool:
+    """Whether an array is real and floating."""
+    return jnp.issubdtype(jnp.result_type(value), jnp.floating)
+
+
+def size(value: Array) -> Array:
+    """Absolute values in float64."""
+    return jnp.abs(value).astype(jnp.float64)
+
+
+def unit(value: Array) -> float:
+    """The unit roundoff of an array's type."""
+    return float(jnp.finfo(value.dtype).eps) / 2
+
+
+def _exact(equation: Any, inputs: list[Array], result: Array) -> None:
+    return None
+
+
+def _units(units: float) -> Rule:
+    """So many units of the result."""
+
+    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+        return units * unit(result) * size(result) + TINY
+
+    return rule
+
+
+def _absolute(scale: Callable[[Array], Any]) -> Rule:
+    """ELEMENTARY units of scale(x): functions that have zeros elsewhere than at 0."""
+
+    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+        return ELEMENTARY * unit(result) * scale(size(inputs[0])) + TINY
+
+    return rule
+
+
+def _integer_power(equation: Any, inputs: list[Array], result: Array) -> Array:
+    return (2 * abs(equation.params["y"]) + 1) * unit(result) * size(result) + TINY
+
+
+def _bound(equation: Any, *values: Array, **changed: Any) -> Any:
+    return equation.primitive.bind(*values, **{**equation.params, **changed})
+
+
+def _summed(terms: int, unit_roundoff: float, total: Array) -> Array:
+    """gamma_terms, in the given unit, of a sum of sizes."""
+    return gamma(terms) / UNIT_ROUNDOFF * unit_roundoff * total + TINY * terms
+
+
+def _sum(equation: Any, inputs: list[Array], result: Array) -> Array:
+    (terms,) = inputs
+    return _summed(terms.size // max(result.size, 1), unit(result), _bound(equation, size(terms)))
+
+
+def _cumulative_sum(equation: Any, inputs: list[Array], result: Array) -> Array:
+    (terms,) = inputs
+    return _summed(terms.shape[equation.params["axis"]], unit(result), _bound(equation, size(terms)))
+
+
+def _product(equation: Any, inputs: list[Array], result: Array) -> Array:
+    return _summed(inputs[0].size // max(result.size, 1), unit(result), size(result))
+
+
+def _bilinear(terms_of: Callable[[Any, Array, Array], int]) -> Rule:
+    """Sums of products: matrix products and convolutions."""
+
+    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+        a, b = inputs
+        total = _bound(equation, size(a), size(b), preferred_element_type=None)
+        return _summed(terms_of(equation, a, b) + 1, unit(result), total)
+
+    return rule
+
+
+def _contracted(equation: Any, a: Array, b: Array) -> int:
+    (axes, _), _ = equation.params["dimension_numbers"]
+    terms = 1
+    for axis in axes:
+        terms *= a.shape[axis]
+    return terms
+
+
+def _kernel(equation: Any, a: Array, kernel: Array) -> int:
+    out_channels = kernel.shape[equation.params["dimension_numbers"].rhs_spec[0]]
+    return kernel.size // out_channels
+
+
+def _scatter_add(equation: Any, inputs: list[Array], result: Array) -> Array:
+    operand, indices, updates = inputs
+    return _summed(updates.size + 1, unit(result), _bound(equation, size(operand), indices, size(updates)))
+
+
+def _converted(equation: Any, inputs: list[Array], result: Array) -> Any:
+    (given,) = inputs
+    if floats(given) and jnp.finfo(given.dtype).nmant <= jnp.finfo(result.dtype).nmant:
+        return None
+    return unit(result) * size(result) + TINY
+
+
+_MOVES = (
+    "broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "rev", "concatenate", "stack", "unstack",
+    "slice", "split", "pad", "copy", "copy_p", "stop_gradient", "optimization_barrier", "iota", "gather",
+    "dynamic_slice", "dynamic_update_slice", "scatter", "sort", "top_k", "neg", "abs", "sign", "max", "min", "clamp",
+    "floor", "ceil", "round", "select_n", "reduce_max", "reduce_min", "cummax", "cummin", "real", "empty2",
+    "select_and_scatter_add", "select_and_gather_add",
+)  # fmt: skip
+
+_ELEMENTARY = (
+    "exp", "exp2", "expm1", "log1p", "tan", "tanh", "logistic", "sinh", "asinh", "asin", "atan", "atan2", "atanh",
+    "cosh", "cbrt", "erf", "pow", "acosh",
+)  # fmt: skip
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(_MOVES, _exact),
+    **dict.fromkeys(("add", "add_any", "sub", "mul", "square", "sqrt"), _units(1.0)),
+    "div": _units(3.0),
+    "rsqrt": _units(4.0),
+    "rem": _exact,
+    "integer_pow": _integer_power,
+    **dict.fromkeys(_ELEMENTARY, _units(float(ELEMENTARY))),
+    "log": _units(float(ELEMENTARY)),
+    "erfc": _units(4.0 * ELEMENTARY),
+    "acos": _absolute(lambda x: jnp.full_like(x, jnp.pi)),
+    "sin": _absolute(lambda x: jnp.minimum(x, 1.0)),
+    "cos": _absolute(jnp.ones_like),
+    "convert_element_type": _converted,
+    "reduce_precision": _units(1.0),
+    "reduce_sum": _sum,
+    "cumsum": _cumulative_sum,
+    "reduce_prod": _product,
+    "dot_general": _bilinear(_contracted),
+    "conv_general_dilated": _bilinear(_kernel),
+    "scatter-add": _scatter_add,
+}
+"""The rule of each primitive with a floating result, by its name."""

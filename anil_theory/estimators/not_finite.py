@@ -1,0 +1,93 @@
+"""Points at which a measured quantity is not finite: dropped, counted, and the first one explained.
+
+A loss that is not smooth everywhere (a square root at 0, a norm at the origin) has points without a derivative, and a
+long inner loop has points from which it overflows. A supremum over points is measured on the others: what is left is
+still a lower bound. The explanation says which loss, at which inner step, for which task and block, and where.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.estimators.fields import loss_field
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import TaskSet
+
+DERIVATIVES = ("value", "gradient", "Hessian")
+
+
+class NotFinite(ArithmeticError):
+    """A quantity that is finite at none of the points at which it was measured; the message explains the first."""
+
+
+def explain(tasks: TaskSet, schedule: Schedule | None, n_w: int, block: str, task: int, points: Any) -> str:
+    """ "task 3, block ww, at z = [...]: the Hessian of the support loss is not finite at inner step 0".
+
+    schedule   alpha and N; None when the losses themselves are measured, at the point;
+    points     one point z, or the points of a pair (2, n): the one to blame is named.
+    """
+    reasons = {}
+    for z in np.atleast_2d(np.asarray(points, float)):
+        where = f"task {task}, block {block}, at z = {z.tolist()}"
+        reasons[where] = _blame(tasks, schedule, n_w, task, z)
+    where, reason = next(((w, r) for w, r in reasons.items() if r), (next(iter(reasons)), ""))
+    return f"{where}: {reason or 'losses, gradients and Hessians are finite there, what is measured is not'}"
+
+
+def _blame(tasks: TaskSet, schedule: Schedule | None, n_w: int, task: int, z: np.ndarray) -> str:
+    if not np.isfinite(z).all():
+        return "the point itself is not finite"
+    static = ((tasks.support, tasks.query), n_w, 1 if schedule is None else schedule.inner_steps)
+    # Without a loop L_D is looked at where L_S is: after one step of length 0.
+    alpha = 0.0 if schedule is None else schedule.alpha
+    support, query = map(np.asarray, _finite(static, tasks.task(task), jnp.asarray(z), jnp.asarray(alpha)))
+    bad_steps = np.flatnonzero(~support.all(axis=1))
+    if bad_steps.size:
+        step = int(bad_steps[0])
+        derivative = DERIVATIVES[int(np.argmin(support[step]))]
+        at = "" if schedule is None else f" at inner step {step}"
+        return f"the {derivative} of the support loss is not finite{at}"
+    if not query.all():
+        derivative = DERIVATIVES[int(np.argmin(query))]
+        at = "" if schedule is None else " at the adapted w_N"
+        return f"the {derivative} of the query loss is not finite{at}"
+    return ""
+
+
+def left_out(
+    values: np.ndarray, points: np.ndarray, explain_first: Callable[[int, Any], str], quantity: str
+) -> tuple[int, str]:
+    """How many of the values (T, P) at points (T, P, ..) are not finite, and the first of them in words.
+
+    Raises NotFinite when all of them are.
+    """
+    bad = np.argwhere(~np.isfinite(values))
+    if not len(bad):
+        return 0, ""
+    task, index = (int(i) for i in bad[0])
+    reason = explain_first(task, points[task, index])
+    if len(bad) == values.size:
+        raise NotFinite(f"{quantity} is finite at no point; {reason}")
+    return len(bad), reason
+
+
+@partial(jax.jit, static_argnums=0)
+def _finite(static: Any, data: Any, z: Array, alpha: Array) -> tuple[Array, Array]:
+    """Whether value, gradient and Hessian are finite: of L_S at w_0..w_{N-1}, (N, 3), and of L_D at w_N, (3,)."""
+    (support, query), n_w, steps = static
+    w, phi = z[:n_w], z[n_w:]
+    run = inner_loop(support, w, phi, data, alpha=alpha, inner_steps=steps)
+
+    def derivatives(loss: Any, w: Array) -> Array:
+        here = jnp.concatenate([w, phi])
+        slope = loss_field(loss, (w, phi))
+        orders = loss(w, phi, data), slope(here, data), jax.jacfwd(slope)(here, data)
+        return jnp.stack([jnp.all(jnp.isfinite(order)) for order in orders])
+
+    return jax.vmap(partial(derivatives, support))(run.iterates), derivatives(query, run.final)
