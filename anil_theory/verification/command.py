@@ -23,9 +23,13 @@ from anil_theory.report import (
     tightest_rows,
     write_markdown,
 )
+from anil_theory.verdict import Outcome
 from anil_theory.verification.cells import Cell
 from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, Axes, attained_cells, default_cells, grid_cells
 from anil_theory.verification.runner import RunSummary, run_cells
+
+EXIT_UNBROKEN = 4
+"""A bound was broken on purpose and nothing refuted it: the checker, or what was asked of it, is blind there."""
 
 FEW_ROWS = 40
 """Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
@@ -103,13 +107,27 @@ def run_verify(
         soft_wrap=True,
     )
     if broken is not None:
-        console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+        _print_broken(console, rows, broken)
     if summary.interrupted:
         console.print(
             f"interrupted: the finished cells are kept in {store.folder}; --resume goes on from there", style="yellow"
         )
         return 130, {}
+    if broken is not None and not summary.refuted:
+        return EXIT_UNBROKEN, {"outcomes": summary.outcomes(), "rows": encode_floats(to_plain(rows))}
     return (1 if summary.refuted else 0), {"outcomes": summary.outcomes(), "rows": encode_floats(to_plain(rows))}
+
+
+def _print_broken(console: Console, rows: list[dict[str, Any]], broken: str) -> None:
+    """How many of the bounds that were halved on purpose were refuted."""
+    halved = [row for row in rows if row["block"] == broken]
+    refuted = sum(row["outcome"] == Outcome.REFUTED.value for row in halved)
+    console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+    console.print(f"{refuted} of {len(halved)} rows with a halved bound are refuted")
+    if not refuted:
+        console.print(
+            f"nothing refuted the halved bounds of {broken}: exit status {EXIT_UNBROKEN}", style="bold yellow"
+        )
 
 
 @contextmanager
