@@ -23,7 +23,10 @@ from functools import lru_cache
 import numpy as np
 
 CELLS = 4000
-"""Cells of the ramp, in geometric progression: so short that the bound is within 0.1 % of what it bounds."""
+"""Cells of the ramp, in geometric progression.
+
+So short that the bound is within 1 % of what it bounds, and far nearer to it where that is close to 1.
+"""
 
 SLOPE, CURVE, TWIST = 15 / 8, 10 / 3**0.5, 60.0
 """The largest S', |S''| and |S'''|: at the middle of the ramp, at 1/2 +- 1/sqrt(12), and at its ends."""

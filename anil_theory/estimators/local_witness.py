@@ -89,7 +89,7 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
 
 def _ends(block: str, r: float, s: float, N: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """What Z_N makes of the block's two directions: the outer Hessian takes one to the other."""
-    w, phi = (r**N, 0, 0), (0, s, 1)
+    w, phi = (r**N, 0.0, 0.0), (0.0, s, 1.0)
     return {"ww": (w, w), "wphi": (w, phi), "phiphi": (phi, phi)}[block]
 
 
