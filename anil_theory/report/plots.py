@@ -186,11 +186,12 @@ def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
         axis.axhline(1.0, color="black", lw=0.8, ls="--")
         _log_axes(plt, axis)
         axis.set_yscale("linear")
-        # Some ten ticks, however far a bound that was broken on purpose is exceeded.
-        axis.yaxis.set_major_locator(plt.MultipleLocator(0.2) if highest <= 2 else plt.MaxNLocator(10))
         axis.set_ylim(bottom=0)
         axis.set_title(regime[2], fontsize=10)
         axis.set_xlabel("inner steps $N$")
+    for axis in axes[0]:
+        # Some ten ticks, however far a bound that was broken on purpose is exceeded.
+        axis.yaxis.set_major_locator(plt.MultipleLocator(0.2) if highest <= 2 else plt.MaxNLocator(10))
     axes[0][0].set_ylabel("largest measured / smallest bound")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle("How much of each bound is reached (stars: the extremal task)")
