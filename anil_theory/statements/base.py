@@ -31,7 +31,7 @@ class Kind(StrEnum):
     REFINED = "refined"
     """upper bound with the tightened constants (theory, section 3.2)"""
     SHARP = "sharp"
-    """upper bound that some task attains: the supremum over all tasks with the constants (`statements.sharp`)"""
+    """upper bound that tasks attain, the supremum over all with the constants (`statements.sharp` has the exception)"""
     ORDER = "order"
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
     DECLARED = "declared"
