@@ -5,9 +5,8 @@ configuration and the history. Random keys are not stored: a run derives them fr
 """
 
 import json
-import os
-import secrets
-import zipfile
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +16,14 @@ import numpy as np
 from jaxtyping import PyTree
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory._atomic import remove_remains, write_atomically
 from anil_theory._plain import to_plain
+from anil_theory._printable import printable
+from anil_theory.neural.zipped_arrays import zipped_arrays
 
+_log = logging.getLogger(__name__)
 _PREFIX, _SUFFIX = "checkpoint-", ".npz"
+_NAME = re.compile(rf"{_PREFIX}[0-9]{{9,18}}{re.escape(_SUFFIX)}")
 
 
 class Checkpoint(NamedTuple):
@@ -37,19 +41,11 @@ def save_checkpoint(folder: Path, configuration: Mapping[str, Any], checkpoint: 
     """
     count("keep", keep)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_remains(folder)
     path = folder / f"{_PREFIX}{checkpoint.iteration:09d}{_SUFFIX}"
     text = json.dumps({"configuration": to_plain(configuration), "history": to_plain(checkpoint.history)})
     leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(checkpoint.state))}
-    temporary = folder / f".writing-{secrets.token_hex(8)}"
-    try:
-        with temporary.open("xb") as file:
-            np.savez(file, allow_pickle=False, about=np.asarray(text), **leaves)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, about=np.asarray(text), **leaves))
     for old in _paths(folder)[:-keep]:
         old.unlink(missing_ok=True)
     return path
@@ -59,28 +55,56 @@ def load_checkpoint(folder: Path, configuration: Mapping[str, Any], like: PyTree
     """The newest readable checkpoint of the folder, None where there is none.
 
     like   a state with the structure, shapes and types to expect.
-    Damaged files are passed over for older ones. Raises InvalidParameter, naming what differs, for a checkpoint of
-    another configuration or of other shapes.
+    Damaged files are passed over for older ones, with a warning in the log. Raises InvalidParameter, naming what
+    differs, for a checkpoint of another configuration or of other shapes.
     """
     for path in reversed(_paths(folder)):
         try:
-            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                arrays = [file[f"leaf{i}"] for i in range(len(file.files) - 1)]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+            found, history, arrays = _read(path)
+        except InvalidParameter as error:
+            _log.warning("%s; passed over", printable(str(error)))
             continue
-        _check_configuration(about["configuration"], json.loads(json.dumps(to_plain(configuration))))
+        _check_configuration(found, json.loads(json.dumps(to_plain(configuration))))
         leaves, structure = jax.tree.flatten(like)
-        expected, found = [(x.shape, str(x.dtype)) for x in leaves], [(x.shape, str(x.dtype)) for x in arrays]
-        if expected != found:
-            raise InvalidParameter("checkpoint", f"arrays of shapes and types {expected}", found)
+        _check_kinds(arrays, leaves)
         state = jax.tree.unflatten(structure, [jax.numpy.asarray(x) for x in arrays])
-        return Checkpoint(int(path.name[len(_PREFIX) : -len(_SUFFIX)]), state, about["history"])
+        return Checkpoint(_iteration(path), state, history)
     return None
 
 
+def _read(path: Path) -> tuple[dict[str, Any], Any, list[np.ndarray]]:
+    """Configuration, history and arrays of a file. Raises InvalidParameter that names it when it is damaged."""
+    with zipped_arrays(path, "a complete checkpoint") as file:
+        leaves = [f"leaf{i}" for i in range(len(file.names) - 1)]
+        if set(file.names) != {"about", *leaves}:
+            raise ValueError("its arrays are not those of a checkpoint")
+        text = file.read("about")
+        about = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
+        if not isinstance(about, dict) or about.keys() != {"configuration", "history"}:
+            raise ValueError("it does not say what it is a checkpoint of")
+        if not isinstance(about["configuration"], dict):
+            raise ValueError("its configuration is no mapping")
+        return about["configuration"], about["history"], [file.read(name) for name in leaves]
+
+
+def _check_kinds(found: list[np.ndarray], expected: list[Any]) -> None:
+    kinds, wanted = ([(x.shape, str(x.dtype)) for x in leaves] for leaves in (found, expected))
+    if kinds == wanted:
+        return
+    if len(kinds) != len(wanted):
+        raise InvalidParameter("checkpoint", f"{len(wanted)} arrays of shapes and types {wanted[:3]}", len(kinds))
+    place = next(i for i in range(len(kinds)) if kinds[i] != wanted[i])
+    raise InvalidParameter("checkpoint", f"arrays of shapes and types {wanted[place]} at {place}", kinds[place])
+
+
 def _paths(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+    """The checkpoints of the folder, the oldest first; what else has a similar name is left alone."""
+    named = [path for path in folder.glob(f"{_PREFIX}*{_SUFFIX}") if _NAME.fullmatch(path.name) and path.is_file()]
+    return sorted(named, key=_iteration)
+
+
+def _iteration(path: Path) -> int:
+    return int(path.name[len(_PREFIX) : -len(_SUFFIX)])
 
 
 def _check_configuration(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

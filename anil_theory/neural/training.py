@@ -3,10 +3,10 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import PyTree
@@ -47,6 +47,17 @@ class History:
         self.accuracy.append(accuracy)
         self.norm_w.append(norm_w)
         self.norm_phi.append(norm_phi)
+
+    @classmethod
+    def kept(cls, plain: Any, iterations: int) -> Self:
+        """The history that a checkpoint keeps, of so many iterations. Raises InvalidParameter for anything else."""
+        names = {f.name for f in fields(cls)}
+        if not isinstance(plain, dict) or plain.keys() != names or not all(isinstance(v, list) for v in plain.values()):
+            raise InvalidParameter("checkpoint", f"one with the lists {', '.join(sorted(names))}", type(plain).__name__)
+        lengths = {name: len(plain[name]) for name in names - {"probes"}}
+        if set(lengths.values()) != {iterations}:
+            raise InvalidParameter("checkpoint", f"one with the readings of {iterations} iterations", lengths)
+        return cls(**plain)
 
 
 @dataclass
@@ -94,7 +105,7 @@ def train(
     state, history, start = program.initial_state(seed), History(), 0
     found = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
     if found is not None:
-        start, state, history = found.iteration, found.state, History(**found.history)
+        start, state, history = found.iteration, found.state, History.kept(found.history, found.iteration)
     limit = EXPLOSION * math.log(settings.ways)
 
     def look(done: int) -> None:

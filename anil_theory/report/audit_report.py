@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory._printable import as_code, in_markdown
+from anil_theory.report.files import write_report
+
 Plain = Mapping[str, Any]
 """A finding as `audit.base.Finding` lays it out, made plain."""
 
@@ -43,7 +46,7 @@ def write_audit(
     provenance: Mapping[str, Any],
 ) -> None:
     """The Markdown report of a run: every finding with its figure, then the origin of the numbers."""
-    lines = ["# Audit of the printed statements", "", f"`{command}`", "", INTRODUCTION, ""]
+    lines = ["# Audit of the printed statements", "", as_code(command), "", INTRODUCTION, ""]
     for name, finding in findings.items():
         lines += [f"## {name}. {finding['title']}", "", f"**{finding['verdict']}**", ""]
         lines += [f"*Printed.* {finding['printed']}", "", "*Shown by this run.*", ""]
@@ -53,8 +56,9 @@ def write_audit(
             lines += [f"![{finding['title']}]({plots[name].name})", ""]
     lines += ["## Provenance", ""]
     lines += _items(provenance)
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_report("\n".join([*lines, ""]), path)
 
 
 def _items(provenance: Mapping[str, Any]) -> Sequence[str]:
-    return [f"- {name}: {value}" for name, value in provenance.items() if name not in ("started", "finished")]
+    kept = {name: str(value) for name, value in provenance.items() if name not in ("started", "finished")}
+    return [f"- {name}: {in_markdown(text)}" for name, text in kept.items()]

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
+from anil_theory._printable import as_code, in_markdown
 from anil_theory.record import Record
+from anil_theory.report.files import write_report
 from anil_theory.report.rows import (
     BLOCK_LABELS,
     BOUND_KINDS,
@@ -26,27 +29,28 @@ is no such factor. *order* is the printed order with its hidden factor poly(L, M
 never judged. Blocks of Propositions 2 and 3 are judged by the worst instance known, *sampled* is what the tasks of the
 row's own population reach."""
 
+UNREPORTED = ("started", "finished")
+
 
 def write_markdown(path: Path, records: Sequence[Record], command: str, plots: Sequence[Path] = ()) -> None:
     """Write the report of a run: how to read it, the tightest row of each statement and block, every row, origin."""
     rows = all_rows(records)
-    lines = ["# Verification report", "", f"`{command}`", "", READING, ""]
+    lines = ["# Verification report", "", as_code(command), "", READING, ""]
     for plot in plots:
-        lines += [f"![{plot.stem.replace('_', ' ')}]({plot.name})", ""]
+        lines += [f"![{plot.stem.replace('_', ' ')}]({quote(plot.name)})", ""]
     lines += ["## The tightest setting of each statement and block", "", *_table(tightest_rows(rows), counts=True), ""]
     lines += _paper_tables(rows)
     lines += ["## Every setting", "", *_table(rows, counts=False), ""]
-    reasons = sorted(
-        {f"- {r['outcome']}: {r['reason']}" for r in rows if r["outcome"] not in ("CONSISTENT", "CONFIRMED")}
-    )
+    judged = [row for row in rows if row["outcome"] not in ("CONSISTENT", "CONFIRMED")]
+    reasons = sorted({f"- {row['outcome']}: {in_markdown(row['reason'])}" for row in judged})
     if reasons:
         lines += ["## Reasons", "", *reasons, ""]
     if records:
-        provenance = records[-1].provenance
+        origin = {name: str(value) for name, value in records[-1].provenance.items()}
         lines += ["## Provenance", ""]
-        lines += [f"- {name}: {value}" for name, value in provenance.items() if name not in ("started", "finished")]
+        lines += [f"- {name}: {in_markdown(text)}" for name, text in origin.items() if name not in UNREPORTED]
         lines += [f"- records: {len(records)}, one file per cell beside this report", ""]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    write_report("\n".join(lines), path)
 
 
 TABLES = {
@@ -64,6 +68,7 @@ def _paper_tables(rows: Sequence[Row]) -> list[str]:
             if row["statement"] == name:
                 settings.setdefault(f"{row['geometry']}, {row['setting']}", []).append(row)
         for setting, members in settings.items():
+            setting = in_markdown(setting)
             lines += [f"## {title}", "", setting, ""] if members is next(iter(settings.values())) else [setting, ""]
             lines += [*_symbols(name, members), ""]
     return lines
@@ -73,9 +78,10 @@ def _symbols(name: str, members: Sequence[Row]) -> list[str]:
     if name == "table2":
         table = ["| entry | symbol | discrepancy | counted and formula | verdict |", "|---|---|---:|---|---|"]
         for row in members:
-            remark = row["reason"].rsplit("; ", 1)[-1]
+            remark = in_markdown(row["reason"].rsplit("; ", 1)[-1])
             latex = f"${row['verdicts'][0]['latex']}$"
-            table.append(f"| {row['block']} | {latex} | {number(row['measured'])} | {remark} | {row['outcome']} |")
+            entry = in_markdown(row["block"])
+            table.append(f"| {entry} | {latex} | {number(row['measured'])} | {remark} | {row['outcome']} |")
         return table
     table = ["| term | symbol | order | explicit | refined | measured | verdict |", "|---|---|---:|---:|---:|---:|---|"]
     for row in members:
@@ -108,12 +114,15 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
         verdict = row["outcome"]
         if counts:
             verdict = ", ".join(f"{outcome} x{n}" for outcome, n in row["counts"].items())
-        cells = [
+        words = [
             row["statement"] + (" (attained)" if row["check"] == "attained" else ""),
             BLOCK_LABELS.get(row["block"], row["block"]),
             row["regime"],
             row["setting"],
             row["method"],
+        ]
+        cells = [
+            *(in_markdown(word) for word in words),
             number(row["measured"]),
             number(row.get("sampled")),
             *(bound(row, kind) for kind in BOUND_KINDS),

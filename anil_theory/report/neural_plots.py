@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from anil_theory._printable import in_figure
+from anil_theory.report.files import save_figure
+
 TITLES = {"strongly-convex": "strongly convex inner loss", "nonconvex": "nonconvex inner loss", "maml": "MAML"}
 
 
@@ -49,12 +52,11 @@ def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, path: Path) 
         for axis, label in zip(row, ("meta-iterations", "seconds (compilation apart)"), strict=True):
             axis.set_xlabel(label)
             axis.set_ylabel("training loss")
-            axis.set_title(dataset, fontsize=10)
+            axis.set_title(in_figure(dataset), fontsize=10)
             axis.grid(alpha=0.25)
         row[0].legend(fontsize=8, frameon=False)
     figure.suptitle(f"ANIL, {TITLES.get(geometry, geometry)}: mean over {len({r['seed'] for r in chosen})} seeds")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 

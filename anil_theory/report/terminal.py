@@ -6,7 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory._printable import printable
 from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, power, tightness, weakest_rows
+from anil_theory.report.tables import print_whole
 
 STYLES = {
     "CONFIRMED": "bold green",
@@ -57,7 +59,7 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
         shared = {name: text for name, text in each[0].items() if all(p.get(name) == text for p in each)}
         console.print(Text.assemble((heading, "bold cyan"), f"   {' '.join(shared.values())}"))
         differing = [" ".join(text for name, text in parts.items() if name not in shared) for parts in each]
-        console.print(_table(list(zip(group, differing, strict=True)), wide=console.width >= WIDE))
+        print_whole(console, _table(list(zip(group, differing, strict=True)), wide=console.width >= WIDE))
 
 
 def _heading(row: Row) -> str:
@@ -67,7 +69,7 @@ def _heading(row: Row) -> str:
 
 
 def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
-    # Fixed widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
+    # Least widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
     table = Table(header_style="dim", padding=(0, 1), box=None, expand=True)
     widest = max(len(str(BLOCK_LABELS.get(row["block"], row["block"]))) for row, _ in rows)
     table.add_column("block", overflow="fold", width=min(max(8, widest), 17))
@@ -75,8 +77,8 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
     kinds = ("sharp", "refined", "explicit") if wide else ("refined", "explicit")
     notices = [("notices", 7)] if wide else []
     for name, width in (("measured", 9), *((kind, 8) for kind in kinds), ("tightness", 9), *notices):
-        table.add_column(name, justify="right", no_wrap=True, width=width)
-    table.add_column("verdict", no_wrap=True, width=15)
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    table.add_column("verdict", no_wrap=True, min_width=15)
     for row, setting in rows:
         of = f" x{row['rows']}" if row.get("rows", 1) > 1 else ""
         table.add_row(
@@ -96,14 +98,14 @@ def _print_power(console: Console, rows: list[Row]) -> None:
     for row in weakest_rows(rows):
         least = f"{row['statement']} would notice, in every row, {row['powered']} bounds {power(row)} or smaller"
         where = f"least in {BLOCK_LABELS.get(row['block'], row['block'])} at {row['setting']}"
-        console.print(f"{least} ({where})", highlight=False)
+        console.print(printable(f"{least} ({where})"), markup=False, highlight=False)
 
 
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
     """Counts of outcomes; for refuted and inapplicable rows the reason, the suspects and the replay."""
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
-    text = "   ".join(f"[{STYLES[o]}]{o}[/] {n}" for o, n in counts.items() if n)
-    console.print(f"{len(rows)} rows:  {text}")
+    parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]
+    console.print(Text.assemble(f"{len(rows)} rows:  ", Text("   ").join(parts)))
     _print_power(console, rows)
     for outcome in ("REFUTED", "NOT_APPLICABLE"):
         shown: set[str] = set()
@@ -114,9 +116,9 @@ def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> 
             if line in shown:
                 continue
             shown.add(line)
-            console.print(f"[{STYLES[outcome]}]{outcome}[/] {line}", highlight=False)
+            console.print(Text.assemble((outcome, STYLES[outcome]), " ", printable(line)))
             for verdict in row["verdicts"]:
                 if verdict["suspects"]:
-                    console.print(f"    suspects: {'; '.join(verdict['suspects'])}", highlight=False)
-                    console.print(f"    replay: {verdict['replayed'] or 'not replayed'}", highlight=False)
+                    console.print(Text(f"    suspects: {printable('; '.join(verdict['suspects']))}"))
+                    console.print(Text(f"    replay: {printable(verdict['replayed'] or 'not replayed')}"))
                     break

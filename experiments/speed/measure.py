@@ -17,16 +17,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from anil_theory.provenance import provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OUT = Path("results/speed")
 
@@ -140,7 +136,7 @@ def options(description: str | None, tiny: str) -> argparse.ArgumentParser:
 def publish(
     name: str,
     outcome: Outcome,
-    draw: Callable[[Figure], None],
+    draw: "Callable[[Figure], None]",
     given: argparse.Namespace,
     started: datetime,
 ) -> None:
@@ -156,17 +152,23 @@ def publish(
         "numbers": outcome.numbers,
         "provenance": provenance(started),
     }
+    # Here, because what else this module has is also used where there is no matplotlib.
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
     text = json.dumps(plain, indent=1, allow_nan=False)
     figure = plt.figure(figsize=(6, 4), layout="constrained")
     draw(figure)
     given.out.mkdir(parents=True, exist_ok=True)
-    _write_whole(given.out / f"{name}.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    _write_whole(given.out / f"{name}.png", lambda path: figure.savefig(path, format="png", dpi=150))
+    write_whole(given.out / f"{name}.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    write_whole(given.out / f"{name}.png", lambda path: figure.savefig(path, format="png", dpi=150))
     plt.close(figure)
     print(text if given.json else "\n".join([*outcome.lines, *(claim.line() for claim in claims)]))
 
 
-def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Write beside the target, then rename, which is atomic within one file system."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

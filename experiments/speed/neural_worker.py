@@ -13,55 +13,21 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from anil_theory.neural.allocator import keep_freed_memory
 
-CLASSES, PER_CLASS = 16, 20
 SHAPE = (32, 32, 3)
 
 
 def our_side(choice: dict[str, Any]) -> Callable[[str, int], Any]:
     """`advance` of the package, and of the same program with the inner loop left out."""
-    import jax
-    import jax.numpy as jnp
+    from plain_program import PlainProgram, noise_dataset
 
-    from anil_theory.neural.data import ImageDataset, ImageSplit
-    from anil_theory.neural.objective import MetaSum, cross_entropy, hits, map_tasks
     from anil_theory.neural.program import Program
     from anil_theory.neural.settings import Settings
 
-    class Plain(Program):
-        """Cross-entropy of all images of the task at w, in place of that of the query at w_N."""
-
-        def _add_chunk(self, total, params, episodes, index, alpha, active):
-            chunk = self.settings.chunk_size
-            mine = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, index * chunk, chunk), episodes)
-            images, labels = self.objective.prepare(mine, jnp.dtype(self.settings.dtype))
-
-            def loss(params):
-                w, phi = params
-                body, head = self.model.split_body(phi)
-
-                def one(images, labels):
-                    features = self.model.body(body, images)
-                    scores = [self.model.head(w, head, features, part) for part in ("support", "query")]
-                    return [sum(map(f, scores, labels)) / 2 for f in (cross_entropy, hits)]
-
-                return tuple(map(jnp.sum, map_tasks(one, images, labels)))
-
-            (value, correct), (g_w, g_phi) = jax.value_and_grad(loss, has_aux=True)(params)
-            return jax.tree.map(lambda t, x: (t + x).astype(t.dtype), total, MetaSum(g_w, g_phi, value, correct))
-
-    generator = np.random.default_rng(0)
-
-    def split(prefix: str) -> ImageSplit:
-        images = generator.integers(0, 256, (CLASSES, PER_CLASS, *SHAPE), dtype=np.uint8)
-        return ImageSplit(images, tuple(f"{prefix}{i}" for i in range(CLASSES)))
-
-    data = ImageDataset("noise", split("train"), split("validation"), split("test"))
+    data = noise_dataset(SHAPE)
     settings = Settings(**choice)
-    programs = {"meta": Program(settings, data), "plain": Plain(settings, data)}
+    programs = {"meta": Program(settings, data), "plain": PlainProgram(settings, data)}
     states = {kind: program.initial_state(0) for kind, program in programs.items()}
     count = settings.dispatch_size
 

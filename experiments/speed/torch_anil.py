@@ -8,7 +8,7 @@ Parameters are a flat dictionary in the order of the layers: "conv1.weight" (out
 and "conv1.offset" (out,), ..., "hidden.weight" (out, in), "hidden.bias" (out,), "linear.weight", "linear.bias".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import torch  # pyright: ignore[reportMissingImports]
 import torch.nn.functional as F  # pyright: ignore[reportMissingImports]
 
 Parameters = dict[str, torch.Tensor]
+Normalisation = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int, str], torch.Tensor]
 
 
 class Task(NamedTuple):
@@ -124,14 +125,19 @@ def normalise(
 
 
 def run_layers(
-    parameters: Parameters, names: Sequence[str], x: torch.Tensor, support: int, statistics: str
+    parameters: Parameters,
+    names: Sequence[str],
+    x: torch.Tensor,
+    support: int,
+    statistics: str,
+    normalisation: Normalisation = normalise,
 ) -> torch.Tensor:
     """x through the named layers: convolution, normalisation, ReLU, pooling; or linear, then ReLU but for the last."""
     for name in names:
         weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
         if weight.ndim == 4:
             x = F.conv2d(x, weight, bias, padding=1)
-            x = normalise(x, parameters[f"{name}.scale"], parameters[f"{name}.offset"], support, statistics)
+            x = normalisation(x, parameters[f"{name}.scale"], parameters[f"{name}.offset"], support, statistics)
             x = F.max_pool2d(F.relu(x), 2)
         else:
             x = F.linear(x.flatten(1), weight, bias)
@@ -142,6 +148,8 @@ def run_layers(
 class TaskLosses:
     """The losses of one task as functions of w; features of support and query are computed once, here."""
 
+    normalisation: Normalisation = staticmethod(normalise)
+
     def __init__(self, parameters: Parameters, task: Task, recipe: Recipe):
         names = layer_names(parameters)
         first = min(names.index(name) for name in recipe.adapted)
@@ -149,7 +157,11 @@ class TaskLosses:
         self.start = {name: x for name, x in parameters.items() if name.split(".")[0] in recipe.adapted}
         self.count = len(task.support_labels)
         images = torch.cat([task.support_images, task.query_images])
-        self.features = run_layers(parameters, names[:first], images, self.count, recipe.statistics)
+        self.features = self.run_body(names[:first], images)
+
+    def run_body(self, names: Sequence[str], images: torch.Tensor) -> torch.Tensor:
+        """Features of the support, then of the query."""
+        return run_layers(self.parameters, names, images, self.count, self.recipe.statistics, self.normalisation)
 
     def logits(self, w: Parameters, part: str) -> torch.Tensor:
         """(n, ways) of the "support" or the "query"; both pass the head only where its statistics couple them."""
@@ -157,9 +169,9 @@ class TaskLosses:
         mine = slice(None, self.count) if part == "support" else slice(self.count, None)
         normalised = any(f"{name}.scale" in weights for name in self.head)
         if normalised and (statistics == "joint" or (statistics == "support" and part == "query")):
-            return run_layers(weights, self.head, self.features, self.count, statistics)[mine]
+            return run_layers(weights, self.head, self.features, self.count, statistics, self.normalisation)[mine]
         alone = self.features[mine]
-        return run_layers(weights, self.head, alone, len(alone), "joint")
+        return run_layers(weights, self.head, alone, len(alone), "joint", self.normalisation)
 
     def inner(self, w: Parameters) -> torch.Tensor:
         """Cross-entropy of the support plus (l2/2)||w||^2."""

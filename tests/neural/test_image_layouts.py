@@ -116,7 +116,7 @@ FAULTS = {
     "unequal classes": ({"data": np.zeros((4, 6, 6, 3), np.uint8), "labels": [0, 0, 0, 1]}, "sizes from 1 to 3"),
     "too few labels": ({"data": np.zeros((4, 6, 6, 3), np.uint8), "labels": [0, 1]}, "each of the 4 images"),
     "too many labels": ({"data": np.zeros((2, 6, 6, 3), np.uint8), "labels": [0, 0, 1, 1]}, "each of the 2 images"),
-    "text labels": ({"data": np.zeros((2, 6, 6, 3), np.uint8), "labels": ["a", "b"]}, "one integer per image"),
+    "text labels": ({"data": np.zeros((2, 6, 6, 3), np.uint8), "labels": ["a", 1]}, "one integer per image"),
     "ragged labels": ({"data": np.zeros((2, 6, 6, 3), np.uint8), "labels": [[0], [1, 2]]}, "layouts of"),
     "empty": ({"data": np.zeros((0, 6, 6, 3), np.uint8), "labels": []}, "shape"),
     "no classes": ({"image_data": np.zeros((2, 6, 6, 3), np.uint8), "class_dict": {}}, "at least one"),

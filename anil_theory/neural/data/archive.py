@@ -7,14 +7,14 @@ checksums notice damage. The same content gives the same bytes, so a SHA-256 ide
 import hashlib
 import os
 import secrets
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._printable import printable
 from anil_theory.neural.data.base import SPLITS, ImageDataset, ImageSplit
+from anil_theory.neural.zipped_arrays import zipped_arrays
 
 FORMAT = "anil_theory images 1"
 
@@ -40,26 +40,33 @@ def save_archive(path: Path, dataset: ImageDataset) -> None:
 
 def load_archive(path: Path) -> ImageDataset:
     """The data set in the .npz at `path`. Raises InvalidParameter naming the file when it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            expected = {"format", "name", *(f"{split}_{part}" for split in SPLITS for part in ("images", "names"))}
-            if not isinstance(archive, np.lib.npyio.NpzFile) or set(archive.files) != expected:
-                found = sorted(getattr(archive, "files", []))[:10]
-                raise InvalidParameter(str(path), "an .npz with the members " + ", ".join(sorted(expected)), found)
-            if str(archive["format"]) != FORMAT:
-                raise InvalidParameter(str(path), f"of the format {FORMAT!r}", str(archive["format"]))
+    expected = {"format", "name", *(f"{split}_{part}" for split in SPLITS for part in ("images", "names"))}
+    with zipped_arrays(path, "a complete .npz of this package") as archive:
+        if set(archive.names) != expected:
+            members = ", ".join(sorted(expected))
+            raise InvalidParameter(str(path), f"an .npz with the members {members}", sorted(archive.names)[:10])
+        found = _text(archive.read("format"))
+        if found != FORMAT:
+            raise InvalidParameter(str(path), f"of the format {FORMAT!r}", printable(found, most=80))
+        try:
             parts = [
-                ImageSplit(archive[f"{split}_images"], tuple(map(str, archive[f"{split}_names"]))) for split in SPLITS
+                ImageSplit(archive.read(f"{split}_images"), _names(archive.read(f"{split}_names"))) for split in SPLITS
             ]
-            return ImageDataset(str(archive["name"]), *parts)
-    except InvalidParameter as error:
-        if error.name == str(path):
-            raise
-        raise InvalidParameter(f"{path}: {error.name}", error.allowed, error.given) from None
-    except FileNotFoundError:
-        raise InvalidParameter(str(path), "a file that exists", "no such file") from None
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InvalidParameter(str(path), "a complete .npz of this package", str(error)) from None
+            return ImageDataset(_text(archive.read("name")), *parts)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"{path}: {error.name}", error.allowed, error.given) from None
+
+
+def _text(array: np.ndarray) -> str:
+    if array.ndim != 0 or array.dtype.kind != "U":
+        raise InvalidParameter("format and name", "single texts", f"{array.dtype} {array.shape}")
+    return str(array)
+
+
+def _names(array: np.ndarray) -> tuple[str, ...]:
+    if array.ndim != 1 or array.dtype.kind != "U":
+        raise InvalidParameter("names", "one axis of texts", f"{array.dtype} {array.shape}")
+    return tuple(map(str, array))
 
 
 def sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What every data set is in memory: uint8 images by class, in three splits that share no class."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter
 
+LONGEST_NAME = 500
 SPLITS = ("train", "validation", "test")
 
 
@@ -15,7 +17,7 @@ class ImageSplit:
     """The images of some classes.
 
     images   uint8 (classes, per_class, height, width, channels), as stored: 0..255, not normalised;
-    names    one name per class, distinct.
+    names    one name per class, distinct, of at most LONGEST_NAME characters.
 
     Raises InvalidParameter for another type or shape, an empty axis, and names that do not fit.
     """
@@ -30,10 +32,15 @@ class ImageSplit:
         if images.ndim != 5 or 0 in images.shape:
             raise InvalidParameter("images", "of shape (classes, per_class, H, W, C), no axis empty", images.shape)
         if len(self.names) != len(images) or not all(isinstance(name, str) for name in self.names):
-            raise InvalidParameter("names", f"{len(images)} strings, one per class", self.names)
-        if len(set(self.names)) != len(self.names):
-            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
-            raise InvalidParameter("names", "distinct", repeated)
+            raise InvalidParameter("names", f"{len(images)} strings, one per class", self.names[:10])
+        longest = max(map(len, self.names))
+        if longest > LONGEST_NAME:  # an array of texts gives each the space of the longest
+            raise InvalidParameter("names", f"of at most {LONGEST_NAME} characters", f"{longest} characters")
+        if any("\0" in name for name in self.names):  # which an array of texts would drop at the end of a name
+            raise InvalidParameter("names", "without the character NUL", [n for n in self.names if "\0" in n][:10])
+        repeated = sorted(name for name, times in Counter(self.names).items() if times > 1)
+        if repeated:
+            raise InvalidParameter("names", "distinct", repeated[:10])
 
     @property
     def classes(self) -> int:

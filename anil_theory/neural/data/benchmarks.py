@@ -58,12 +58,17 @@ def find_files(folder: Path, dataset: str) -> tuple[Path, ...]:
     InvalidParameter naming the folder and the files expected.
     """
     usual = BENCHMARKS[dataset].files
-    if not folder.is_dir():
-        raise InvalidParameter(str(folder), "a folder with the files of " + dataset, "no such folder")
+    allowed = "a folder with the files of " + dataset
+    try:
+        if not folder.is_dir():
+            raise InvalidParameter(str(folder), allowed, "no such folder")
+        inside = sorted(folder.iterdir())
+    except (OSError, ValueError) as error:
+        raise InvalidParameter(str(folder), allowed, getattr(error, "strerror", None) or str(error)) from None
     for names in usual:
         if all((folder / name).is_file() for name in names):
             return tuple(folder / name for name in names)
-    pickles = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".pickle", ".pkl", ".p")]
+    pickles = [path for path in inside if path.suffix.lower() in (".pickle", ".pkl", ".p")]
     found = {split: _with_role(pickles, split) for split in SPLITS}
     if all(len(paths) == 1 for paths in found.values()):
         return tuple(found[split][0] for split in SPLITS)
@@ -93,14 +98,23 @@ def read_benchmark(folder: Path, dataset: str, *, allow_smaller: bool = False) -
     read = [read_split(path, allow_smaller=allow_smaller) for path in files]
     splits = _told_apart([part for part, _ in read], files)
     result = ImageDataset(dataset, *splits)
-    if not allow_smaller:
-        check_sizes(result, dataset, {split: str(path) for split, path in zip(SPLITS, files, strict=True)})
+    origin = {split: str(path) for split, path in zip(SPLITS, files, strict=True)}
+    check_sizes(result, dataset, origin, allow_smaller=allow_smaller)
     return result, {path: layout for path, (_, layout) in zip(files, read, strict=True)}
 
 
-def check_sizes(dataset: ImageDataset, benchmark: str, origin: dict[str, str] | str) -> None:
-    """Raise InvalidParameter, naming the file, when a split has not the published number of classes or images."""
+def check_sizes(
+    dataset: ImageDataset, benchmark: str, origin: dict[str, str] | str, *, allow_smaller: bool = False
+) -> None:
+    """Raise InvalidParameter, naming the file, when a split has not the published number of classes or images.
+
+    allow_smaller   other numbers, and smaller images. Larger images, and images of the shape of another benchmark,
+                    are refused all the same: they are other data.
+    """
     spec = BENCHMARKS[benchmark]
+    if allow_smaller:
+        _check_images(dataset, benchmark, origin)
+        return
     for (split, part), classes in zip(dataset.splits(), spec.classes, strict=True):
         expected, given = (classes, spec.per_class, *spec.image_shape), part.images.shape
         if given != expected:
@@ -110,6 +124,19 @@ def check_sizes(dataset: ImageDataset, benchmark: str, origin: dict[str, str] | 
                 f"{_size(expected)} (another size is taken with --allow-smaller)",
                 _size(given),
             )
+
+
+def _check_images(dataset: ImageDataset, benchmark: str, origin: dict[str, str] | str) -> None:
+    height, width, channels = BENCHMARKS[benchmark].image_shape
+    shape = dataset.image_shape
+    others = {name for name, other in BENCHMARKS.items() if other.image_shape == shape} - {benchmark}
+    published = shape == (height, width, channels)
+    if published or (not others and shape[0] <= height and shape[1] <= width and shape[2] == channels):
+        return
+    where = origin if isinstance(origin, str) else ", ".join(origin.values())
+    given = "x".join(map(str, shape)) + (f", the shape of {' and '.join(sorted(others))}" if others else "")
+    allowed = f"of {height}x{width}x{channels}, or smaller and of no other benchmark"
+    raise InvalidParameter(f"{where}: the images of {benchmark}", allowed, given)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -1,11 +1,14 @@
 """The commands `data convert` and `data check`: what they do and print, apart from the wiring in the command line."""
 
+import os
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory._printable import printable
 from anil_theory.neural.data.archive import load_archive, save_archive, sha256
 from anil_theory.neural.data.base import ImageDataset
 from anil_theory.neural.data.benchmarks import BENCHMARKS, check_sizes, read_benchmark
@@ -21,13 +24,13 @@ def convert(source: Path, out: Path, dataset: str, *, allow_smaller: bool, conso
     if out.suffix != ".npz":
         raise InvalidParameter("out", "a file name that ends in .npz", str(out))
     read = _read_folder(source, dataset, allow_smaller, console)
-    with console.status(f"writing {out}"):
+    with console.status(Text(printable(f"writing {out}"))):
         try:
             save_archive(out, read)
         except OSError as error:
             raise InvalidParameter("out", f"a file that can be written ({error.strerror})", str(out)) from None
         load_archive(out)  # what stands there can be read
-    console.print(f"wrote {out}  sha256 {sha256(out)}", highlight=False, soft_wrap=True)
+    _say(console, f"wrote {out}  sha256 {sha256(out)}")
 
 
 def check(
@@ -40,14 +43,14 @@ def check(
     """
     path = Path(source)
     if path.suffix == ".npz":
-        with console.status(f"reading {path}"):
+        with console.status(Text(printable(f"reading {path}"))):
             read = load_archive(path)
         if dataset is not None and read.name != dataset:
             raise InvalidParameter(str(path), f"an archive of {dataset}", read.name)
-        if read.name in BENCHMARKS and not allow_smaller:
-            check_sizes(read, read.name, str(path))
-        console.print(f"{path}  sha256 {sha256(path)}", highlight=False, soft_wrap=True)
-    elif path.is_dir():
+        if read.name in BENCHMARKS:
+            check_sizes(read, read.name, str(path), allow_smaller=allow_smaller)
+        _say(console, f"{path}  sha256 {sha256(path)}")
+    elif os.path.isdir(source):
         if dataset is None:
             raise InvalidParameter("dataset", "given for a folder: one of " + ", ".join(BENCHMARKS), None)
         one_of("dataset", dataset, tuple(BENCHMARKS))
@@ -59,21 +62,26 @@ def check(
 
 
 def _read_folder(folder: Path, dataset: str, allow_smaller: bool, console: Console) -> ImageDataset:
-    with console.status(f"reading {folder}"):
+    with console.status(Text(printable(f"reading {folder}"))):
         read, layouts = read_benchmark(folder, dataset, allow_smaller=allow_smaller)
         sums = {path: sha256(path) for path in layouts}
     for path, layout in layouts.items():
-        console.print(f"{path}  layout: {layout}  sha256 {sums[path]}", highlight=False, soft_wrap=True)
+        _say(console, f"{path}  layout: {layout}  sha256 {sums[path]}")
     _print_sizes(read, console)
     return read
 
 
 def _print_sizes(dataset: ImageDataset, console: Console) -> None:
-    table = Table(title=dataset.name)
+    table = Table(title=Text(printable(dataset.name, most=80)))
     for heading in ("split", "classes", "images per class", "image", "mean", "first classes"):
         table.add_column(heading)
     for split, part in dataset.splits():
         shape = "x".join(map(str, part.image_shape))
-        first = ", ".join(part.names[:3]) + (", ..." if part.classes > 3 else "")
-        table.add_row(split, str(part.classes), str(part.per_class), shape, f"{part.images.mean():.1f}", first)
+        first = ", ".join(printable(name, most=40) for name in part.names[:3]) + (", ..." if part.classes > 3 else "")
+        table.add_row(split, str(part.classes), str(part.per_class), shape, f"{part.images.mean():.1f}", Text(first))
     console.print(table)
+
+
+def _say(console: Console, line: str) -> None:
+    """Print a line with names from outside in it: neither Rich's markup nor control characters do anything."""
+    console.print(Text(printable(line)), soft_wrap=True)

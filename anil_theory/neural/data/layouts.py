@@ -15,43 +15,106 @@ from anil_theory.neural.data.restricted_pickle import load_pickle
 
 
 class Layout(NamedTuple):
-    """A layout: its name, the keys that it needs, and `members(content)`: for each class its image positions."""
+    """A layout: its name, the keys that it needs, and `members(content, images)`: for each class its image positions.
+
+    `images` is their number.
+    """
 
     name: str
     images: str
     keys: tuple[str, ...]
-    members: Callable[[Mapping[str, Any]], dict[str, np.ndarray]]
+    members: Callable[[Mapping[str, Any], int], dict[str, np.ndarray]]
 
 
-def _by_labels(labels: Any, names: Mapping[int, str] | None = None) -> dict[str, np.ndarray]:
-    flat = np.asarray(labels)
-    if flat.ndim != 1 or flat.dtype.kind not in "iu":
-        raise InvalidParameter("labels", "one integer per image", f"{flat.dtype} {flat.shape}")
-    order = np.argsort(flat, kind="stable")
-    values, starts = np.unique(flat[order], return_index=True)
-    parts = np.split(order, starts[1:])
-    return {(names or {}).get(int(v), str(int(v))): part for v, part in zip(values, parts, strict=True)}
+def _by_labels(labels: Any, images: int, names: Mapping[int, str] | None = None) -> dict[str, np.ndarray]:
+    flat = _flat("labels", labels)
+    if len(flat) != images:
+        raise InvalidParameter("labels", f"one position for each of the {images} images", f"{len(flat)} labels")
+    if all(isinstance(label, (str, bytes)) for label in flat):
+        codes, found = _coded([_text(label) for label in flat])
+    elif all(_is_integer(label) for label in flat):
+        codes, numbers = _coded([int(label) for label in flat])
+        found = [(names or {}).get(number, str(number)) for number in numbers]
+    else:
+        kinds = sorted({type(label).__name__ for label in flat})[:5]
+        raise InvalidParameter("labels", "one integer per image, or one class name", ", ".join(kinds))
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(found)))
+    members = dict(zip(found, np.split(order, starts[1:]), strict=True))
+    if len(members) < len(found):
+        raise InvalidParameter("class names", "distinct", "two classes of one name")
+    return members
 
 
-def _labels(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return _by_labels(content["labels"])
+def _coded(labels: list[Any]) -> tuple[np.ndarray, list[Any]]:
+    """Each label as the place of its value among the distinct values in order, and these values."""
+    values = sorted(set(labels))
+    place = {value: i for i, value in enumerate(values)}
+    return np.array([place[label] for label in labels], dtype=int), values
 
 
-def _named_labels(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _flat(name: str, values: Any) -> list[Any]:
+    """The members of a list or of an array of one axis. Raises TypeError for lists in lists and other kinds.
+
+    Nothing goes through numpy.asarray here: it would write out what a damaged list shares with itself.
+    """
+    if isinstance(values, np.ndarray):
+        if values.ndim != 1:
+            raise InvalidParameter(name, "of one axis", values.shape)
+        return values.tolist()
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"{name} is of the type {type(values).__name__}, and no list or array")
+    members = [one[()] if isinstance(one, np.ndarray) and one.ndim == 0 else one for one in values]
+    if any(isinstance(one, (list, tuple, dict, np.ndarray)) for one in members):
+        raise TypeError(f"{name} is a list with lists or arrays in it")
+    return members
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str:
+    """A name; Python 3 reads the strings of some re-written files as bytes."""
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+def _labels(content: Mapping[str, Any], images: int) -> dict[str, np.ndarray]:
+    return _by_labels(content["labels"], images)
+
+
+def _named_labels(content: Mapping[str, Any], images: int) -> dict[str, np.ndarray]:
     named = content["catname2label"]
     if not isinstance(named, dict):
         raise InvalidParameter("catname2label", "a dict from class name to label", type(named).__name__)
-    return _by_labels(content["labels"], {int(label): str(name) for name, label in named.items()})
+    names: dict[int, str] = {}
+    for name, label in named.items():
+        if not _is_integer(label) or int(label) in names:
+            raise InvalidParameter("catname2label", "a dict from class name to an integer of its own", f"{label!r:.80}")
+        names[int(label)] = _text(name)
+    return _by_labels(content["labels"], images, names)
 
 
-def _class_dict(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _class_dict(content: Mapping[str, Any], images: int) -> dict[str, np.ndarray]:
     named = content["class_dict"]
     if not isinstance(named, dict):
         raise InvalidParameter("class_dict", "a dict from class name to positions", type(named).__name__)
-    members = {str(name): np.asarray(positions) for name, positions in sorted(named.items())}
-    for name, positions in members.items():
-        if positions.ndim != 1 or positions.dtype.kind not in "iu" or len(np.unique(positions)) != len(positions):
-            raise InvalidParameter(f"class_dict[{name!r}]", "a list of distinct positions", positions.dtype)
+    members: dict[str, np.ndarray] = {}
+    left = images
+    texts = {_text(name): given for name, given in named.items()}
+    if len(texts) < len(named):
+        raise InvalidParameter("class_dict", "a dict with names that are distinct as text", "equal names")
+    for name, given in sorted(texts.items(), key=lambda item: item[0]):
+        positions = _flat(f"class_dict[{name[:80]!r}]", given)
+        left -= len(positions)
+        if left < 0:
+            raise InvalidParameter("class_dict", f"one position for each of the {images} images", "more positions")
+        if not all(_is_integer(one) and 0 <= one < images for one in positions):
+            raise InvalidParameter(f"class_dict[{name[:80]!r}]", f"positions of images, up to {images - 1}", "others")
+        members[name] = np.array(positions, dtype=int)
+    every = np.concatenate(list(members.values())) if members else np.zeros(0, int)
+    if len(np.unique(every)) < len(every):
+        raise InvalidParameter("class_dict", "lists of distinct positions, each image in one", "an image twice")
     return members
 
 
@@ -70,7 +133,7 @@ def layout_of(content: Any) -> Layout:
         if keys is not None and {layout.images, *layout.keys} <= keys:
             return layout
     expected = " or ".join("(" + ", ".join((one.images, *one.keys)) + ")" for one in LAYOUTS)
-    found = sorted(map(str, keys))[:10] if keys is not None else type(content).__name__
+    found = sorted(str(key)[:80] for key in keys)[:10] if keys is not None else type(content).__name__
     raise InvalidParameter("content", f"a dict with the keys {expected}", found)
 
 
@@ -81,20 +144,34 @@ def read_split(path: Path, *, allow_smaller: bool = False) -> tuple[ImageSplit, 
     InvalidParameter that names the file and what was expected of it.
     """
     content = load_pickle(path)
-    if isinstance(content, dict):  # Python 3 keeps the keys of some re-written files as bytes
-        content = {key.decode("latin1") if isinstance(key, bytes) else key: part for key, part in content.items()}
     try:
+        if isinstance(content, dict):
+            content = _keyed_by_text(content)
         layout = layout_of(content)
-        images = _images(layout.images, content[layout.images])
-        return _classes(images, layout.members(content), allow_smaller), layout.name
+        images = _images(layout.images, content[layout.images], largest=2 * path.stat().st_size)
+        return _classes(images, layout.members(content, len(images)), allow_smaller), layout.name
     except InvalidParameter as error:
         raise InvalidParameter(f"{path}: {error.name}", error.allowed, error.given) from None
     except (TypeError, ValueError) as error:
         raise InvalidParameter(str(path), "a file in one of the layouts of docs/datasets.md", str(error)) from None
 
 
-def _images(name: str, images: Any) -> np.ndarray:
+def _keyed_by_text(content: dict[Any, Any]) -> dict[Any, Any]:
+    keyed = {_text(key) if isinstance(key, bytes) else key: part for key, part in content.items()}
+    if len(keyed) < len(content):
+        raise InvalidParameter("content", "a dict with keys that are distinct as text", "equal keys")
+    return keyed
+
+
+def _images(name: str, images: Any, largest: int) -> np.ndarray:
+    """The images as one array, of at most `largest` bytes where they are a list that may hold one array many times."""
     if isinstance(images, list) and images and all(isinstance(image, np.ndarray) for image in images):
+        kinds = {(str(image.dtype), image.shape) for image in images}
+        if len(kinds) > 1 or images[0].dtype != np.uint8:
+            raise InvalidParameter(name, "a uint8 array, or a list of such of one shape", sorted(map(str, kinds))[:3])
+        total = len(images) * images[0].nbytes
+        if total > largest:
+            raise InvalidParameter(name, "a list of images that are not repeated", f"{total} bytes of images")
         images = np.stack(images)
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
         raise InvalidParameter(name, "a uint8 array", str(getattr(images, "dtype", type(images).__name__)))

@@ -18,7 +18,7 @@ def load_dataset(name: str, folder: Path | None = None, *, seed: int = 0, allow_
     folder         for the benchmarks: where the user put the files (docs/datasets.md), as pickles or as `<name>.npz`,
                    or such an .npz itself; for the glyphs: the cache, by default the user's;
     seed           of the glyphs;
-    allow_smaller  take a benchmark with other split sizes than the published ones.
+    allow_smaller  take a benchmark with other split sizes than the published ones, or with smaller images.
 
     Raises InvalidParameter that names the data set, or the file and what was expected of it.
     """
@@ -42,6 +42,5 @@ def _converted(path: Path, name: str, allow_smaller: bool) -> ImageDataset:
     dataset = load_archive(path)
     if dataset.name != name:
         raise InvalidParameter(str(path), f"an archive of {name}", dataset.name)
-    if not allow_smaller:
-        check_sizes(dataset, name, str(path))
+    check_sizes(dataset, name, str(path), allow_smaller=allow_smaller)
     return dataset
