@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from anil_theory.certify.witness import replay_witness
 from anil_theory.estimators import (
     Estimate,
     audit_constants,
