@@ -35,6 +35,7 @@ from anil_theory.estimators import (  # noqa: E402
     measure_block_lipschitz,
     measure_identity,
 )
+from anil_theory.falsifier import Falsification, falsify  # noqa: E402
 from anil_theory.record import Record, RecordStore  # noqa: E402
 from anil_theory.schedule import Schedule  # noqa: E402
 from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement  # noqa: E402
@@ -53,6 +54,7 @@ __all__ = [
     "Direction",
     "Estimate",
     "ExtremalFamily",
+    "Falsification",
     "Family",
     "Geometry",
     "Hypothesis",
@@ -73,6 +75,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "audit_constants",
+    "falsify",
     "inner_loop",
     "judge",
     "largest",

@@ -11,6 +11,13 @@
 NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. With constants that are
 estimated from samples the right-hand side is no bound: CONFIRMED and REFUTED become INCONCLUSIVE. The slack is rounding
 (of the estimate and of the bound) plus k standard errors: computed from the inputs, never chosen per test.
+
+What says nothing is INCONCLUSIVE, never CONFIRMED and never CONSISTENT: an estimate that is not a finite number; one
+whose rounding exceeds its own value or the bound (a bound of exactly 0 is an identity, and is met up to rounding). An
+infinite bound confirms nothing: it excludes nothing.
+
+The power of a verdict says how wrong a bound could have been without being noticed: a claim with `power` times the
+bound, or less, would have been REFUTED by the same estimate.
 """
 
 import math
@@ -44,7 +51,10 @@ class Verdict:
     """One claim judged against one estimate.
 
     tightness is estimate/bound (NaN where there is no bound to speak of); slack is the tolerance that was used;
-    replayed is the outcome of the computation in ball arithmetic, for refutations that were replayed.
+    replayed is the outcome of the computation in ball arithmetic, for refutations that were replayed;
+    power is (estimate - its error)/(bound + its rounding): a bound that was below `power` times this one would have
+    been refuted. 0 where the estimate would have let every smaller bound > 0 pass, NaN where there is no factor to
+    speak of (a bound that is 0 or infinite, an order, a certificate, a claim that does not apply).
     """
 
     outcome: Outcome
@@ -58,6 +68,7 @@ class Verdict:
     hypotheses: tuple[Hypothesis, ...]
     suspects: tuple[str, ...] = ()
     replayed: str = ""
+    power: float = math.nan
 
 
 def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Estimate) -> Verdict:
@@ -93,6 +104,7 @@ def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Esti
         reason,
         hypotheses,
         SUSPECTS if outcome is Outcome.REFUTED else (),
+        power=_power(claim.kind, estimate, bound),
     )
 
 
@@ -107,38 +119,70 @@ def with_replay(verdict: Verdict, low: float, high: float) -> Verdict:
     if verdict.outcome is not Outcome.REFUTED or verdict.bound is None:
         raise ValueError(f"only a refutation is replayed; got {verdict.outcome}")
     replayed = f"the witness gives [{low:.17g}, {high:.17g}] in ball arithmetic"
-    if low > verdict.bound.value + verdict.bound.rounding:
+    limit = verdict.bound.value + verdict.bound.rounding
+    if low > limit:
         return replace(verdict, replayed=replayed)
     reason = f"{verdict.reason}; not upheld: {replayed}"
-    return replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=reason, suspects=(), replayed=replayed)
+    # What is left of the estimate is the lower end of its enclosure (nothing, where that is not a number).
+    power = max(low, 0.0) / limit if limit > 0 and low == low else 0.0
+    return replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=reason, suspects=(), replayed=replayed, power=power)
 
 
 def _compare(kind: Kind, estimate: Estimate, bound: Bound, slack: float) -> tuple[Outcome, str]:
     value, limit = estimate.value, bound.value
     if kind is Kind.ORDER:
         return Outcome.INCONCLUSIVE, "an order hides a factor poly(L, M, rho, tau): one measurement cannot judge it"
-    if estimate.direction is Direction.MEAN:
-        error = slack
-        if value + error <= limit:
-            return Outcome.CONFIRMED, f"mean + {STANDARD_ERRORS:g} standard errors is at most the bound"
-        if value - error > limit:
-            return Outcome.REFUTED, f"mean - {STANDARD_ERRORS:g} standard errors exceeds the bound"
-        return Outcome.INCONCLUSIVE, f"the bound lies within {STANDARD_ERRORS:g} standard errors of the mean"
-    within = value <= limit + slack
-    if estimate.direction is Direction.LOWER:
-        if within:
-            return Outcome.CONSISTENT, "the largest value found is at most the bound (a search cannot confirm it)"
-        return Outcome.REFUTED, f"a point exceeds the bound by {value - limit:.3g}, slack {slack:.3g}"
+    if not math.isfinite(value):
+        return Outcome.INCONCLUSIVE, f"the estimate is {value}, which is compared with nothing"
+    if value > limit + slack:
+        return _beyond(estimate, limit, slack)
+    if 0 < limit < slack and estimate.direction is not Direction.MEAN:
+        return Outcome.INCONCLUSIVE, f"the slack {slack:.3g} is larger than the bound {limit:.3g}: it says nothing"
+    if limit > 0 and 0 < abs(value) < estimate.rounding:
+        return Outcome.INCONCLUSIVE, f"the rounding {estimate.rounding:.3g} exceeds the value: it says nothing"
+    if math.isinf(limit) and estimate.direction is not Direction.LOWER:
+        return Outcome.INCONCLUSIVE, "the bound is infinite in float64, so that to be below it confirms nothing"
+    return _within(estimate, bound, slack)
+
+
+def _beyond(estimate: Estimate, limit: float, slack: float) -> tuple[Outcome, str]:
+    """The estimate exceeds the bound by more than the slack."""
+    excess = f"{estimate.value - limit:.3g}, slack {slack:.3g}"
     if estimate.direction is Direction.UPPER:
-        if value + estimate.rounding + bound.rounding <= limit:
-            return Outcome.CONFIRMED, "a certified upper bound of the quantity is at most the bound"
         return Outcome.INCONCLUSIVE, "the certified upper bound exceeds the bound, which says nothing of the truth"
-    if within:
+    if estimate.direction is Direction.MEAN:
+        return Outcome.REFUTED, f"mean - {STANDARD_ERRORS:g} standard errors exceeds the bound"
+    if estimate.direction is Direction.EXACT:
+        return Outcome.REFUTED, f"the exact value exceeds the bound by {excess}"
+    return Outcome.REFUTED, f"a point exceeds the bound by {excess}"
+
+
+def _within(estimate: Estimate, bound: Bound, slack: float) -> tuple[Outcome, str]:
+    """The estimate is at most the bound and the slack, which are both worth something."""
+    value, limit = estimate.value, bound.value
+    if estimate.direction is Direction.LOWER:
+        return Outcome.CONSISTENT, "the largest value found is at most the bound (a search cannot confirm it)"
+    if estimate.direction is Direction.EXACT:
         return Outcome.CONFIRMED, "the exact value is at most the bound"
-    return Outcome.REFUTED, f"the exact value exceeds the bound by {value - limit:.3g}, slack {slack:.3g}"
+    if estimate.direction is Direction.MEAN:
+        if value + slack <= limit:
+            return Outcome.CONFIRMED, f"mean + {STANDARD_ERRORS:g} standard errors is at most the bound"
+        return Outcome.INCONCLUSIVE, f"the bound lies within {STANDARD_ERRORS:g} standard errors of the mean"
+    if value + estimate.rounding + bound.rounding <= limit:
+        return Outcome.CONFIRMED, "a certified upper bound of the quantity is at most the bound"
+    return Outcome.INCONCLUSIVE, "the certified upper bound exceeds the bound, which says nothing of the truth"
 
 
 def _tightness(value: float, limit: float) -> float:
     if math.isinf(limit):
         return 0.0
     return value / limit if limit > 0 else math.nan
+
+
+def _power(kind: Kind, estimate: Estimate, bound: Bound) -> float:
+    """The largest factor f with estimate > f bound + slack, the slack's share of the bound taken as its rounding."""
+    limit = bound.value + bound.rounding
+    if kind is Kind.ORDER or estimate.direction is Direction.UPPER or not 0 < bound.value < math.inf:
+        return math.nan
+    error = estimate.rounding + STANDARD_ERRORS * estimate.stderr
+    return max(estimate.value - error, 0.0) / limit

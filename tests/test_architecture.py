@@ -15,7 +15,7 @@ CLAIMED = {"statements", "ledger"}
 ORDER = (
     *("_admissible", "_atomic", "_plain", "_printable", "_console", "_precision", "_shapes", "constants", "schedule"),
     *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
-    *("verdict", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),
+    *("verdict", "falsifier", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),
 )
 """The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
 

@@ -177,6 +177,79 @@ def test_an_infinite_bound_has_no_tightness_and_a_zero_bound_no_ratio() -> None:
     assert verdict_on(claim(0.0), 1e-300, Direction.LOWER).outcome is Outcome.REFUTED
 
 
+@given(bound=bounds, bound_rounding=roundings, rounding=roundings, share=st.floats(0.01, 1.0))
+def test_the_power_is_the_factor_below_which_the_bound_would_have_been_refuted(
+    bound: float, bound_rounding: float, rounding: float, share: float
+) -> None:
+    """A claim with a factor of the bound and of its rounding: refuted below the power, and not above it."""
+    value = share * bound + rounding
+    power = verdict_on(claim(bound, bound_rounding), value, Direction.LOWER, rounding=rounding).power
+    for factor, refuted in ((0.999 * power, True), (1.001 * power, False)):
+        changed = claim(factor * bound, factor * bound_rounding)
+        outcome = verdict_on(changed, value, Direction.LOWER, rounding=rounding).outcome
+        assert (outcome is Outcome.REFUTED) == refuted
+
+
+@given(bound=bounds, share=fractions(), stderr=log_uniform(1e-9, 1e3))
+def test_the_power_of_a_mean_counts_its_standard_errors(bound: float, share: float, stderr: float) -> None:
+    value = share * bound
+    found = verdict_on(claim(bound), value, Direction.MEAN, stderr=stderr).power
+    assert found == pytest.approx(max(value - STANDARD_ERRORS * stderr, 0.0) / bound, rel=1e-12, abs=1e-300)
+
+
+def test_where_there_is_no_factor_there_is_no_power() -> None:
+    for stated, direction in (
+        (claim(0.0, kind=Kind.IDENTITY), Direction.EXACT),
+        (claim(math.inf), Direction.LOWER),
+        (claim(1.0, kind=Kind.ORDER), Direction.LOWER),
+        (claim(), Direction.UPPER),
+        (claim(1.0, 0.0, Kind.EXPLICIT, -1.0), Direction.LOWER),
+    ):
+        assert math.isnan(verdict_on(stated, 0.0, direction).power)
+    fallen = with_replay(verdict_on(claim(), 2.0, Direction.LOWER), 0.25, 2.0)
+    assert fallen.power == 0.25
+    assert with_replay(verdict_on(claim(), 2.0, Direction.LOWER), -math.inf, math.inf).power == 0
+    assert with_replay(verdict_on(claim(), 2.0, Direction.LOWER), math.nan, math.nan).power == 0
+
+
+@given(bound=bounds, share=fractions(), factor=above)
+def test_a_slack_larger_than_the_bound_says_nothing(bound: float, share: float, factor: float) -> None:
+    """The pair quotient at mu/L = 0.9, N = 30: noise of 1e-13 beside a bound of 3e-20."""
+    noise = factor * bound
+    for direction in (Direction.LOWER, Direction.EXACT, Direction.UPPER):
+        found = verdict_on(claim(bound), share * bound, direction, rounding=noise)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert verdict_on(claim(bound, noise), share * bound, direction).outcome is Outcome.INCONCLUSIVE
+    assert verdict_on(claim(bound), 3 * noise, Direction.LOWER, rounding=noise).outcome is Outcome.REFUTED
+    identity = verdict_on(claim(0.0, kind=Kind.IDENTITY), share * noise, Direction.LOWER, rounding=noise)
+    assert identity.outcome is Outcome.CONSISTENT, "an identity is met up to rounding"
+
+
+@given(bound=bounds, share=st.floats(1e-9, 0.4))
+def test_a_rounding_larger_than_the_value_says_nothing(bound: float, share: float) -> None:
+    value = share * bound
+    for direction in (Direction.LOWER, Direction.EXACT, Direction.UPPER):
+        assert verdict_on(claim(bound), value, direction, rounding=1.5 * value).outcome is Outcome.INCONCLUSIVE
+        assert verdict_on(claim(bound), value, direction, rounding=0.5 * value).outcome is ROWS[direction][0]
+
+
+def test_what_is_not_finite_confirms_nothing() -> None:
+    for limit in (1.0, math.inf):
+        assert verdict_on(claim(limit), math.inf, Direction.UPPER).outcome is Outcome.INCONCLUSIVE
+    for direction in (Direction.UPPER, Direction.EXACT, Direction.MEAN):
+        assert verdict_on(claim(math.inf), 1.0, direction).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_broken_run_is_never_confirmed_or_consistent(direction: Direction, value: float) -> None:
+    """An estimate refuses most of these itself; one that slipped through still says nothing."""
+    estimate = Estimate(QUANTITY, 0.5, direction, "test")
+    object.__setattr__(estimate, "value", value)
+    for bound in (1.0, math.inf):
+        assert judge(claim(bound), CONSTANTS, SCHEDULE, estimate).outcome is Outcome.INCONCLUSIVE
+
+
 def test_another_quantity_is_misuse() -> None:
     with pytest.raises(ValueError, match="bounds 'a quantity'; the estimate measures 'another'"):
         judge(claim(), CONSTANTS, SCHEDULE, Estimate("another", 1.0, Direction.LOWER, "test"))

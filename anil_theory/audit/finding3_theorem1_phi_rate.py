@@ -53,7 +53,7 @@ def ratios(term: str) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in READINGS[term]}
     for mu in MU:
         constants, schedule = setting(mu)
-        explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT).value
+        explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT, D0=1.0).value
         half = (1 - schedule.one_alpha * mu) ** (schedule.inner_steps / 2)
         for name, order in READINGS[term].items():
             found[name].append(explicit / order(mu, half))
@@ -63,7 +63,7 @@ def ratios(term: str) -> dict[str, list[float]]:
 def exponent(term: str) -> float:
     """The power of mu that the explicit term itself grows with, over the three smallest mu."""
     (row,) = (row for row in table1.ROWS if row.name == f"phi_{term}")
-    logs = [table1.term_value(row, *setting(mu), Kind.EXPLICIT).log10 for mu in MU[-3:]]
+    logs = [table1.term_value(row, *setting(mu), Kind.EXPLICIT, D0=1.0).log10 for mu in MU[-3:]]
     return float(np.polyfit(np.log10(MU[-3:]), logs, 1)[0])
 
 

@@ -1,43 +1,46 @@
 """Maximisers of the local program as actual functions, and the meta-gradient's own difference quotient on them.
 
-Claim: for every choice of `estimators.local_witness.sharp_choice` there are smooth losses that satisfy A1 and A2 (and
-Definition 2, with mu) everywhere, on which the difference quotient of the meta-gradient reaches the sharp constant up
-to a factor 1 - O(1/span). `realise` builds them (`tasks.log_cut`); `difference_quotient` runs ANIL on them at two
-points, in ball arithmetic with the thousands of bits that exp(span) needs, so that its result is an enclosure.
+Claim: for the choices of `estimators.local_witness` (`sharp_choice`; `shared_choice` where rho or tau is 0) there are
+smooth losses that satisfy A1 and A2 (and Definition 2, with mu) everywhere, on which the Hessian block of the
+meta-gradient reaches that of the choice up to a factor 1 - O(1/span). `realise` builds them (`tasks.log_cut`).
+`block_entry` is the Hessian's entry there, by the chain rule along the trajectory: cheap. `difference_quotient` runs
+ANIL itself on them at two points, with the thousands of bits that exp(span) needs. Both are enclosures, in balls.
 
 How A1 and A2 are kept: the inner gradient is unbounded, so the points of the trajectory are placed further apart than
 any cut-off reaches. Nonconvex: every point has its own Hessian, cut off over a shell so large that its third derivative
 is negligible; a cubic form sits in its core, so small that it does not change the Hessian. Strongly convex: all points
-share the Hessian, which is the quadratic base. What the cut-offs cost is measured over the whole ramp and all
-directions (`cut_norms`: they depend on nothing else, by homogeneity), and the forms are divided by it.
+share the Hessian, which is the quadratic base. With tau = 0 (or rho = 0) the mixed derivative (or the whole Hessian)
+is one constant: all points share it too, and the cubic forms are in w alone, cut off in w alone. What the cut-offs cost
+is bounded from above (`cut_cost`), and the forms are divided by it. The declared constants are upper bounds, therefore.
 
-Direction of the quotient: lower. Source: derived for this project; docs/sharp_bounds.md.
+Direction: lower, for the supremum over all tasks. Source: derived for this project; docs/sharp_bounds.md.
 """
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import flint
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.certify import cut_cost
 from anil_theory.certify.ball_interpreter import evaluate
 from anil_theory.certify.balls import Balls, precision
 from anil_theory.certify.replay import Enclosure
 from anil_theory.constants import Constants
-from anil_theory.estimators.local_witness import sharp_choice, unit_sphere
-from anil_theory.estimators.tensor_norms import spectral_norms
+from anil_theory.estimators.local_witness import TensorChoice, shared_choice, sharp_choice
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
-from anil_theory.tasks.log_cut import LogCutForms, LogCutTask, query_loss, smooth_step, support_loss
+from anil_theory.tasks.log_cut import LogCutForms, LogCutTask, query_loss, support_loss
 
-MARGIN = 1e-5
-"""Share of each constant that is left to what overlaps it: the Hessian of a cubic form, the ramp of a wide cut-off."""
+MARGIN = 1e-9
+"""Share of each constant that is left to what overlaps it: the Hessian of a cubic form, the ramp of a wide cut-off.
+
+Radii are free, so it could be anything that is large beside the rounding of a form's entries.
+"""
 
 CROSS = {"phiw": "wphi"}
 """The Hessian is symmetric: one choice of derivatives is the worst for both cross blocks."""
@@ -45,8 +48,11 @@ CROSS = {"phiw": "wphi"}
 ENTRIES = {"ww": (0, 0), "wphi": (0, 2), "phiw": (2, 0), "phiphi": (2, 2)}
 """Where each block's constant sits in the Hessian in dimension 2 + 1: the response, and the move."""
 
-DIRECTIONS = 60
-"""Directions over which the cost of a cut-off is measured."""
+SHORTEST = 50.0
+"""The least span: a faster cut-off costs more than it shows."""
+
+ENTRY_BITS = 256
+"""Precision of `block_entry`: sums of terms of one sign, so that float64's width is met with much to spare."""
 
 
 @dataclass(frozen=True)
@@ -61,146 +67,139 @@ class Realised:
     audit: dict[str, float]
 
 
-def cut_norms(form: np.ndarray, span: float, n_w: int) -> dict[str, float]:
-    """Suprema over the ramp and all directions of the derivatives of c(|x|) P(x) at |x| = 1.
-
-    form   the symmetric tensor of P, degree 1, 2 or 3; n_w of its dimensions are w.
-
-    Returns "D1", "D2" (spectral norm), "row" (norm of [H C^T]), "rho" and "tau" (the norms of D_z D_w^2 and
-    D_z D_phi D_w). Derivative k at distance |x| is that at 1 times |x|^(degree - k): each is attained on some sphere.
-    """
-    n = form.shape[0]
-    D1, D2, D3 = (
-        np.asarray(d).reshape(-1, *d.shape[2:])
-        for d in _cut_derivatives(
-            jnp.asarray(form), jnp.asarray(unit_sphere(n, DIRECTIONS)), jnp.asarray(_levels(span)), jnp.asarray(span)
-        )
-    )
-    norm = partial(np.linalg.norm, ord=2, axis=(-2, -1))
-    return {
-        "D1": float(np.linalg.norm(D1, axis=1).max()),
-        "D2": float(norm(D2).max()),
-        "row": float(norm(D2[:, :n_w]).max()),
-        "rho": float(spectral_norms(D3[:, :n_w, :n_w]).max()),
-        "tau": float(spectral_norms(D3[:, :n_w, n_w:]).max()) if n > n_w else 0.0,
-    }
-
-
-def _levels(span: float) -> np.ndarray:
-    """Levels of the ramp: even, and close to its upper end, where the slope of S outweighs what S has lost.
-
-    There S = 1 - 10 v^3 and S' = 30 v^2 with v = 1 - u, so that S + k S'/span is largest at v of the order of 1/span.
-    """
-    return np.unique(np.clip(np.concatenate([np.linspace(0, 1, 9), 1 - np.linspace(0, 12, 25) / span]), 0, 1))
-
-
-def _between_levels(share: float) -> float:
-    """The cost of a cut-off as a factor >= 1, its excess half as large again: maxima lie between what was measured."""
-    return 1 + 1.5 * max(share - 1, 0.0)
-
-
-@jax.jit
-def _cut_derivatives(form: Array, directions: Array, levels: Array, span: Array) -> tuple[Array, ...]:
-    """Gradient, Hessian and third derivative of c(|x|) P(x), levels by directions."""
-
-    def cut(x: Array, level: Array) -> Array:
-        value = form
-        for _ in range(form.ndim):
-            value = jnp.tensordot(value, x, 1)
-        u = level - jnp.log(x @ x) / 2 / span
-        return smooth_step(u) * value / math.factorial(form.ndim)
-
-    def derivatives(x: Array, level: Array) -> tuple[Array, ...]:
-        return jax.grad(cut)(x, level), jax.hessian(cut)(x, level), jax.jacfwd(jax.hessian(cut))(x, level)
-
-    return jax.vmap(jax.vmap(derivatives, in_axes=(0, None)), in_axes=(None, 0))(directions, levels)
+def short_span(constants: Constants) -> float:
+    """A span at which the cut-offs cost about 0.1 % of a third derivative."""
+    rho, tau = constants.rho, constants.tau
+    if not (rho and tau):
+        return 400.0
+    ratio = cut_cost.cubic_norm(rho, tau) / min(rho, tau)
+    return max(400.0, 41 / 6 * ratio / 0.03)
 
 
 def realise(constants: Constants, schedule: Schedule, block: str, *, span: float = 4000.0) -> Realised:
-    """Losses in dimension 2 + 1 on which a block of the Hessian of L_meta is the sharp constant, up to O(1/span).
+    """Losses in dimension 2 + 1 on which a block of the Hessian of L_meta is that of the choice, up to O(1/span).
 
     block   "ww", "wphi", "phiw" or "phiphi"; the same losses serve both cross blocks.
 
-    Raises InvalidParameter for rho = 0 or tau = 0 (a cut-off in z has third derivatives in every direction), for a span
-    below 50, and as `sharp_choice` does.
+    The choice is sharp where rho and tau are positive, and in the strongly convex geometry always. Otherwise it is the
+    best with one mixed derivative (rho = 0: one Hessian) at all points: the assumptions ask for that.
+    Raises InvalidParameter for a span below 50, for mu so close to L, or alpha to 1/mu, that no margin is left, and as
+    `sharp_choice` does.
     """
-    L, mu, rho, tau, M = constants.L, constants.mu, constants.rho, constants.tau, constants.M
-    positive("rho", rho)
-    positive("tau", tau)
-    if positive("span", span) < 50:
+    if positive("span", span) < SHORTEST:
         raise InvalidParameter("span", "at least 50: a faster cut-off costs more than it shows", span)
-    inner = Constants(None if mu is None else mu * (1 + MARGIN), L * (1 - MARGIN), rho, tau, M)
-    choice = sharp_choice(inner, schedule, CROSS.get(block, block))
-    n, N = 3, schedule.inner_steps
-    hessians = _completed(np.asarray(choice.H), np.asarray(choice.C), inner.L)
-    cubics = np.zeros((N, n, n, n))
-    cubics[:, :2] = choice.T
-    cubics[:, 2, :2] = cubics[:, :2, 2]
-    cubics[:, 2, 2, :2] = cubics[:, :2, 2, 2]
+    inner = _inner(constants)
+    third = constants.rho > 0 and constants.tau > 0
+    shared = constants.mu is not None or not third
+    choose = sharp_choice if third else shared_choice
+    choice = choose(inner, schedule, CROSS.get(block, block))
+    hessians = _completed(np.asarray(choice.H), np.asarray(choice.C))
     audit: dict[str, float] = {}
+    cubics, log_cubic = _cubics(constants, schedule, choice, span, audit)
 
-    cubic_cost = [cut_norms(T, span, 2) for T in cubics]
-    cubics = cubics / (_between_levels(max(max(c["rho"] / rho, c["tau"] / tau) for c in cubic_cost)) * (1 + MARGIN))
-    audit["rho and tau of the cubic forms"] = 1 / (1 + MARGIN)
-    # A cubic form of radius R has Hessians up to D2 R: small enough not to be felt.
-    log_cubic = math.log(MARGIN / 4 * min(L, mu or L) / max(c["D2"] for c in cubic_cost))
-    audit["Hessian of the cubic forms over its margin"] = 0.25
-
-    convex = mu is not None
-    if convex:
+    if shared:
         base, quadratics, log_quadratic = hessians[0], np.zeros_like(hessians), log_cubic
-        reach = log_cubic
     else:
-        wide_cost = [cut_norms(A, span, 2) for A in hessians]
-        base, quadratics = np.zeros((n, n)), hessians / _between_levels(max(c["row"] / inner.L for c in wide_cost))
+        base, quadratics = np.zeros((3, 3)), hessians / cut_cost.quadratic_cost(span)
         audit["smoothness of the quadratic forms"] = 1 - MARGIN
-        # Its third derivative on the ramp, D3/|x|, is largest at the inner end.
-        log_inner = math.log(4 / MARGIN * max(max(c["rho"], c["tau"]) for c in wide_cost) / min(rho, tau))
-        reach = log_quadratic = max(log_inner, log_cubic) + span
+        # Its third derivative on the ramp, twist/|x|, is largest at the inner end.
+        twist = cut_cost.quadratic_twist(span) * constants.L / min(constants.rho, constants.tau)
+        log_quadratic = max(math.log(4 / MARGIN * twist), log_cubic) + span
+    reach = max(log_cubic, log_quadratic)
 
-    linear, outer = np.asarray(choice.p), np.asarray(choice.D)
-    gradient = np.array([*linear, 0.0])
-    linear_cost, outer_cost = cut_norms(gradient, span, 2), cut_norms(outer, span, 2)
-    gradient = gradient * (1 - MARGIN) / _between_levels(linear_cost["D1"] / M)
-    outer = outer * (1 - MARGIN) / _between_levels(outer_cost["D2"] / L)
-    log_outer = math.log(MARGIN / 4 * M / outer_cost["D1"])
-    log_linear = math.log(4 / MARGIN * linear_cost["D2"] / L) + span
+    query, log_outer = _query(constants, choice, span)
     audit["gradient and Hessian of the outer loss"] = 1 - MARGIN
 
-    r = 1 - schedule.one_alpha * mu if mu is not None else 1.0
+    # How far apart neighbouring points are at least, beside the first two: w_{m+1} - w_m = step (1 - alpha H)^m.
+    carried = 1 - schedule.one_alpha * float(base[0, 0])
+    if carried <= 0 and schedule.inner_steps > 1:
+        raise InvalidParameter("alpha", "below 1/mu: else the points of the trajectory coincide", schedule.one_alpha)
+    nearest = min(1.0, carried) if schedule.inner_steps > 1 else 1.0
     bits = int((3 * span + 60 + 4 * abs(reach)) / math.log(2)) + 500
     with precision(bits):
         # The step from one centre to the next is at least 3 reaches.
-        step = 3 * flint.arb(reach).exp() / flint.arb(r) ** N
+        step = 3 * flint.arb(reach).exp() / flint.arb(nearest) ** (schedule.inner_steps - 1)
         slope = [step / flint.arb(schedule.one_alpha), flint.arb(0), flint.arb(0)]
         centres = _trajectory(slope, base, schedule)
         final = centres.pop()
     support = LogCutForms(
-        Balls(slope),
-        base,
-        Balls(np.array(centres, dtype=object)),
-        np.zeros((N, n)),
-        quadratics,
-        cubics,
-        np.array([0.0, log_quadratic, log_cubic]),
-        span,
+        slope=Balls(slope),
+        base=base,
+        centres=Balls(np.array(centres, dtype=object)),
+        linear=np.zeros((schedule.inner_steps, 3)),
+        quadratic=quadratics,
+        cubic=cubics,
+        log_radii=np.array([0.0, log_quadratic, log_cubic]),
+        span=span,
+        weights=np.ones(3) if third else np.array([1.0, 1.0, 0.0]),
     )
-    query = LogCutForms(
-        np.zeros(n),
-        np.zeros((n, n)),
-        Balls(np.array([final], dtype=object)),
-        gradient[None],
-        outer[None],
-        np.zeros((1, n, n, n)),
-        np.array([log_linear, log_outer, 0.0]),
-        span,
-    )
-    growth = (1 + schedule.one_alpha * L) ** N * (2 + schedule.one_alpha * L * N)
-    log_step = min(log_cubic, log_outer) - span - math.log(10 * growth) - 10
-    return Realised(LogCutTask(support, query), schedule, block, log_step, bits, audit)
+    outer = query._replace(centres=Balls(np.array([final], dtype=object)))
+    growth = (1 + schedule.one_alpha * constants.L) ** schedule.inner_steps
+    moved = growth * (2 + schedule.one_alpha * constants.L * schedule.inner_steps)
+    log_step = min(log_cubic, log_outer) - span - math.log(10 * moved) - 10
+    return Realised(LogCutTask(support, outer), schedule, block, log_step, bits, audit)
 
 
-def _completed(H: np.ndarray, C: np.ndarray, L: float) -> np.ndarray:
+def _inner(constants: Constants) -> Constants:
+    """The constants that the forms are given: the declared ones, less the margin."""
+    mu = constants.mu
+    return Constants(
+        None if mu is None else mu * (1 + MARGIN),
+        constants.L * (1 - MARGIN),
+        constants.rho,
+        constants.tau,
+        constants.M,
+    )
+
+
+def _cubics(
+    constants: Constants, schedule: Schedule, choice: TensorChoice, span: float, audit: dict[str, float]
+) -> tuple[np.ndarray, float]:
+    """The cubic forms of all points, shape (N, 3, 3, 3), divided by what their cut-off costs, and log of its radius."""
+    rho, tau = constants.rho, constants.tau
+    cubics = np.zeros((schedule.inner_steps, 3, 3, 3))
+    cubics[:, :2] = choice.T
+    cubics[:, 2, :2] = cubics[:, :2, 2]
+    cubics[:, 2, 2, :2] = cubics[:, :2, 2, 2]
+    if rho == 0:
+        return np.zeros_like(cubics), 0.0
+    norm = cut_cost.cubic_norm(rho, tau)
+    limit = min(rho, tau) if tau else rho
+    cost = cut_cost.cubic_cost(norm / limit, span)
+    audit["rho and tau of the cubic forms"] = 1 / (1 + MARGIN)
+    # A cubic form of radius R has Hessians up to |F| R: small enough not to be felt.
+    least = min(constants.L, constants.mu or constants.L)
+    log_radius = math.log(MARGIN / 4 * least / (norm * cut_cost.cubic_hessian(span)))
+    audit["Hessian of the cubic forms over its margin"] = 0.25
+    return cubics / (cost * (1 + MARGIN)), log_radius
+
+
+def _query(constants: Constants, choice: TensorChoice, span: float) -> tuple[LogCutForms, float]:
+    """The outer loss but for its centre, and the log of its Hessian's radius.
+
+    The gradient of norm M is cut off so far out that its ramp has no Hessian to speak of; the Hessian of norm L sits
+    in its core, so small that its gradient is not felt.
+    """
+    L, M = constants.L, constants.M
+    gradient = np.array([*np.asarray(choice.p), 0.0]) * (1 - MARGIN) / cut_cost.linear_cost(span)
+    hessian = np.asarray(choice.D) * (1 - MARGIN) / cut_cost.quadratic_cost(span)
+    log_hessian = math.log(MARGIN / 4 * M / (L * cut_cost.quadratic_gradient(span)))
+    log_gradient = math.log(4 / MARGIN * M * cut_cost.linear_hessian(span) / L) + span
+    forms = LogCutForms(
+        slope=np.zeros(3),
+        base=np.zeros((3, 3)),
+        centres=np.zeros((1, 3)),
+        linear=gradient[None],
+        quadratic=hessian[None],
+        cubic=np.zeros((1, 3, 3, 3)),
+        log_radii=np.array([max(log_gradient, log_hessian + span), log_hessian, 0.0]),
+        span=span,
+        weights=np.ones(3),
+    )
+    return forms, log_hessian
+
+
+def _completed(H: np.ndarray, C: np.ndarray) -> np.ndarray:
     """Full Hessians: G is what keeps the norm at L (the third row a reflection's; H and C are diagonal here)."""
     N = len(H)
     full = np.zeros((N, 3, 3))
@@ -221,6 +220,52 @@ def _trajectory(slope: list, base: np.ndarray, schedule: Schedule) -> list[list]
         ]
         points.append([*moved, z[2]])
     return points
+
+
+def block_entry(realised: Realised) -> Enclosure:
+    """The entry of the Hessian of L_meta that realises the block, at z = 0: at most the norm of the block there.
+
+    By the chain rule along the trajectory, whose points are the centres of the forms: there the derivatives of the
+    losses are the forms themselves. `difference_quotient` is the same number without any of this, up to its step.
+    """
+    support, query = realised.task
+    with precision(ENTRY_BITS):
+        alpha = flint.arb(realised.schedule.one_alpha)
+        x, y = (_unit(axis) for axis in ENTRIES[realised.block])
+        # D_z w_m along x and along y, phi's own move below them, and the second derivative of w_m along both.
+        second = [flint.arb(0), flint.arb(0), flint.arb(0)]
+        for quadratic, cubic in zip(support.quadratic, support.cubic, strict=True):
+            hessian = support.base + quadratic
+            turned = [_bilinear(cubic[i], x, y) for i in (0, 1)]
+            bent = _rows(hessian, second)
+            second = [*(second[i] - alpha * (bent[i] + turned[i]) for i in (0, 1)), second[2]]
+            x, y = (_stepped(hessian, direction, alpha) for direction in (x, y))
+        total = _bilinear(query.quadratic[0], x, y) + _dot(query.linear[0], second)
+        return Enclosure.of(total)
+
+
+def _unit(axis: int) -> list:
+    return [flint.arb(int(i == axis)) for i in range(3)]
+
+
+def _dot(row: np.ndarray, vector: list) -> flint.arb:
+    """Zeros of a form are left out: most of its entries are."""
+    return sum((flint.arb(float(a)) * b for a, b in zip(row, vector, strict=True) if a), flint.arb(0))
+
+
+def _bilinear(matrix: np.ndarray, x: list, y: list) -> flint.arb:
+    return sum((a * _dot(row, y) for a, row in zip(x, matrix, strict=True) if row.any()), flint.arb(0))
+
+
+def _rows(hessian: np.ndarray, vector: list) -> list:
+    """D_w^2 L_S and D_phi D_w L_S applied to a vector: the rows of w."""
+    return [_dot(hessian[i], vector) for i in (0, 1)]
+
+
+def _stepped(hessian: np.ndarray, direction: list, alpha: flint.arb) -> list:
+    """(I - alpha H) v - alpha C^T y for a direction (v, y)."""
+    bent = _rows(hessian, direction)
+    return [*(direction[i] - alpha * bent[i] for i in (0, 1)), direction[2]]
 
 
 def difference_quotient(realised: Realised) -> Enclosure:

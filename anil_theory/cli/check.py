@@ -48,8 +48,8 @@ def verify(
     """Measure, and judge the paper's statements by it: Propositions 1-3, Theorems 1-2, Tables 1-2.
 
     Without axis options it runs the default grid; with any of them, the product of the values given (and defaults
-    for the others). Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 130
-    interrupted.
+    for the others). Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 4 a bound
+    broken on purpose (--break) that nothing refuted, 130 interrupted.
     """
     given = {
         "mu": mu,

@@ -299,5 +299,8 @@ def _left_out(
 
 
 def largest(estimates: dict[str, Estimate]) -> Estimate:
-    """The best lower estimate of one block: the largest value among those that stayed in the region, if any did."""
-    return max(estimates.values(), key=lambda e: (e.outside == 0, e.value))
+    """The best lower estimate of one block: the largest value less its rounding, which is what it proves.
+
+    Estimates that stayed in the region go before those that left it. Of two that prove as much the larger is kept.
+    """
+    return max(estimates.values(), key=lambda e: (e.outside == 0, e.value - e.rounding, e.value))

@@ -14,6 +14,7 @@ of L_meta is then Z_N^T D Z_N + sum_i p_i W_i with Z_m = [[J_w, J_phi], [0, I]],
 Source: derived for this project; docs/sharp_bounds.md.
 """
 
+import dataclasses
 import math
 from typing import NamedTuple
 
@@ -81,14 +82,68 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
         T[m] = _tensor(block, s, rho, tau)
         s = s - alpha * h * s + alpha * c
     r = 1 - alpha * mu if mu is not None else 1 + alpha * L
-    ends = {
-        "ww": ((r**N, 0, 0), (r**N, 0, 0)),
-        "wphi": ((r**N, 0, 0), (0, s, 1)),
-        "phiphi": ((0, s, 1), (0, s, 1)),
-    }
     # Every carried product has a minus sign, so p turns it round and D adds to it.
     p = np.array([-M, 0.0])
-    return TensorChoice(*map(jnp.asarray, (H, C, T, p, L * _reflection(*map(np.array, ends[block])))))
+    return TensorChoice(*map(jnp.asarray, (H, C, T, p, L * _reflection(*map(np.array, _ends(block, r, s, N))))))
+
+
+def _ends(block: str, r: float, s: float, N: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What Z_N makes of the block's two directions: the outer Hessian takes one to the other."""
+    w, phi = (r**N, 0.0, 0.0), (0.0, s, 1.0)
+    return {"ww": (w, w), "wphi": (w, phi), "phiphi": (phi, phi)}[block]
+
+
+def shared_choice(constants: Constants, schedule: Schedule, block: str) -> TensorChoice:
+    """The best derivatives in dimension 2 + 1 with one H and one C at all points, for rho = 0 or tau = 0.
+
+    tau = 0 makes D_phi D_w L_S one constant, and rho = 0 makes D_w^2 L_S one and tau idle: losses with such constants
+    have one C (and one H) on the whole space. Strongly convex it is `sharp_choice`, which has one anyway. Nonconvex, h
+    and c with h^2 + c^2 = L^2 carry (s, 1), and the best pair is looked for on a grid: a lower bound.
+
+    Raises as `sharp_choice` does, and InvalidParameter for rho > 0 with tau > 0.
+    """
+    if constants.rho > 0 and constants.tau > 0:
+        raise InvalidParameter("tau", "0, or rho = 0: else `sharp_choice` is larger", constants.tau)
+    flat = dataclasses.replace(constants, tau=0.0)
+    sharp = sharp_choice(flat, schedule, block)
+    if constants.mu is not None:
+        return sharp
+    angles = np.linspace(0, np.pi / 2, PAIRS)[1:]
+    h, c = flat.L * np.cos(angles), flat.L * np.sin(angles)
+    moves = _shared_moves(h, c, schedule)
+    best = int(np.argmax(_shared_value(block, moves, flat, schedule)))
+    s = moves[:, best]
+    N = schedule.inner_steps
+    H = np.broadcast_to(np.diag([-flat.L, -h[best]]), (N, 2, 2))
+    C = np.broadcast_to(np.array([[0.0, -c[best]]]), (N, 1, 2))
+    T = np.array([_tensor(block, s[m], flat.rho, 0.0) for m in range(N)])
+    end = _ends(block, 1 + schedule.alpha * flat.L, s[N], N)
+    D = flat.L * _reflection(*map(np.array, end))
+    return TensorChoice(jnp.asarray(H), jnp.asarray(C), jnp.asarray(T), sharp.p, jnp.asarray(D))
+
+
+PAIRS = 4001
+"""Angles of the grid of `shared_choice`: the maximum is missed by a share of 1e-7."""
+
+
+def _shared_moves(h: np.ndarray, c: np.ndarray, schedule: Schedule) -> np.ndarray:
+    """s_0 .. s_N for every pair (h, c): s <- s + alpha (h s + c), shape (N + 1, pairs)."""
+    s = [np.zeros_like(h)]
+    for _ in range(schedule.inner_steps):
+        s.append(s[-1] + schedule.alpha * (h * s[-1] + c))
+    return np.array(s)
+
+
+def _shared_value(block: str, s: np.ndarray, constants: Constants, schedule: Schedule) -> np.ndarray:
+    """The block's value, without a factor that all pairs share."""
+    L, M, rho, alpha = constants.L, constants.M, constants.rho, schedule.alpha
+    r, N = 1 + alpha * L, schedule.inner_steps
+    if block == "wphi":
+        return M * alpha * rho * s[:N].sum(axis=0) / r + L * np.hypot(s[N], 1)
+    if block == "phiphi":
+        carried = r ** np.arange(N - 1, -1, -1.0)
+        return M * alpha * rho * (carried[:, None] * s[:N] ** 2).sum(axis=0) + L * (1 + s[N] ** 2)
+    return np.zeros_like(s[0])
 
 
 def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:

@@ -7,14 +7,27 @@ from urllib.parse import quote
 from anil_theory._printable import as_code, in_markdown
 from anil_theory.record import Record
 from anil_theory.report.files import write_report
-from anil_theory.report.rows import BLOCK_LABELS, BOUND_KINDS, Row, all_rows, bound, number, tightest_rows, tightness
+from anil_theory.report.rows import (
+    BLOCK_LABELS,
+    BOUND_KINDS,
+    Row,
+    all_rows,
+    bound,
+    number,
+    power,
+    tightest_rows,
+    tightness,
+)
 
 READING = """\
 *measured* is the largest value that any search found: a lower bound of the true constant. CONSISTENT means that no
 point exceeds the bound (a search can refute a bound, never confirm it); REFUTED that a point does, beyond rounding;
 CONFIRMED that a certified upper bound or an exact value lies below it; INCONCLUSIVE that the estimate cannot tell;
-NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured/smallest bound. *order* is the printed
-order with its hidden factor poly(L, M, rho, tau) set to 1: for comparison, never judged."""
+NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured/smallest bound. *notices x f* is the
+power of a row: had its smallest bound been f times what it is, or less, the row would say REFUTED; of an identity there
+is no such factor. *order* is the printed order with its hidden factor poly(L, M, rho, tau) set to 1: for comparison,
+never judged. Blocks of Propositions 2 and 3 are judged by the worst instance known, *sampled* is what the tasks of the
+row's own population reach."""
 
 UNREPORTED = ("started", "finished")
 
@@ -87,14 +100,16 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
         "setting",
         "method",
         "measured",
+        "sampled",
         "sharp",
         "refined",
         "explicit",
         "order",
         "tightness",
+        "notices",
         "verdict",
     ]
-    table = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * 6 + "---|"]
+    table = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * 8 + "---|"]
     for row in rows:
         verdict = row["outcome"]
         if counts:
@@ -109,8 +124,10 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
         cells = [
             *(in_markdown(word) for word in words),
             number(row["measured"]),
+            number(row.get("sampled")),
             *(bound(row, kind) for kind in BOUND_KINDS),
             tightness(row),
+            power(row),
             verdict,
         ]
         table.append("| " + " | ".join(cells) + " |")

@@ -100,7 +100,10 @@ def plot_blocks(rows: Sequence[Row], path: Path) -> bool:
 
 
 def _draw_block(axis: Any, rows: Sequence[Row], colour: str) -> dict[str, Any]:
-    """Bounds as lines and measured values as markers; returns the handles for a legend."""
+    """Bounds as lines and measured values as markers; returns the handles for a legend.
+
+    Of a row on sampled tasks both numbers are drawn: the largest value on those tasks, and on the worst instance.
+    """
     handles: dict[str, Any] = {}
     bounds = {_steps(r): r["bounds"] for r in sorted(rows, key=_steps)}
     for kind, style in (("explicit", ":"), ("refined", "--"), ("sharp", "-")):
@@ -108,16 +111,20 @@ def _draw_block(axis: Any, rows: Sequence[Row], colour: str) -> dict[str, Any]:
         if points:
             (line,) = axis.plot(*zip(*points, strict=True), style, color=colour, lw=1.7)
             handles[f"{kind} bound"] = line
-    for check, marker, size, name in (
-        ("blocks", "o", 4.5, "measured, sampled tasks"),
-        ("attained", "*", 10, "measured, extremal task"),
+    for check, number, marker, size, name in (
+        ("blocks", "sampled", "o", 4.5, "measured, sampled tasks"),
+        ("blocks", "measured", "_", 9, "measured, worst instance"),
+        ("attained", "measured", "*", 10, "measured, extremal task"),
     ):
         largest: dict[int, float] = {}
         for row in rows:
-            if row["check"] == check:
-                largest[_steps(row)] = max(largest.get(_steps(row), 0.0), row["measured"])
+            value = row.get(number, math.nan)
+            if row["check"] == check and value > 0:
+                largest[_steps(row)] = max(largest.get(_steps(row), 0.0), value)
         if largest:
-            (dots,) = axis.plot(*zip(*sorted(largest.items()), strict=True), marker, color="black", ms=size, mew=0)
+            (dots,) = axis.plot(
+                *zip(*sorted(largest.items()), strict=True), marker, color="black", ms=size, mew=float(marker == "_")
+            )
             handles[name] = dots
     return handles
 
@@ -137,10 +144,20 @@ def _log_axes(plt: Any, axis: Any) -> None:
     axis.grid(alpha=0.25)
 
 
-def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
-    """Tightness (measured/smallest bound) against N: all settings as points, the best of each N as a line, per regime.
+def _has_share(row: Row) -> bool:
+    return math.isfinite(row["tightness"]) and row["outcome"] != "INCONCLUSIVE"
 
-    Returns False, and writes nothing, when no row has a block constant.
+
+def _sampled_share(row: Row) -> float:
+    """The tightness on the row's own tasks."""
+    return row["tightness"] * row.get("sampled", row["measured"]) / row["measured"] if row["measured"] else 0.0
+
+
+def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
+    """Shares of the smallest bound against N: sampled tasks as points, the best of each N as a line, per regime.
+
+    A line is the largest tightness (measured/smallest bound) of any instance. A row that could not tell (INCONCLUSIVE)
+    has no share to show. Returns False, and writes nothing, when no row has a block constant.
     """
     live = [regime for regime in REGIMES if _of(rows, regime)]
     if not live:
@@ -150,16 +167,18 @@ def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
         1, len(live), figsize=(1.2 + 3.7 * len(live), 3.9), sharey=True, squeeze=False, layout="constrained"
     )
     handles: dict[str, Any] = {}
+    highest = 0.0
     for axis, regime in zip(axes[0], live, strict=True):
         for block, label, colour in BLOCKS:
-            chosen = [r for r in _of(rows, regime) if r["block"] == block and not math.isnan(r["tightness"])]
+            chosen = [r for r in _of(rows, regime) if r["block"] == block and _has_share(r)]
             best: dict[int, float] = {}
             for check, marker, size in (("blocks", "o", 3), ("attained", "*", 9)):
-                points = [(_steps(r), r["tightness"]) for r in chosen if r["check"] == check]
+                points = [(_steps(r), _sampled_share(r)) for r in chosen if r["check"] == check]
                 if points:
                     axis.plot(*zip(*points, strict=True), marker, color=colour, alpha=0.4, ms=size, mew=0)
-                for N, value in points:
-                    best[N] = max(best.get(N, 0.0), value)
+            for row in chosen:
+                best[_steps(row)] = max(best.get(_steps(row), 0.0), row["tightness"])
+            highest = max([highest, *best.values()])
             if best:
                 # Both cross constants are one number wherever the search found it: dashes let the other colour show.
                 style = "--" if block == "phiw" else "-"
@@ -167,10 +186,12 @@ def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
         axis.axhline(1.0, color="black", lw=0.8, ls="--")
         _log_axes(plt, axis)
         axis.set_yscale("linear")
-        axis.yaxis.set_major_locator(plt.MultipleLocator(0.2))
         axis.set_ylim(bottom=0)
         axis.set_title(regime[2], fontsize=10)
         axis.set_xlabel("inner steps $N$")
+    for axis in axes[0]:
+        # Some ten ticks, however far a bound that was broken on purpose is exceeded.
+        axis.yaxis.set_major_locator(plt.MultipleLocator(0.2) if highest <= 2 else plt.MaxNLocator(10))
     axes[0][0].set_ylabel("largest measured / smallest bound")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle("How much of each bound is reached (stars: the extremal task)")

@@ -62,6 +62,22 @@ def tightness(row: Row) -> str:
     return f"{value:.6f}" if 0.999 < value < 1.001 else f"{value:.3f}"
 
 
+def power(row: Row) -> str:
+    """The factor below which a wrong bound would have been noticed, rounded down; a dash where there is none."""
+    value = row.get("power", math.nan)
+    return "-" if math.isnan(value) else f"x{math.floor(value * 1000) / 1000:.3f}"
+
+
+def weakest_rows(rows: Iterable[Row]) -> list[Row]:
+    """Of each statement the row with the least power, among those that have one."""
+    weakest: dict[str, Row] = {}
+    for row in rows:
+        value = row.get("power", math.nan)
+        if not math.isnan(value) and value < weakest.get(row["statement"], {"power": math.inf})["power"]:
+            weakest[row["statement"]] = row
+    return list(weakest.values())
+
+
 def bound(row: Row, kind: str) -> str:
     """One bound of a row; a declared constant stands in the place of the refined bound."""
     bounds = row["bounds"]

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from anil_theory._printable import printable
-from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, tightness
+from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, power, tightness, weakest_rows
 from anil_theory.report.tables import print_whole
 
 STYLES = {
@@ -20,7 +20,7 @@ STYLES = {
 
 
 WIDE = 100
-"""Columns from which the table also shows the sharp bound."""
+"""Columns from which the table also shows the sharp bound and the power."""
 
 
 def _parts(row: Row) -> dict[str, str]:
@@ -46,6 +46,8 @@ def _step_size(row: Row) -> str:
 def print_rows(console: Console, rows: list[Row], title: str) -> None:
     """One line per row: block, setting, measured, bounds, tightness (measured/smallest bound), verdict, by statement.
 
+    On a wide terminal also the sharp bound, and the power: the factor below which a wrong bound would be noticed.
+
     What all rows of a heading share stands beside it once; the settings in the lines are what differs.
     """
     if not rows:
@@ -57,7 +59,7 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
         shared = {name: text for name, text in each[0].items() if all(p.get(name) == text for p in each)}
         console.print(Text.assemble((heading, "bold cyan"), f"   {' '.join(shared.values())}"))
         differing = [" ".join(text for name, text in parts.items() if name not in shared) for parts in each]
-        print_whole(console, _table(list(zip(group, differing, strict=True)), sharp=console.width >= WIDE))
+        print_whole(console, _table(list(zip(group, differing, strict=True)), wide=console.width >= WIDE))
 
 
 def _heading(row: Row) -> str:
@@ -66,14 +68,15 @@ def _heading(row: Row) -> str:
     return ", ".join([*parts, "extremal task"] if row["check"] == "attained" else parts)
 
 
-def _table(rows: list[tuple[Row, str]], sharp: bool) -> Table:
+def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
     # Least widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
     table = Table(header_style="dim", padding=(0, 1), box=None, expand=True)
     widest = max(len(str(BLOCK_LABELS.get(row["block"], row["block"]))) for row, _ in rows)
     table.add_column("block", overflow="fold", width=min(max(8, widest), 17))
     table.add_column("setting", overflow="fold", ratio=1)
-    kinds = ("sharp", "refined", "explicit") if sharp else ("refined", "explicit")
-    for name, width in (("measured", 9), *((kind, 8) for kind in kinds), ("tightness", 9)):
+    kinds = ("sharp", "refined", "explicit") if wide else ("refined", "explicit")
+    notices = [("notices", 7)] if wide else []
+    for name, width in (("measured", 9), *((kind, 8) for kind in kinds), ("tightness", 9), *notices):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     table.add_column("verdict", no_wrap=True, min_width=15)
     for row, setting in rows:
@@ -84,9 +87,18 @@ def _table(rows: list[tuple[Row, str]], sharp: bool) -> Table:
             number(row["measured"]),
             *(bound(row, kind) for kind in kinds),
             tightness(row),
+            *([power(row)] if wide else []),
             Text(row["outcome"] + of, style=STYLES[row["outcome"]]),
         )
     return table
+
+
+def _print_power(console: Console, rows: list[Row]) -> None:
+    """Of each statement: how wrong a bound would have been noticed in every one of its rows."""
+    for row in weakest_rows(rows):
+        least = f"{row['statement']} would notice, in every row, {row['powered']} bounds {power(row)} or smaller"
+        where = f"least in {BLOCK_LABELS.get(row['block'], row['block'])} at {row['setting']}"
+        console.print(printable(f"{least} ({where})"), markup=False, highlight=False)
 
 
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
@@ -94,6 +106,7 @@ def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> 
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
     parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]
     console.print(Text.assemble(f"{len(rows)} rows:  ", Text("   ").join(parts)))
+    _print_power(console, rows)
     for outcome in ("REFUTED", "NOT_APPLICABLE"):
         shown: set[str] = set()
         for row in rows:

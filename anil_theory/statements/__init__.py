@@ -10,7 +10,7 @@ from anil_theory.statements import (
     thm1_strongly_convex,
     thm2_nonconvex,
 )
-from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, Statement
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
 from anil_theory.statements.contraction import (
     BLOCKS,
     Blocks,
@@ -43,6 +43,7 @@ __all__ = [
     "Enclosure",
     "Hypothesis",
     "Kind",
+    "MissingFact",
     "Scaled",
     "Statement",
     "block_bound",

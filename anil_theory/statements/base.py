@@ -2,11 +2,23 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
+
+
+class MissingFact(ValueError):
+    """A claim needs a fact about the problem that neither the constants nor the schedule hold, and was not given it."""
+
+    def __init__(self, claim: str, fact: str, meaning: str):
+        self.claim, self.fact = claim, fact
+        super().__init__(
+            f"the claim {claim} needs {fact} ({meaning}): "
+            f'take it from STATEMENTS["{claim.split("/")[0]}"].given({fact}=...)'
+        )
 
 
 class Kind(StrEnum):
@@ -19,7 +31,7 @@ class Kind(StrEnum):
     REFINED = "refined"
     """upper bound with the tightened constants (theory, section 3.2)"""
     SHARP = "sharp"
-    """upper bound that some task attains: the supremum over all tasks with the constants (`statements.sharp`)"""
+    """upper bound that tasks attain, the supremum over all with the constants (`statements.sharp` has the exception)"""
     ORDER = "order"
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
     DECLARED = "declared"
@@ -84,7 +96,7 @@ class Claim:
 
     quantity    the key under which estimators report the measured side, for example "meta_gradient_lipschitz/ww";
     block       the part of the statement that it is: "ww", "wphi", "phiw", "phiphi", or a name of its own;
-    evaluate    (constants, schedule) -> Bound;
+    evaluate    (constants, schedule) -> Bound; raises MissingFact where the claim was not given a fact that it needs;
     hypotheses  (constants, schedule) -> the evaluated conditions. A claim that is not about the constants alone has one
                 more: a single inner step size. It comes alone when it fails, the others need the number alpha;
     latex       the formula, for reports.
@@ -111,7 +123,11 @@ class Claim:
 class Statement:
     """One numbered result of the paper.
 
-    `geometry` is the one it speaks about, None for both.
+    geometry   the one it speaks about, None for both;
+    facts      what its bounds need beside constants and schedule: the initial gap, dimensions;
+    build      (**facts) -> its claims; None where there are no such facts.
+
+    The claims of a statement that needs facts can be listed, and their hypotheses checked, without them.
     """
 
     name: str
@@ -119,6 +135,18 @@ class Statement:
     source: str
     geometry: Geometry | None
     claims: tuple[Claim, ...]
+    facts: tuple[str, ...] = ()
+    build: Callable[..., tuple[Claim, ...]] | None = None
+
+    def given(self, **facts: float) -> "Statement":
+        """The same statement with its claims at the given facts, for example `given(D0=0.3)`.
+
+        Raises InvalidParameter for a fact that the statement does not ask for, one that is left out, and as its claims
+        do for values that are not admissible.
+        """
+        if set(facts) != set(self.facts) or self.build is None:
+            raise InvalidParameter("facts", f"exactly {', '.join(self.facts) or 'none'}", ", ".join(facts) or "none")
+        return replace(self, claims=self.build(**facts))
 
     def select(self, kind: Kind, block: str | None = None) -> tuple[Claim, ...]:
         """The claims of one kind, and of one block if `block` is given."""

@@ -1,8 +1,8 @@
 """The nine claims that Theorems 1 and 2 have in common: three rows, each explicit, refined and as an order.
 
 A claim is evaluated at (constants, schedule); the initial gap D0 is neither, for it depends on the task family and on
-where the run starts. So a theorem's claims are built for a given D0 (and, if wished, a given weight c), and those in
-the registry have D0 = 1: right for listing, for the orders and for a gap measured in units of its own.
+where the run starts. So a theorem's claims are built for a given D0 (and, if wished, a given weight c). Those in the
+registry have none: they can be listed, their hypotheses and orders evaluated, and their bounds raise MissingFact.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
-from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact
 from anil_theory.statements.rates import ROWS, Rate
 
 QUANTITY = "average_squared_gradient"
 """Claims bound "average_squared_gradient/weighted", ".../w" and ".../phi": means over k = 0..K-1 of the expectations of
 beta_w ||D_w L_meta||^2 + beta_phi ||D_phi L_meta||^2, of ||D_w L_meta||^2 and of ||D_phi L_meta||^2."""
+
+GAP = "the initial gap L_meta(z_0) - inf L_meta, or an upper bound of it"
+"""What D0 is, for who did not give it."""
 
 Hypotheses = Callable[[Constants, Schedule], tuple[Hypothesis, ...]]
 
@@ -58,22 +61,25 @@ def rate_claims(
     inner: Hypotheses,
     order_hypotheses: Hypotheses,
     orders: dict[str, RateOrder],
-    D0: float,
+    D0: float | None,
     c: float | None,
     note: Callable[[Constants, Schedule], str] = lambda constants, schedule: "",
 ) -> tuple[Claim, ...]:
     """The claims of one theorem.
 
     inner   the hypotheses on the constants and the inner step size, those of the proposition behind the theorem;
-    D0      the initial gap L_meta(z_0) - inf L_meta, or an upper bound of it, >= 0;
+    D0      the initial gap L_meta(z_0) - inf L_meta, or an upper bound of it, >= 0; None: not known;
     c       the weight of the proof; None takes the one that makes all three rows smallest at the schedule's steps.
     """
 
     def claim(row: str, kind: Kind) -> Claim:
         def rate(constants: Constants, schedule: Schedule) -> Rate:
-            return Rate(constants, schedule, geometry, kind, D0, c)
+            # Step sizes and weights do not depend on D0, so that the hypotheses can do without it.
+            return Rate(constants, schedule, geometry, kind, 0.0 if D0 is None else D0, c)
 
         def evaluate(constants: Constants, schedule: Schedule) -> Bound:
+            if D0 is None:
+                raise MissingFact(f"{statement}/{row}/{kind.value}", "D0", GAP)
             return rate(constants, schedule).bound(row, note(constants, schedule))
 
         def hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
@@ -84,7 +90,8 @@ def rate_claims(
 
         return Claim(statement, row, kind, f"{QUANTITY}/{row}", evaluate, hypotheses, rate_latex(row))
 
-    Rate(Constants(None, 1.0, 0.0, 0.0, 1.0), Schedule(1.0, 1), geometry, Kind.EXPLICIT, D0, c)  # refuses a bad D0 or c
+    simplest = Constants(None, 1.0, 0.0, 0.0, 1.0)
+    Rate(simplest, Schedule(1.0, 1), geometry, Kind.EXPLICIT, 0.0 if D0 is None else D0, c)  # refuses a bad D0 or c
     derived = tuple(claim(row, kind) for kind in (Kind.EXPLICIT, Kind.REFINED) for row in ROWS)
     printed = tuple(
         Claim(

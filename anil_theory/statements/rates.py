@@ -219,7 +219,7 @@ class Rate:
     schedule: Schedule
     geometry: Geometry
     kind: Kind
-    D0: float = 1.0
+    D0: float
     c: float | None = None
     phi: bool = True
 

@@ -22,7 +22,9 @@ are entries of the derivative of D_w^2 L_S along (u cos t, y sin t), so a^2 + b^
 derivative of the mixed block along w, and with d = T(v, y, y) likewise b^2 + d^2 <= tau^2: third derivatives commute.
 
 Kind: upper bounds, and the smallest: the supremum over all tasks with these constants, once w has two dimensions
-(nonconvex) or one (strongly convex); `estimators.local_program` gives choices that attain them. Regime: that of the
+(nonconvex) or one (strongly convex); `estimators.local_witness` gives choices that attain them. The exception is the
+nonconvex geometry with rho = 0 or tau = 0: there all points share one C, and for N > 1 the cross and phi blocks are
+upper bounds that no known task attains (the limits of suprema as tau -> 0). Regime: that of the
 proposition. X and Y are evaluated through their duals, in which every multiplier gives an upper bound. Source: derived
 for this project (items 4 and 5 of theory, section 3.2); docs/sharp_bounds.md has the proof in full.
 """

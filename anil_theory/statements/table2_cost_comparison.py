@@ -23,7 +23,7 @@ from dataclasses import dataclass, fields
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
-from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, Statement
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
 from anil_theory.statements.complexity import OracleCount, anil_count, maml_count, printed_anil_gradient_entries
 
 NAME = "table2"
@@ -61,13 +61,13 @@ class Entry:
         return None if self.counted is None else abs(self.counted - self.exact)
 
 
-def counts(schedule: Schedule, n_w: int = 1, n_phi: int = 1) -> dict[str, OracleCount]:
+def counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, OracleCount]:
     """The counts of one outer iteration, by method: "anil" and "maml"."""
     N, B, n_phi = schedule.inner_steps, schedule.batch, count("n_phi", n_phi)
     return {"anil": anil_count(N, B, n_w, n_phi), "maml": maml_count(N, B, n_w, n_phi)}
 
 
-def exact_counts(schedule: Schedule, n_w: int = 1, n_phi: int = 1) -> dict[str, int]:
+def exact_counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, int]:
     """The counts by the names of LATEX."""
     both = counts(schedule, n_w, n_phi)
     return {
@@ -77,7 +77,7 @@ def exact_counts(schedule: Schedule, n_w: int = 1, n_phi: int = 1) -> dict[str, 
     }
 
 
-def rows(schedule: Schedule, n_w: int = 1, n_phi: int = 1, counted: dict[str, int] | None = None) -> tuple[Entry, ...]:
+def rows(schedule: Schedule, n_w: int, n_phi: int, counted: dict[str, int] | None = None) -> tuple[Entry, ...]:
     """The table at given dimensions, with a run's own counters where they are given, by name."""
     counted = counted or {}
     exact = exact_counts(schedule, n_w, n_phi)
@@ -93,12 +93,20 @@ def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, .
     return ()
 
 
-def comparison_claims(n_w: int = 1, n_phi: int = 1) -> tuple[Claim, ...]:
-    """The claims for given dimensions, which neither the constants nor the schedule know."""
-    n_w, n_phi = count("n_w", n_w), count("n_phi", n_phi)
+def comparison_claims(n_w: int | None = None, n_phi: int | None = None) -> tuple[Claim, ...]:
+    """The claims for given dimensions, which neither the constants nor the schedule know.
+
+    Without them the claims can be listed, and evaluating one raises MissingFact.
+    """
+    n_w = None if n_w is None else count("n_w", n_w)
+    n_phi = None if n_phi is None else count("n_phi", n_phi)
 
     def claim(name: str) -> Claim:
         def evaluate(constants: Constants, schedule: Schedule) -> Bound:
+            if n_w is None:
+                raise MissingFact(f"{NAME}/{name}/{Kind.IDENTITY.value}", "n_w", "the dimension of w")
+            if n_phi is None:
+                raise MissingFact(f"{NAME}/{name}/{Kind.IDENTITY.value}", "n_phi", "the dimension of phi")
             exact = exact_counts(schedule, n_w, n_phi)[name]
             return Bound(0.0, -math.inf, 0.0, f"an identity: the count is {exact} (n_w = {n_w}, n_phi = {n_phi})")
 
@@ -113,4 +121,6 @@ STATEMENT = Statement(
     source="Table 2",
     geometry=None,
     claims=comparison_claims(),
+    facts=("n_w", "n_phi"),
+    build=comparison_claims,
 )

@@ -62,10 +62,10 @@ def _row(row: str) -> RateOrder:
     return RateOrder(lambda constants, schedule: _order(row, constants, schedule), latex)
 
 
-def theorem_claims(D0: float = 1.0, c: float | None = None) -> tuple[Claim, ...]:
+def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:
     """The claims for a given initial gap D0 >= 0 and weight c (None: the best at the schedule's own step sizes).
 
-    Raises InvalidParameter for another D0 or c.
+    Without D0 their bounds raise MissingFact. Raises InvalidParameter for another D0 or c.
     """
     hypotheses, order_hypotheses = (
         prop2_strongly_convex.STATEMENT.select(kind, "ww")[0].hypotheses for kind in (Kind.EXPLICIT, Kind.ORDER)
@@ -79,4 +79,6 @@ STATEMENT = Statement(
     source="Theorem 1",
     geometry=GEOMETRY,
     claims=theorem_claims(),
+    facts=("D0",),
+    build=theorem_claims,
 )

@@ -48,10 +48,10 @@ def _row(row: str) -> RateOrder:
     return RateOrder(lambda constants, schedule: _order(row, constants, schedule), order_latex(row, _GROWTH[row]))
 
 
-def theorem_claims(D0: float = 1.0, c: float | None = None) -> tuple[Claim, ...]:
+def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:
     """The claims for a given initial gap D0 >= 0 and weight c (None: the best at the schedule's own step sizes).
 
-    Raises InvalidParameter for another D0 or c.
+    Without D0 their bounds raise MissingFact. Raises InvalidParameter for another D0 or c.
     """
     hypotheses, order_hypotheses = (
         prop3_nonconvex.STATEMENT.select(kind, "ww")[0].hypotheses for kind in (Kind.EXPLICIT, Kind.ORDER)
@@ -66,4 +66,6 @@ STATEMENT = Statement(
     source="Theorem 2",
     geometry=GEOMETRY,
     claims=theorem_claims(),
+    facts=("D0",),
+    build=theorem_claims,
 )

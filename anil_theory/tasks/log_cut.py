@@ -30,6 +30,8 @@ class LogCutForms(NamedTuple):
     cubic: Any
     log_radii: Any
     span: Any
+    weights: Any
+    """Of each coordinate in |x|: 1, or 0 for one that the cut-offs do not see (and the forms do not contain)."""
 
 
 class LogCutTask(NamedTuple):
@@ -57,7 +59,7 @@ def cutoff(squared: Array, log_radius: Array, span: Array) -> Array:
 def log_cut_value(z: Array, forms: LogCutForms) -> Float[Array, ""]:
     """f(z)."""
     x = z - forms.centres
-    squared = jnp.sum(x * x, axis=1)
+    squared = jnp.sum(forms.weights * x * x, axis=1)
     linear = jnp.sum(forms.linear * x, axis=1)
     quadratic = jnp.einsum("kij,ki,kj->k", forms.quadratic, x, x) / 2
     cubic = jnp.einsum("kijl,ki,kj,kl->k", forms.cubic, x, x, x) / 6

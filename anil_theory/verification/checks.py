@@ -2,21 +2,23 @@
 
 import dataclasses
 import math
+from functools import partial
 from typing import Any
 
 import jax
 
+from anil_theory.certify.witness import replay_witness
 from anil_theory.estimators import (
     Estimate,
     audit_constants,
-    largest,
     measure_attained,
     measure_block_lipschitz,
     measure_identity,
 )
+from anil_theory.falsifier import SEEDS, Evidence, judge_by_all, strongest_first, worst_evidence
 from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
 from anil_theory.tasks import ExtremalFamily, TaskSet
-from anil_theory.verdict import Outcome, Verdict, judge, with_replay
+from anil_theory.verdict import Outcome, Verdict
 from anil_theory.verification.cells import Cell, Check
 from anil_theory.verification.measured import Measured, Measurement
 from anil_theory.verification.theorems import measure_counts, measure_rate, measure_terms
@@ -36,6 +38,9 @@ class Row:
     """One line of a report: a block of a statement at one setting, measured beside its bounds.
 
     `bounds` maps a kind ("explicit", "refined", "order", ..) to a number; `tightness` is measured/tightest bound.
+    `sampled` is the largest value on the cell's own tasks, `measured` that on any instance tried; they differ where a
+    worse instance is known. `power` is the factor below which the bound of kind `powered` (the smallest that was
+    judged) would have been noticed to be wrong; NaN where there is no such factor (an identity, a certificate).
     """
 
     statement: str
@@ -53,6 +58,9 @@ class Row:
     reason: str
     verdicts: list[dict[str, Any]]
     estimates: list[dict[str, Any]]
+    sampled: float = math.nan
+    power: float = math.nan
+    powered: str = ""
 
 
 def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
@@ -85,7 +93,10 @@ def _blocks(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
         max_inner_steps=cell.max_inner_steps,
         budget=cell.budget,
     )
-    return _registered(cell, {block: list(by_method.values()) for block, by_method in found.items()})
+    measured = _registered(cell, {block: list(by_method.values()) for block, by_method in found.items()})
+    seeds = tuple(cell.seed + further for further in SEEDS)
+    worst = partial(worst_evidence, cell.constants, cell.schedule, seeds=seeds, longest=cell.max_inner_steps)
+    return {block: dataclasses.replace(each, worst=worst(block)) for block, each in measured.items()}
 
 
 def _attained(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
@@ -137,12 +148,17 @@ def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
     }
     if not measured.estimates:
         return _unmeasured(cell, measured, common)
-    best = largest({e.method: e for e in measured.estimates})
-    verdicts = [_judged(cell, tasks, claim, best) for claim in measured.claims]
+    own = _evidence(cell, tasks, measured.estimates)
+    evidence = strongest_first([*own, *measured.worst])
+    best = evidence[0].estimate
+    verdicts = [judge_by_all(claim, cell.constants, cell.schedule, evidence) for claim in measured.claims]
     bounds = {v.kind.value: v.bound.value for v in verdicts if v.bound is not None}
     # An order judges nothing: it is shown beside the bounds, and the outcome is theirs.
     decisive = [v for v in verdicts if v.kind is not Kind.ORDER]
-    worst = min(decisive, key=lambda v: (SEVERITY.index(v.outcome), v.bound.value if v.bound else math.inf))
+    worst = min(decisive, key=lambda v: (SEVERITY.index(v.outcome), _limit(v)))
+    powers = [v for v in decisive if not math.isnan(v.power)]
+    # Of bounds that are equal the sharp one is named; rounding may put it a little above the others.
+    smallest = min(powers, key=lambda v: (v.kind is not Kind.SHARP, _limit(v)), default=None)
     return Row(
         **common,
         measured=best.value,
@@ -153,8 +169,29 @@ def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
         outcome=worst.outcome.value,
         reason=f"{worst.reason}; {measured.remark}" if measured.remark else worst.reason,
         verdicts=[_plain_verdict(v, c) for v, c in zip(verdicts, measured.claims, strict=True)],
-        estimates=[dataclasses.asdict(e) for e in measured.estimates],
+        estimates=[_plain_evidence(e) for e in (*own, *measured.worst)],
+        sampled=strongest_first(own)[0].estimate.value,
+        power=smallest.power if smallest else math.nan,
+        powered=smallest.kind.value if smallest else "",
     )
+
+
+def _limit(verdict: Verdict) -> float:
+    return verdict.bound.value if verdict.bound else math.inf
+
+
+def _evidence(cell: Cell, tasks: TaskSet, estimates: list[Estimate]) -> list[Evidence]:
+    """The estimates on the cell's own tasks, those of block norms with their replay."""
+    if cell.check not in (Check.BLOCKS, Check.ATTAINED):
+        return [Evidence(estimate) for estimate in estimates]
+    n_w = cell.n_w if cell.check is Check.BLOCKS else 1
+    return [Evidence(e, partial(replay_witness, tasks, cell.schedule, e, n_w)) for e in estimates]
+
+
+def _plain_evidence(evidence: Evidence) -> dict[str, Any]:
+    """An estimate, and what its losses are where they are not the cell's own."""
+    plain = dataclasses.asdict(evidence.estimate)
+    return plain if evidence.losses is None else plain | {"losses": evidence.losses}
 
 
 def _unmeasured(cell: Cell, measured: Measured, common: dict[str, str]) -> Row:
@@ -164,17 +201,6 @@ def _unmeasured(cell: Cell, measured: Measured, common: dict[str, str]) -> Row:
     reasons = [*dict.fromkeys(map(str, failed)), measured.remark]
     nothing = {"measured": math.nan, "method": "-", "direction": "-", "bounds": {}, "tightness": math.nan}
     return Row(**common, **nothing, outcome=outcome.value, reason="; ".join(reasons), verdicts=[], estimates=[])
-
-
-def _judged(cell: Cell, tasks: TaskSet, claim: Claim, estimate: Estimate) -> Verdict:
-    verdict = judge(claim, cell.constants, cell.schedule, estimate)
-    if verdict.outcome is Outcome.REFUTED and cell.check in (Check.BLOCKS, Check.ATTAINED):
-        # Here, because it needs python-flint and nothing else in this module does.
-        from anil_theory.certify.witness import replay_witness
-
-        enclosure = replay_witness(tasks, cell.schedule, estimate, cell.n_w if cell.check is Check.BLOCKS else 1)
-        verdict = with_replay(verdict, enclosure.low, enclosure.high)
-    return verdict
 
 
 def _plain_verdict(verdict: Verdict, claim: Claim) -> dict[str, Any]:
@@ -190,4 +216,5 @@ def _plain_verdict(verdict: Verdict, claim: Claim) -> dict[str, Any]:
         "hypotheses": [{"condition": h.condition, "margin": h.margin} for h in verdict.hypotheses],
         "suspects": list(verdict.suspects),
         "replayed": verdict.replayed,
+        "power": verdict.power,
     }

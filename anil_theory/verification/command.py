@@ -31,6 +31,9 @@ from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, Axes, attained_
 from anil_theory.verification.inner_steps import runnable
 from anil_theory.verification.runner import run_cells
 
+EXIT_UNBROKEN = 4
+"""A bound was broken on purpose and nothing refuted it: the checker, or what was asked of it, is blind there."""
+
 FEW_ROWS = 40
 """Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
 
@@ -103,8 +106,10 @@ def run_verify(
     report = out / "report.md"
     written = ending.write(report, lambda: write_markdown(report, summary.records, command, plots))
     if broken is not None:
-        console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+        _print_broken(console, rows, broken)
     code = ending.close(console, summary, store, written=[*written, *plots], refuted=summary.refuted > 0)
+    if broken is not None and code == 0:
+        code = EXIT_UNBROKEN
     outcomes = {outcome.value: summary.outcomes()[outcome.value] for outcome in Outcome}
     return code, {"outcomes": outcomes, "rows": encode_floats(to_plain(rows))}
 
@@ -114,6 +119,18 @@ def _print(console: Console, rows: list[Row], shown: str) -> None:
     title = "every row" if every else "the tightest row of each statement and block (xN: rows it stands for)"
     print_rows(console, rows if every else tightest_rows(rows), title)
     print_summary(console, rows)
+
+
+def _print_broken(console: Console, rows: list[dict[str, Any]], broken: str) -> None:
+    """How many of the bounds that were halved on purpose were refuted."""
+    halved = [row for row in rows if row["block"] == broken]
+    refuted = sum(row["outcome"] == Outcome.REFUTED.value for row in halved)
+    console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+    console.print(f"{refuted} of {len(halved)} rows with a halved bound are refuted")
+    if not refuted:
+        console.print(
+            f"nothing refuted the halved bounds of {broken}: exit status {EXIT_UNBROKEN}", style="bold yellow"
+        )
 
 
 @contextmanager

@@ -97,9 +97,13 @@ def _searched(cell: TightnessCell, block: str) -> _Searched:
         tensors = solve_tensor_program(constants, schedule, block, **search).value
     choice = sharp_choice(constants, schedule, block)
     value = abs(float(hessian_of_tensors(choice, schedule.one_alpha)[BLOCKS[block]]))
-    realised = realise(constants, schedule, block, span=cell.span) if third else None
     return _Searched(
-        scalar, tensors, value, admissibility(choice, constants).worst, realised, _worst_of_family(cell, block)
+        scalar,
+        tensors,
+        value,
+        admissibility(choice, constants).worst,
+        realise(constants, schedule, block, span=cell.span),
+        _worst_of_family(cell, block),
     )
 
 
@@ -177,7 +181,7 @@ def _lower(
 def _judged(
     claim: Claim, constants: Constants, schedule: Schedule, seen: list[tuple[Estimate, Enclosure | None]]
 ) -> Verdict:
-    """The first refutation there is, with its replay where the estimate has one, or else the largest value's verdict.
+    """The first refutation there is, with its replay where the estimate has one, or else the strongest's verdict.
 
     A bound that any lower estimate beats is wrong, whichever it is.
     """
@@ -185,4 +189,5 @@ def _judged(
         verdict = judge(claim, constants, schedule, estimate)
         if verdict.outcome is Outcome.REFUTED:
             return with_replay(verdict, enclosure.low, enclosure.high) if enclosure else verdict
-    return judge(claim, constants, schedule, max((estimate for estimate, _ in seen), key=lambda e: e.value))
+    best = max((estimate for estimate, _ in seen), key=lambda e: e.value - e.rounding)
+    return judge(claim, constants, schedule, best)

@@ -103,7 +103,7 @@ def test_finding_3_the_corrected_reading_is_that_of_table_1() -> None:
         (row,) = (row for row in table1.ROWS if row.name == f"phi_{term}")
         order = table1.order_value(row, constants, schedule).value
         assert phi_rate.READINGS[term][phi_rate.CORRECTED](0.1, half) == pytest.approx(order, rel=1e-12)
-        explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT).value
+        explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT, D0=1.0).value
         assert run("3").numbers["ratios"][term][phi_rate.CORRECTED][0] == pytest.approx(explicit / order, rel=1e-12)
 
 

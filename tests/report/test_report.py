@@ -16,7 +16,7 @@ from anil_theory.report import (
     tightest_rows,
     write_markdown,
 )
-from anil_theory.report.rows import number, tightness
+from anil_theory.report.rows import number, power, tightness, weakest_rows
 
 
 def record(
@@ -86,6 +86,28 @@ def test_plots_are_written_from_rows_and_only_then(plot, tmp_path: Path) -> None
     records += [record(n, "CONSISTENT", 1.0, check="attained") for n in (1, 9)]
     assert plot(all_rows(records), target)
     assert target.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("outcome", ["INCONCLUSIVE", "REFUTED"])
+def test_a_share_of_millions_is_drawn_at_once(outcome: str, tmp_path: Path) -> None:
+    """A tick for every 0.2 of it would be 15 million ticks."""
+    records = [record(1, "CONSISTENT", 0.5), record(30, outcome, 3e6)]
+    assert plot_tightness(all_rows(records), tmp_path / "figure.png")
+
+
+def test_the_power_is_rounded_down_and_the_weakest_row_of_a_statement_is_named() -> None:
+    rows = all_rows([record(1, "CONSISTENT", 0.9), record(5, "CONSISTENT", 0.8), record(9, "CONSISTENT", 0.7)])
+    powered = [
+        row | {"power": value, "powered": "sharp"} for row, value in zip(rows, (0.9997, 0.5, math.nan), strict=True)
+    ]
+    assert [power(row) for row in powered] == ["x0.999", "x0.500", "-"] and power(rows[0]) == "-"
+    assert weakest_rows(powered) == [powered[1]] and weakest_rows(rows) == []
+    console = Console(record=True, width=140)
+    print_rows(console, powered, "title")
+    print_summary(console, powered)
+    text = console.export_text()
+    assert "notices" in text and "x0.999" in text
+    assert "prop2 would notice, in every row, sharp bounds x0.500 or smaller (least in w, w at N=5)" in text
 
 
 def test_numbers_are_written_for_people() -> None:

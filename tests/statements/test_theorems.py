@@ -114,7 +114,7 @@ def test_the_chosen_weight_is_the_best_admissible_one(setting, kind, shrink_w, s
     schedule = step_sizes(constants, schedule, constants.geometry, kind)
     assert schedule.beta_w is not None and schedule.beta_phi is not None
     schedule = dataclasses.replace(schedule, beta_w=shrink_w * schedule.beta_w, beta_phi=shrink_phi * schedule.beta_phi)
-    chosen = Rate(constants, schedule, constants.geometry, kind)
+    chosen = Rate(constants, schedule, constants.geometry, kind, D0=1.0)
     assert all(h.holds for h in chosen.hypotheses())
     other = dataclasses.replace(chosen, c=chosen.weight() * factor)
     if all(h.holds for h in other.hypotheses()):
@@ -135,7 +135,7 @@ def test_balanced_steps_are_the_smoothness_and_a_minimax(setting, kind, c):
     # The weight is found from a difference of L_ww and L_phiphi; the spectral norm does not suffer from it.
     assert math.isclose(beta_w * float(smoothness), 1, rel_tol=100 * tolerance(N))
     worst = [
-        max(Rate(constants, s, geometry, kind, c=None).bound(row).value for row in ("w", "phi"))
+        max(Rate(constants, s, geometry, kind, D0=1.0, c=None).bound(row).value for row in ("w", "phi"))
         for s in (step_sizes(constants, schedule, geometry, kind, weight) for weight in (Weight.BALANCED, c))
     ]
     assert worst[0] <= worst[1] * (1 + 100 * tolerance(N))
@@ -185,7 +185,7 @@ def test_a_step_beyond_its_limit_is_not_applicable_with_the_amount(theorem, cons
 
 
 def test_theorem_1_needs_its_inner_step_and_convexity():
-    claims = thm1_strongly_convex.theorem_claims()
+    claims = thm1_strongly_convex.theorem_claims(1.0)
     schedule = Schedule(0.75, 3, 0.1, 0.1)
     (step,) = [h for h in claims[0].hypotheses(CONVEX, schedule) if not h.holds]
     assert step.condition == "alpha <= 1/L" and step.margin == -0.25
@@ -214,10 +214,10 @@ def test_bounds_fall_with_K_and_B_and_rise_with_D0(setting, D0):
 
 def test_overflow_is_explained_and_an_empty_phi_has_one_row():
     schedule = Schedule(1.0, 5000, 1e-3, 1e-3, 3, 7)
-    bound = Rate(NONCONVEX, schedule, Geometry.NONCONVEX, Kind.REFINED).bound("w")
+    bound = Rate(NONCONVEX, schedule, Geometry.NONCONVEX, Kind.REFINED, D0=1.0).bound("w")
     assert bound.value == math.inf and math.isfinite(bound.log10) and "exceeds float64" in bound.note
     maml = step_sizes(NONCONVEX, Schedule(0.01, 3), Geometry.NONCONVEX, phi=False)
-    rate = Rate(NONCONVEX, maml, Geometry.NONCONVEX, Kind.REFINED, phi=False)
+    rate = Rate(NONCONVEX, maml, Geometry.NONCONVEX, Kind.REFINED, D0=1.0, phi=False)
     (hypothesis,) = rate.hypotheses()
     assert hypothesis.margin == 0
     four, size = blocks(NONCONVEX, maml, Geometry.NONCONVEX, Kind.REFINED), 1.02**3 * 3.0
@@ -231,7 +231,7 @@ def test_nonconvex_rates_are_bounded_in_N_under_their_step_condition_only():
 
     def w_bound(schedule: Schedule) -> float:
         at_limit = step_sizes(NONCONVEX, schedule, Geometry.NONCONVEX)
-        return Rate(NONCONVEX, at_limit, Geometry.NONCONVEX, Kind.REFINED).bound("w").log10
+        return Rate(NONCONVEX, at_limit, Geometry.NONCONVEX, Kind.REFINED, D0=1.0).bound("w").log10
 
     scheduled = [w_bound(Schedule.nonconvex(NONCONVEX, N)) for N in (1, 10, 100, 1000)]
     assert max(scheduled) - min(scheduled) < math.log10(4)
@@ -269,7 +269,7 @@ def explicit_terms(mu: float, N: int) -> dict[str, tuple[float, float]]:
     schedule = Schedule.strongly_convex(constants, N)
     return {
         row.name: (
-            table1.term_value(row, constants, schedule, Kind.EXPLICIT).log10,
+            table1.term_value(row, constants, schedule, Kind.EXPLICIT, D0=1.0).log10,
             table1.order_value(row, constants, schedule).log10,
         )
         for row in table1.ROWS
@@ -334,7 +334,7 @@ def test_printed_phi_row_of_proposition_2_misses_a_factor_of_the_condition_numbe
 
 
 def test_table_1_rows_take_measured_numbers():
-    entries = table1.rows(CONVEX, Schedule.paper(CONVEX, 4))
+    entries = table1.rows(CONVEX, Schedule.paper(CONVEX, 4), D0=1.0)
     assert all(math.isnan(e.measured) and e.refined > 0 for e in entries)
     filled = table1.with_measured(entries, {"w_decay": 2.0})
     assert [e.measured for e in filled if e.name == "w_decay"] == [2.0]
