@@ -17,10 +17,16 @@ from jax.extend.core import ClosedJaxpr, Literal
 from anil_theory.certify.balls import NoEnclosure, Undecided
 from anil_theory.certify.interval_arrays import INTERVAL_ARRAYS
 from anil_theory.certify.interval_elementwise import INTERVAL_ELEMENTWISE
+from anil_theory.certify.interval_indexing import INTERVAL_INDEXING
+from anil_theory.certify.interval_linear import INTERVAL_LINEAR
+from anil_theory.certify.interval_special import INTERVAL_SPECIAL
 from anil_theory.certify.interval_values import Rule, Truth, Value, constant
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.source_lines import user_line
 
-INTERVAL_RULES: dict[str, Rule] = INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS
+INTERVAL_RULES: dict[str, Rule] = (
+    INTERVAL_SPECIAL | INTERVAL_INDEXING | INTERVAL_LINEAR | INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS
+)
 """The rule of each primitive by its name, beside those of calls and scans below."""
 
 
@@ -48,7 +54,7 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
         elif name in INTERVAL_RULES:
             results = INTERVAL_RULES[name](equation, *inputs)
         else:
-            raise NoEnclosure(f"the primitive {name!r} has no enclosure in interval arithmetic")
+            raise NoEnclosure(f"the primitive {name!r} has no enclosure in interval arithmetic{user_line(equation)}")
         known.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
