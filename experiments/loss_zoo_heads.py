@@ -24,13 +24,6 @@ def written_attention(w: Any, phi: Any, data: Any) -> Any:
     return _squares(weights @ (w[1] * data["x"]), w, data)
 
 
-def causal_attention(w: Any, phi: Any, data: Any) -> Any:
-    """A causal mask: what is masked is -inf before the softmax."""
-    tokens = data["x"].reshape(1, 3, 1, 1)
-    out = jax.nn.dot_product_attention(w[0] * tokens, phi[0] * tokens, w[1] * tokens, is_causal=True)
-    return _squares(out.reshape(3), w, data)
-
-
 def convolution(w: Any, phi: Any, data: Any) -> Any:
     """A 2 x 2 kernel over the picture, tanh, mean over one axis."""
     kernel = jnp.stack([w[0], w[1], phi[0], 0.5 * phi[0]]).reshape(1, 1, 2, 2)
@@ -284,7 +277,7 @@ def gumbel_softmax(w: Any, phi: Any, data: Any) -> Any:
 
 
 SMOOTH_HEADS = (
-    dot_product_attention, written_attention, causal_attention, convolution, strided_convolution, average_pooling,
+    dot_product_attention, written_attention, convolution, strided_convolution, average_pooling,
     layer_normalisation, batch_normalisation, bilinear, recurrent, gated_recurrent, fori_loop, bounded_while,
     embedding, categories, masked_mean, median_of_data, sorted_data, cond_on_data, cond_on_parameters, poisson,
     negative_binomial, gaussian_likelihood, student_likelihood, cauchy_link, probit, log_normal_tail, mixture,

@@ -24,7 +24,8 @@ def _taken(a: Value, table: np.ndarray) -> Value:
     if missing.any():
         if a.dtype != object:
             raise NoEnclosure("an index of integers lies outside of their array")
-        out = np.where(missing, flint.arb("nan"), out)
+        out = np.array(out, dtype=object)
+        out[missing] = flint.arb("nan")
     return np.asarray(out, dtype=a.dtype).reshape(table.shape)
 
 
@@ -155,15 +156,22 @@ def _accumulated(combine: Any) -> Rule:
     return rule
 
 
+def _with_zero(a: Value) -> Value:
+    """The flat entries and one more, 0, at the end: position NOWHERE."""
+    out = np.empty(a.size + 1, dtype=object)
+    out[:-1], out[-1] = a.reshape(-1), flint.arb(0)
+    return out
+
+
 def _window_sum(equation: Any, a: Value) -> list[Value]:
     table = positions.windows(equation)
-    flat = np.append(a.reshape(-1), flint.arb(0))
+    flat = _with_zero(a)
     return [np.asarray(flat[table].sum(axis=-1), dtype=object).reshape(table.shape[:-1])]
 
 
 def _convolution(equation: Any, a: Value, kernel: Value) -> list[Value]:
     table = positions.convolved(equation)
-    flat = np.append(a.reshape(-1), flint.arb(0))
+    flat = _with_zero(a)
     weights = kernel.reshape(-1)
     return [np.asarray((flat[table] * weights).sum(axis=-1), dtype=object).reshape(table.shape[:-1])]
 

@@ -135,10 +135,10 @@ def _remainder(a: Any, b: Any) -> Any:
 
 def to_integer(a: flint.arb) -> int:
     """A ball as the integer that conversion truncates it to. Raises Undecided where that is not one number."""
-    whole = truncated(a) if a.is_finite() else a
-    if not (whole.is_exact() and whole.is_integer()):
+    whole = truncated(a).unique_fmpz() if a.is_finite() else None
+    if whole is None:
         raise Undecided("an integer depends on a number that the balls cannot decide")
-    return int(whole.unique_fmpz())
+    return int(whole)
 
 
 BALL_SPECIAL: dict[str, Rule] = {

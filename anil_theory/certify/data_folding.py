@@ -8,6 +8,7 @@ from typing import Any
 
 import flint
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from anil_theory.certify.ball_arrays import ARRAYS
@@ -35,7 +36,7 @@ def known_value(value: Any) -> Any:
     A float that is the rounded factor of a derivative becomes a ball that holds the factor too: the mean value form
     needs the derivative itself.
     """
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended):
         return value
     array = np.asarray(value)
     if array.dtype.kind == "c":
@@ -81,7 +82,7 @@ def _computed(equation: Any, inputs: list[Any]) -> list[Any]:
     ]
     if equation.primitive.name == "platform_index":
         return [np.asarray(_platform(equation), dtype=equation.outvars[0].aval.dtype)]
-    out = equation.primitive.bind(*map(jax.numpy.asarray, typed), **equation.params)
+    out = equation.primitive.bind(*map(jnp.asarray, typed), **equation.params)
     return [known_value(x) for x in (out if equation.primitive.multiple_results else [out])]
 
 

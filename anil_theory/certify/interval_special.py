@@ -2,8 +2,9 @@
 
 Claim: every enclosure holds all values of the function over the interval. On what that rests: numpy's arctan, arcsin,
 arccos, arcsinh, arccosh, arctanh and cbrt, and scipy's erf, erfc, gammaln, digamma, polygamma and erfinv are assumed to
-be off by at most SPECIAL_PAD = 2^-40 times max(|value|, size), where `size` is 0 for a relative and 1 for an absolute
-bound (log Gamma and digamma have zeros, near which no relative bound holds). A test compares them with ball arithmetic
+be off by at most SPECIAL_PAD = 2^-36 times max(|value|, size), where `size` is 0 for a relative and 1 for an absolute
+bound (log Gamma and digamma have zeros, near which no relative bound holds),
+and UNDERFLOW = 2^-1000. A test compares them with ball arithmetic
 and finds less than a sixteenth of that. Beyond the range in which the test compares them, an interval is unbounded.
 """
 
@@ -19,8 +20,10 @@ from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.interval_values import Rule, Value, aligned, floats
 from anil_theory.certify.intervals import Intervals
 
-SPECIAL_PAD = 2.0**-40
+SPECIAL_PAD = 2.0**-36
 """Added to both ends, as a share of max(|value|, size)."""
+UNDERFLOW = 2.0**-1000
+"""Added too: scipy's erfc gives 0 for what is below the normal numbers, 2^-1022."""
 GAMMA_RANGE = (2.0**-20, 2.0**20)
 """Arguments of log Gamma and its derivatives that the test compares; others are unbounded."""
 _LGAMMA_LEAST = -0.12148629053585
@@ -40,9 +43,9 @@ def falling(function: Any, x: Intervals, size: float = 0.0) -> Intervals:
 
 def _padded(lo: np.ndarray, hi: np.ndarray, size: float) -> Intervals:
     with np.errstate(invalid="ignore"):
-        below = lo - SPECIAL_PAD * np.maximum(np.abs(lo), size)
-        above = hi + SPECIAL_PAD * np.maximum(np.abs(hi), size)
-    # One more step: half of the smallest number is lost where a value underflows.
+        below = lo - (SPECIAL_PAD * np.maximum(np.abs(lo), size) + UNDERFLOW)
+        above = hi + (SPECIAL_PAD * np.maximum(np.abs(hi), size) + UNDERFLOW)
+    # One more step for the rounding of the padding itself.
     return Intervals(np.nextafter(below, -math.inf), np.nextafter(above, math.inf))
 
 

@@ -141,7 +141,7 @@ def _run(closed: ClosedJaxpr, shifts: dict[Any, np.ndarray], *arguments: Any) ->
     for equation in jaxpr.eqns:
         if equation.outvars and equation.outvars[0] in shifts:
             (result,) = equation.outvars
-            known[result] = jnp.asarray(shifts[result])
+            known[result] = jnp.asarray(shifts[result], result.aval.dtype)
             continue
         inputs = [_read(known, atom) for atom in equation.invars]
         if equation.primitive.name == "exp" and equation.outvars[0] in huge:
@@ -170,7 +170,7 @@ def _huge(closed: ClosedJaxpr, shifts: dict[Any, np.ndarray]) -> set[Any]:
 
 def _is_huge(value: Any) -> bool:
     array = np.asarray(value) if not isinstance(value, jax.Array) or value.dtype.kind in "fiub" else np.zeros(())
-    return array.dtype.kind == "f" and bool(np.any(~(np.abs(array) <= HUGE)))
+    return array.dtype.kind == "f" and not bool(np.all(np.abs(array.astype(float)) <= HUGE))
 
 
 def _rewritten(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> list[Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 
 from anil_theory.certify.balls import NoEnclosure, precision
-from anil_theory.certify.data_folding import folded, known_value
+from anil_theory.certify.data_folding import folded, is_floating, known_value
 from anil_theory.certify.known_values import Atom, Known, is_boolean, is_zero, known_constants, zeros
 from anil_theory.certify.program_control import CONTROL, MOST_EQUATIONS
 from anil_theory.certify.program_simplifications import SIMPLER
@@ -80,6 +80,8 @@ class _Flat:
         name = equation.primitive.name
         if any(getattr(v.aval.dtype, "kind", "") == "c" for v in (*equation.invars, *equation.outvars)):
             raise NoEnclosure(f"the primitive {name!r} of complex numbers has no enclosure")
+        if _rounds(equation):
+            raise NoEnclosure(f"{name!r} rounds to {equation.outvars[0].aval.dtype}, and has no enclosure here")
         if name in CALLS:
             inner = _inner(equation)
             return self.inlined(inner.jaxpr, known_constants(inner.consts), inputs)
@@ -154,6 +156,16 @@ def needed_variables(jaxpr: Jaxpr) -> set[Any]:
         if needed.intersection(equation.outvars):
             needed.update(v for v in equation.invars if not isinstance(v, Literal))
     return needed
+
+
+def _rounds(equation: Any) -> bool:
+    """Whether an equation takes float64 and gives a shorter float; conversions of data are rounded exactly."""
+    if equation.primitive.name in CALLS or equation.primitive.name in CONTROL:
+        return False
+    sizes = [
+        [v.aval.dtype.itemsize for v in side if is_floating(v.aval)] for side in (equation.invars, equation.outvars)
+    ]
+    return bool(sizes[0] and sizes[1]) and min(sizes[1]) < max(sizes[0])
 
 
 def _inner(equation: Any) -> ClosedJaxpr:

@@ -82,7 +82,8 @@ def _cond(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
 
 def _predicate(flat: Flat, which: Var) -> Var | None:
     """The Boolean that an index of two branches was made of."""
-    if which.aval.dtype == np.bool_:
+    aval: Any = which.aval
+    if aval.dtype == np.bool_:
         return which
     maker = flat.makers.get(which)
     if maker is None or maker.primitive.name not in ("convert_element_type", "clamp"):
@@ -111,12 +112,37 @@ def _same(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
 
 
 def _linear_solve(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
-    """The solver that the loss itself uses; the other three functions serve its derivatives only."""
+    """The solver that the loss itself uses; the other three functions serve its derivatives only.
+
+    A solver that rests on an LU factorisation with pivots gets one without: the solution is the same wherever both
+    exist, and no pivot depends on the parameters.
+    """
     lengths, solve = equation.params["const_lengths"], equation.params["jaxprs"].solve
     start = lengths.matvec + lengths.vecmat
-    constants = inputs[start : start + lengths.solve]
+    constants = _unpivoted(flat, inputs[start : start + lengths.solve])
     right = inputs[sum(lengths) :]
     return flat.inlined(solve.jaxpr, known_constants(solve.consts), [*constants, *right])
+
+
+def _unpivoted(flat: Flat, constants: list[Atom]) -> list[Atom]:
+    """The two constants (LU, permutation) of JAX's solver, computed without pivots; others stay as they are."""
+    maker = flat.makers.get(constants[0]) if len(constants) == 2 and isinstance(constants[0], Var) else None
+    if maker is None or maker.primitive.name != "lu" or constants[1] is not maker.outvars[2]:
+        return constants
+    aval = maker.invars[0].aval
+    if len(aval.shape) != 2:
+        return constants
+    (factors,) = flat.traced(_factors, [maker.invars[0]], [aval])
+    return [factors, Known(np.arange(aval.shape[0], dtype=constants[1].aval.dtype))]
+
+
+def _factors(A: Any) -> Any:
+    """L and U in one matrix, without pivots: G. H. Golub, C. F. Van Loan, Matrix Computations, section 3.2."""
+    if len(A) < 2:
+        return A
+    below = A[1:, 0] / A[0, 0]
+    rest = _factors(A[1:, 1:] - below[:, None] * A[0, 1:])
+    return jnp.concatenate([A[:1], jnp.concatenate([below[:, None], rest], axis=1)])
 
 
 CONTROL: dict[str, Rule] = {

@@ -64,7 +64,7 @@ def _power(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | None:
     if aval.shape != shape:
         return None
     if n.is_integer():
-        y = int(n.unique_fmpz())
+        y = int(float(n))
         return inputs[:1] if y == 1 else flat.traced(lambda x: lax.integer_pow(x, y), inputs[:1], [aval])
     return flat.traced(lax.sqrt, inputs[:1], [aval]) if n == flint.arb(0.5) else None
 

@@ -102,7 +102,7 @@ def _differences(x: Any) -> Any:
 
 def _others(square: Any) -> Any:
     """Without its diagonal."""
-    return square * (1.0 - jnp.eye(square.shape[-1]))
+    return square * (1.0 - jnp.eye(square.shape[-1], dtype=square.dtype))
 
 
 def over_axes(function: Callable[[Any], Any], x: Any, axes: tuple[int, ...], keeps: bool) -> Any:

@@ -4,9 +4,8 @@ import os
 from typing import Any
 
 import jax
-import numpy as np
 
-_LIBRARIES = tuple(os.path.dirname(os.path.abspath(module.__file__)) + os.sep for module in (jax, np))
+_JAX = os.path.dirname(os.path.abspath(str(jax.__file__))) + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 LINE = "made by "
 _OURS = (_PACKAGE + "algorithm" + os.sep, _PACKAGE + "certify" + os.sep)
@@ -25,7 +24,7 @@ def user_line(equation: Any) -> str:
     for frame in frames:
         if frame.file_name.startswith(_OURS):
             break
-        if not frame.file_name.startswith(_LIBRARIES):
+        if not frame.file_name.startswith(_JAX):
             loss.append(frame)
     own = [frame for frame in loss if _INSTALLED not in frame.file_name]
     for frame in own or loss:
