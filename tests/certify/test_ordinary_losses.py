@@ -150,3 +150,27 @@ def test_a_program_that_drops_a_term_is_caught(monkeypatch: pytest.MonkeyPatch) 
     found = certified(LOSSES["arctan"], DATA, max_boxes=100)["ww"]
     values = second_derivatives(LOSSES["arctan"], DATA, np.random.default_rng(0).uniform(-1, 1, (500, 2)))
     assert values.max() > found.upper
+
+
+def softplus_head(w: Any, p: Any, d: Any) -> Any:
+    """Three parameters: w_0 softplus(p x) + w_1 against targets."""
+    x, y = d
+    return 0.5 * jnp.mean((w[0] * jax.nn.softplus(p[0] * x) + w[1] - y) ** 2) + 0.05 * w @ w
+
+
+def logsumexp_head(w: Any, p: Any, d: Any) -> Any:
+    """Three classes, two weights and a feature; the label is the first class."""
+    x, _ = d
+    logits = jnp.stack([w[0] * p[0] * x, w[1] * p[0] * x, jnp.zeros(3)], axis=1)
+    return jnp.mean(jax.nn.logsumexp(logits, axis=1) - logits[:, 0]) + 0.05 * w @ w
+
+
+@pytest.mark.parametrize("loss", [softplus_head, pytest.param(logsumexp_head, marks=pytest.mark.slow)])
+def test_smooth_heads_close_on_the_unit_box_through_three_inner_steps(loss: Any) -> None:
+    data = (jnp.array([0.8, -0.5, 1.2]), jnp.array([0.3, -0.7, 0.9]))
+    schedule = Schedule(alpha=0.1, inner_steps=3)
+    # The boxes that are enough (a few thousand) are the budget; a minute is far more than they take.
+    found = certify_hessian_blocks_general(
+        Losses(loss, loss), data, schedule, [-1.0] * 3, [1.0] * 3, n_w=2, max_boxes=8_000
+    )
+    assert all(c.status is ClosingStatus.CLOSED and c.width <= 0.05 for c in found.values())
