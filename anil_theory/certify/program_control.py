@@ -133,7 +133,7 @@ def _unpivoted(flat: Flat, constants: list[Atom]) -> list[Atom]:
     if len(aval.shape) != 2:
         return constants
     (factors,) = flat.traced(_factors, [maker.invars[0]], [aval])
-    return [factors, Known(np.arange(aval.shape[0], dtype=constants[1].aval.dtype))]
+    return [factors, Known(np.arange(aval.shape[0], dtype=maker.outvars[2].aval.dtype))]
 
 
 def _factors(A: Any) -> Any:

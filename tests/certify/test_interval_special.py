@@ -96,7 +96,13 @@ def test_the_padding_is_far_above_the_error_of_the_libraries(name: str) -> None:
     generator = np.random.default_rng(0)
     x = generator.uniform(low, high, 1500)
     if name.endswith("gamma"):
-        x = np.concatenate([x, np.exp(generator.uniform(*np.log(GAMMA_RANGE), 1500)), [1.0, 2.0, *LGAMMA_MINIMUM]])
+        x = np.concatenate(
+            [
+                x,
+                np.exp(generator.uniform(np.log(GAMMA_RANGE[0]), np.log(GAMMA_RANGE[1]), 1500)),
+                [1.0, 2.0, *LGAMMA_MINIMUM],
+            ]
+        )
     with precision(200):
         for point, value in zip(x, LIBRARY[name](x), strict=True):
             true = exact(flint.arb(float(point)))

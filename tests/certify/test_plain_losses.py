@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "shift that matters": lambda x: jnp.sum(jnp.exp(x - jax.lax.stop_gradient(jnp.max(x)))),
     "stopped gradient": lambda x: jnp.sum(x * jax.lax.stop_gradient(x) ** 2),
     "scanned": lambda x: jnp.sum(
-        jax.lax.scan(lambda c, r: (jax.nn.softplus(c * r[0]), jax.nn.softmax(c * r)), 1.0, x)[1][:, 1]
+        jax.lax.scan(lambda c, r: (jax.nn.softplus(c * r[0]), jax.nn.softmax(c * r)), jnp.ones(()), x)[1][:, 1]
     ),
     "branch": lambda x: jax.lax.cond(x[0, 0] > 0, lambda: jax.nn.softplus(x[1, 0]), lambda: x[1, 1]),
     "large numbers": lambda x: jax.nn.logsumexp(1000.0 + x) + jnp.sum(jax.nn.softmax(1000.0 * (2 + 0.001 * x)) ** 2),

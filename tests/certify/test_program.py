@@ -35,7 +35,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "powers": lambda z: z**2.0 + z ** jnp.array([3.0, 3.0, 3.0]) + (z * z) ** 0.5 + (2 + z) ** 1.5 + z**1,
     "squares": lambda z: z * z + (z + 1) * (1 + z) + z / 1 + (z - 0) + 0 * z + 1 * z + jnp.sum(z, axis=()),
     "maximum": lambda z: jax.grad(lambda t: jnp.max(t * D) + jnp.min(t.reshape(1, 3), axis=1)[0])(z),
-    "rows": lambda z: jax.grad(lambda t: jnp.sum(jnp.max(jnp.outer(t, D) + D[:, None] ** 2, axis=0) ** 2))(z),
+    "rows": lambda z: jax.grad(
+        lambda t: jnp.sum(jnp.max(jnp.outer(t, jnp.asarray(D)) + D[:, None] ** 2, axis=0) ** 2)
+    )(z),
     "not a number": lambda z: jnp.where(z != z, 0.0, jnp.where(jnp.isnan(z), 1.0, z)),
     "indices": lambda z: z[jnp.asarray(LABELS)] + jnp.take_along_axis(z, jnp.asarray(LABELS), 0),
     "integers": lambda z: z * (jnp.asarray(LABELS) % 2 + jnp.asarray(LABELS) // 2 - (jnp.asarray(LABELS) == 2)),
