@@ -110,8 +110,9 @@ ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], bool]] = {
 
 
 def _ntxent(w: Any, phi: Any, data: Any) -> Any:
-    embeddings = jnp.stack([w[0] * data["x"] + 2.0, w[1] * data["y"] + 2.0, phi[0] + data["positive"] + 1.0])
-    return optax.ntxent(embeddings, jnp.array([0, 0, 0]))
+    first, second = w[0] * data["x"] + 2.0, w[1] * data["y"] + 2.0
+    third, fourth = phi[0] * data["y"] + 1.5, data["positive"]
+    return optax.ntxent(jnp.stack([first, second, third, fourth]), jnp.array([0, 0, 1, 1]), temperature=1.0)
 
 
 def _ctc(w: Any, phi: Any, data: Any) -> Any:

@@ -30,6 +30,14 @@ class Flat(Protocol):
         """Every equation of a jaxpr; its outputs."""
         ...
 
+    def known(self, variable: Var) -> Atom:
+        """The value of a variable that is a constant, or the variable itself."""
+        ...
+
+    def is_constant(self, variable: Var, atom: Atom) -> bool:
+        """Whether a variable is the constant of a known value."""
+        ...
+
     def traced(self, function: Callable[..., Any], inputs: list[Atom], avals: Sequence[Any]) -> list[Atom]:
         """The equations of a JAX function; its outputs."""
         ...

@@ -126,6 +126,17 @@ class _Flat:
             self.same[key, aval.str_short()] = variable
         return variable
 
+    def known(self, variable: Var) -> Atom:
+        """The value of a variable that is a constant, or the variable itself."""
+        return Known(self.constants[variable]) if variable in self.constants else variable
+
+    def is_constant(self, variable: Var, atom: Atom) -> bool:
+        """Whether a variable is the constant of a known value."""
+        if not isinstance(atom, Known) or variable not in self.constants:
+            return False
+        content = _content(self.constants[variable])
+        return content is not None and content == _content(atom.value)
+
     def traced(self, function: Callable[..., Any], inputs: list[Atom], avals: Sequence[Any]) -> list[Atom]:
         """A JAX function of known values and variables, written down as equations."""
         shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]

@@ -88,6 +88,8 @@ def _is_extreme(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | N
     """An entry equals the maximum of all when it is at least each other one: comparisons decide that, equality not."""
     x, extreme = inputs
     maker = flat.makers.get(extreme) if isinstance(extreme, Var) else None
+    if maker is not None and maker.primitive.name in ("max", "min"):
+        return _is_larger(flat, equation, inputs, maker)
     while maker is not None and maker.primitive.name in ("reshape", "broadcast_in_dim"):
         maker = flat.makers.get(maker.invars[0])
     if maker is None or maker.primitive.name not in ("reduce_max", "reduce_min") or maker.invars[0] is not x:
@@ -108,6 +110,19 @@ def _is_extreme(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | N
         return jnp.transpose(found.reshape(moved.shape), [order.index(axis) for axis in range(a.ndim)])
 
     return flat.traced(exceeds_others, [x], [aval])
+
+
+def _is_larger(flat: Flat, equation: Any, inputs: list[Atom], maker: Any) -> list[Atom] | None:
+    """The same for max(a, b): a equals it when a >= b."""
+    x, operands, aval = inputs[0], maker.invars, equation.invars[0].aval
+    at = [i for i, operand in enumerate(operands) if operand is x or flat.is_constant(operand, x)]
+    shape = equation.outvars[0].aval.shape
+    if len(at) != 1 or any(v.aval.shape not in ((), shape) for v in (*operands, *equation.invars)):
+        return None
+    other = operands[1 - at[0]]
+    compare = lax.ge if maker.primitive.name == "max" else lax.le
+    spread = lambda a, b: compare(jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape))  # noqa: E731
+    return flat.traced(spread, [x, flat.known(other)], [aval, other.aval])
 
 
 def _select(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | None:

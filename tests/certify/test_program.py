@@ -35,6 +35,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "powers": lambda z: z**2.0 + z ** jnp.array([3.0, 3.0, 3.0]) + (z * z) ** 0.5 + (2 + z) ** 1.5 + z**1,
     "squares": lambda z: z * z + (z + 1) * (1 + z) + z / 1 + (z - 0) + 0 * z + 1 * z + jnp.sum(z, axis=()),
     "maximum": lambda z: jax.grad(lambda t: jnp.max(t * D) + jnp.min(t.reshape(1, 3), axis=1)[0])(z),
+    "larger": lambda z: jax.grad(lambda t: jnp.sum(jnp.maximum(t, 0.5) * D + jnp.minimum(t, t[::-1] + 0.2) ** 2))(z),
     "rows": lambda z: jax.grad(
         lambda t: jnp.sum(jnp.max(jnp.outer(t, jnp.asarray(D)) + D[:, None] ** 2, axis=0) ** 2)
     )(z),
@@ -85,6 +86,7 @@ def test_what_is_the_same_or_needless_is_gone() -> None:
     assert set(primitives(FUNCTIONS["not a number"])) == set()
     assert not {"gather", "sort"} & set(primitives(lambda z: z * jnp.sort(jnp.asarray(D))[jnp.asarray(LABELS)]))
     assert primitives(lambda z: (z, jnp.exp(z))[0] * 2) == ["mul"]
+    assert "eq" not in primitives(FUNCTIONS["larger"]) + primitives(FUNCTIONS["maximum"])
     assert "select_n" in primitives(FUNCTIONS["branch of parameters"])
     assert "select_n" not in primitives(FUNCTIONS["branch of data"]) + primitives(FUNCTIONS["switch"])
 
