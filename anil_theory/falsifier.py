@@ -156,7 +156,7 @@ def worst_evidence(
 
 def _plain_setting(schedule: Schedule) -> Schedule:
     """What the instances depend on: alpha and N."""
-    return Schedule(schedule.alpha, schedule.inner_steps)
+    return Schedule(schedule.one_alpha, schedule.inner_steps)
 
 
 def _realised(constants: Constants, schedule: Schedule, block: str) -> Evidence | None:

@@ -7,6 +7,7 @@ from typing import Any
 import flint
 import numpy as np
 
+from anil_theory.certify.ball_special import integer_power, power
 from anil_theory.certify.balls import NoEnclosure, Rule, Undecided, Value, typed
 
 
@@ -83,8 +84,8 @@ def _select_n(equation: Any, which: Value, *cases: Value) -> list[Value]:
     return [typed(equation, shaped)]
 
 
-def _power(base: Any, exponent: Any) -> Any:
-    return base**exponent
+def _integer_power(base: Any, exponent: int) -> Any:
+    return integer_power(base, exponent) if isinstance(base, flint.arb) else base**exponent
 
 
 def _sign(a: Any) -> Any:
@@ -141,7 +142,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "max": _each(lambda a, b: largest(a, b)),
     "min": _each(lambda a, b: smallest(a, b)),
     "clamp": _each(lambda low, a, high: smallest(largest(a, low), high)),
-    "square": _each(lambda a: a * a if not isinstance(a, flint.arb) else a**2),
+    "square": _each(lambda a: _integer_power(a, 2)),
     "sqrt": _each(lambda a: a.sqrt()),
     "rsqrt": _each(lambda a: a.rsqrt()),
     "exp": _each(lambda a: a.exp()),
@@ -157,8 +158,8 @@ ELEMENTWISE: dict[str, Rule] = {
     "cosh": _each(lambda a: a.cosh()),
     "tanh": _each(lambda a: a.tanh()),
     "atan2": _each(lambda a, b: flint.arb.atan2(a, b)),
-    "pow": _each(lambda a, b: _power(a, b)),
-    "integer_pow": lambda equation, a: _each(lambda x: _power(x, equation.params["y"]))(equation, a),
+    "pow": _each(lambda a, b: power(a, b)),
+    "integer_pow": lambda equation, a: _each(lambda x: _integer_power(x, equation.params["y"]))(equation, a),
     "lt": _compare(operator.lt, operator.ge),
     "le": _compare(operator.le, operator.gt),
     "gt": _compare(operator.gt, operator.le),

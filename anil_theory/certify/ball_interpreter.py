@@ -18,7 +18,11 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from anil_theory.certify.ball_arrays import ARRAYS
 from anil_theory.certify.ball_elementwise import ELEMENTWISE
+from anil_theory.certify.ball_indexing import BALL_INDEXING
+from anil_theory.certify.ball_linear import BALL_LINEAR
+from anil_theory.certify.ball_special import BALL_SPECIAL
 from anil_theory.certify.balls import DEFAULT_PRECISION, Balls, NoEnclosure, Rule, Undecided, Value, precision, to_balls
+from anil_theory.certify.source_lines import user_line
 
 
 def evaluate(fn: Callable[..., Any], *args: Any, bits: int = DEFAULT_PRECISION) -> Any:
@@ -54,7 +58,7 @@ def run(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
     for equation in jaxpr.eqns:
         name = equation.primitive.name
         if name not in RULES:
-            raise NoEnclosure(f"the primitive {name!r} has no enclosure in ball arithmetic")
+            raise NoEnclosure(f"the primitive {name!r} has no enclosure in ball arithmetic{user_line(equation)}")
         results = RULES[name](equation, *map(read, equation.invars))
         known.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
@@ -123,6 +127,13 @@ def _while(equation: Any, *inputs: Value) -> list[Value]:
         state = run(p["body_jaxpr"], [*inputs[first:second], *state])
 
 
+def _linear_solve(equation: Any, *inputs: Value) -> list[Value]:
+    """The solver that the function itself uses; the other three programs serve its derivatives only."""
+    lengths, solve = equation.params["const_lengths"], equation.params["jaxprs"].solve
+    start = lengths.matvec + lengths.vecmat
+    return run(_closed(solve), [*inputs[start : start + lengths.solve], *inputs[sum(lengths) :]])
+
+
 CONTROL: dict[str, Rule] = {
     "jit": _call,
     "pjit": _call,
@@ -136,7 +147,8 @@ CONTROL: dict[str, Rule] = {
     "scan": _scan,
     "while": _while,
     "cond": _cond,
+    "custom_linear_solve": _linear_solve,
 }
 
-RULES: dict[str, Rule] = ELEMENTWISE | ARRAYS | CONTROL
+RULES: dict[str, Rule] = BALL_SPECIAL | BALL_INDEXING | BALL_LINEAR | ELEMENTWISE | ARRAYS | CONTROL
 """The rule of each primitive by its name."""

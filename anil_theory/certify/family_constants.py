@@ -45,7 +45,10 @@ from anil_theory.certify.general_blocks import (
     subdivided,
 )
 from anil_theory.certify.interval_matrices import norms_above, norms_below
+from anil_theory.certify.interval_values import interval_program
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.plain_losses import plain_losses
+from anil_theory.certify.program import flat_program
 from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.constants import Region
@@ -146,8 +149,11 @@ class _Derivatives:
     def __init__(self, family: Family, tasks: TaskSet):
         self.n_w, self.n, self.shift = family.n_w, family.n_w + family.n_phi, family.constants.L
         data = tasks.task(0)
-        self.losses = [lambda z, loss=loss: loss(z[: self.n_w], z[self.n_w :], data) for loss in tasks.losses]
+        centre = jnp.zeros(self.n)
+        plain = plain_losses(tasks.losses, data, centre[: self.n_w], centre[self.n_w :])
+        self.losses = [lambda z, loss=loss: loss(z[: self.n_w], z[self.n_w :], data) for loss in plain]
         self.traced: dict[tuple[int, int], Any] = {}
+        self.of_intervals: dict[tuple[int, int], Any] = {}
 
     def program(self, which: int, order: int) -> Any:
         """D^order of L_S (0) or L_D (1) as a jaxpr."""
@@ -156,8 +162,14 @@ class _Derivatives:
             for _ in range(order - 1):
                 derivative = jax.jacfwd(derivative)
             shape = jax.ShapeDtypeStruct((self.n,), np.float64)
-            self.traced[which, order] = jax.make_jaxpr(derivative)(shape)
+            self.traced[which, order] = flat_program(jax.make_jaxpr(derivative)(shape), _BITS)
         return self.traced[which, order]
+
+    def interval_program(self, which: int, order: int) -> Any:
+        """The same with its constants as intervals."""
+        if (which, order) not in self.of_intervals:
+            self.of_intervals[which, order] = interval_program(self.program(which, order))
+        return self.of_intervals[which, order]
 
     def evaluate(self, which: int, order: int, z: list[flint.arb]) -> np.ndarray:
         """The derivative in balls; NaN balls where control flow cannot be decided."""
@@ -193,7 +205,7 @@ class _Derivatives:
 
     def serves_intervals(self, name: str, labels: list[int]) -> bool:
         """Whether float64 intervals have a rule for all that a constant needs."""
-        return all(serves_intervals(self.program(which, ORDERS[name] + 1), self.n) for which in labels)
+        return all(serves_intervals(self.interval_program(which, ORDERS[name] + 1), self.n) for which in labels)
 
 
 ORDERS = {"M": 1, "L": 2, "mu": 2, "rho": 3, "tau": 3}
@@ -251,7 +263,7 @@ Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]
 def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> Bounds:
     order = ORDERS[name]
     over, here, pull = enclosed_intervals(
-        programs.program(which, order), programs.program(which, order + 1), boxes, points
+        programs.interval_program(which, order), programs.interval_program(which, order + 1), boxes, points
     )
     above, below = (programs.interval_matrix(name, each) for each in (over, here))
     return norms_above(above), norms_below(below), pulled_axis(pull, boxes)

@@ -32,7 +32,10 @@ from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
 from anil_theory.certify.interval_arrays import summed
 from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.interval_matrices import norms_above, norms_below
+from anil_theory.certify.interval_values import interval_program
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.plain_losses import plain_losses
+from anil_theory.certify.program import flat_program
 from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.work import OPERATIONS, boxes_within
@@ -84,8 +87,10 @@ def certify_hessian_blocks_general(
     refuse_custom_vjp(losses, data, n_w, n - n_w)
     fast = one_of("arithmetic", arithmetic, ("intervals", "balls")) == "intervals"
     named = BoxRegion(tuple(map(float, region.lower[0])), tuple(map(float, region.upper[0])))
-    programs = _Programs(losses, data, schedule, n_w, n, count("bits", bits, minimum=2))
-    fast = fast and serves_intervals(programs.third, n)
+    middle = region.lower[0] / 2 + region.upper[0] / 2
+    plain = plain_losses(losses, data, jnp.asarray(middle[:n_w]), jnp.asarray(middle[n_w:]))
+    programs = _Programs(plain, data, schedule, n_w, n, count("bits", bits, minimum=2))
+    fast = fast and serves_intervals(programs.interval_third, n)
     bounds, batch = (programs.interval_bounds, 2048) if fast else (programs.bounds, 4)
     kind = "intervals" if fast else "balls"
     allowed = boxes_within(positive("operations", operations), programs.hessian, programs.third, arithmetic=kind)
@@ -124,6 +129,7 @@ def subdivided(boxes: Boxes, parts: int) -> Boxes:
     return boxes
 
 
+@np.errstate(all="ignore")
 def serves_intervals(program: Any, n: int) -> bool:
     """Whether a program of a flat point can be interpreted in float64 intervals."""
     try:
@@ -171,12 +177,13 @@ class _Programs:
         self.n_w, self.n, self.bits = n_w, n, bits
 
         def field(z: Any) -> Any:
-            loop: dict[str, Any] = {"alpha": schedule.alpha, "inner_steps": schedule.inner_steps}
+            loop: dict[str, Any] = {"alpha": schedule.one_alpha, "inner_steps": schedule.inner_steps}
             return jnp.concatenate(list(meta_gradient(losses, z[:n_w], z[n_w:], data, **loop)))
 
         at = jax.ShapeDtypeStruct((n,), np.float64)
-        self.hessian = jax.make_jaxpr(jax.jacfwd(field))(at)
-        self.third = jax.make_jaxpr(jax.jacfwd(jax.jacfwd(field)))(at)
+        self.hessian = flat_program(jax.make_jaxpr(jax.jacfwd(field))(at), bits)
+        self.third = flat_program(jax.make_jaxpr(jax.jacfwd(jax.jacfwd(field)))(at), bits)
+        self.interval_hessian, self.interval_third = map(interval_program, (self.hessian, self.third))
         self.kept: dict[bytes, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def block(self, name: str, hessian: np.ndarray) -> np.ndarray:
@@ -198,7 +205,7 @@ class _Programs:
     def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
         """A whole batch in float64 intervals."""
         points = boxes.lower / 2 + boxes.upper / 2
-        over, here, pull = enclosed_intervals(self.hessian, self.third, boxes, points)
+        over, here, pull = enclosed_intervals(self.interval_hessian, self.interval_third, boxes, points)
         of_block = partial(self.block, block)
         high, low = norms_above(over.rearranged(of_block)), norms_below(here.rearranged(of_block))
         return BoxBounds(high, low, points, pulled_axis(pull, boxes))

@@ -74,7 +74,7 @@ def _moved(move: Callable[[Any, Any], Callable[[np.ndarray], np.ndarray]]) -> Ru
     def rule(equation: Any, a: Value, *rest: Value) -> list[Value]:
         function = move(equation, rest)
         if isinstance(a, np.ndarray):
-            return [function(a)]
+            return [np.asarray(function(np.asarray(a)))]
         # The axis of boxes goes last, where the function does not see it.
         over = lambda e: np.moveaxis(function(np.moveaxis(e, 0, -1)), -1, 0)  # noqa: E731
         return [Truth(over(a.yes), over(a.no)) if isinstance(a, Truth) else a.rearranged(over)]

@@ -9,18 +9,25 @@ Floating arrays are `Intervals` with a first axis over boxes (of length 1 for wh
 and Boolean arrays are numpy arrays without it, and what a comparison of intervals gives is a `Truth`.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from anil_theory.certify.balls import NoEnclosure, Undecided
 from anil_theory.certify.interval_arrays import INTERVAL_ARRAYS
 from anil_theory.certify.interval_elementwise import INTERVAL_ELEMENTWISE
+from anil_theory.certify.interval_indexing import INTERVAL_INDEXING
+from anil_theory.certify.interval_linear import INTERVAL_LINEAR
+from anil_theory.certify.interval_special import INTERVAL_SPECIAL
 from anil_theory.certify.interval_values import Rule, Truth, Value, constant
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.source_lines import user_line
 
-INTERVAL_RULES: dict[str, Rule] = INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS
+INTERVAL_RULES: dict[str, Rule] = (
+    INTERVAL_SPECIAL | INTERVAL_INDEXING | INTERVAL_LINEAR | INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS
+)
 """The rule of each primitive by its name, beside those of calls and scans below."""
 
 
@@ -33,7 +40,7 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
     def read(atom: Any) -> Value:
         return constant(atom.val) if isinstance(atom, Literal) else known[atom]
 
-    for equation in jaxpr.eqns:
+    for equation, last in zip(jaxpr.eqns, last_uses(jaxpr), strict=True):
         name, inputs = equation.primitive.name, list(map(read, equation.invars))
         if name in _CALLS:
             results = run_intervals(_inner(equation), inputs)
@@ -48,9 +55,25 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
         elif name in INTERVAL_RULES:
             results = INTERVAL_RULES[name](equation, *inputs)
         else:
-            raise NoEnclosure(f"the primitive {name!r} has no enclosure in interval arithmetic")
+            raise NoEnclosure(f"the primitive {name!r} has no enclosure in interval arithmetic{user_line(equation)}")
         known.update(zip(equation.outvars, results, strict=True))
+        # A flat program has thousands of equations: what is not read again is given back.
+        for variable in last:
+            del known[variable]
     return [read(atom) for atom in jaxpr.outvars]
+
+
+@lru_cache(maxsize=64)
+def last_uses(jaxpr: Jaxpr) -> list[list[Any]]:
+    """For each equation, the variables that nothing behind it reads."""
+    read = {v for v in jaxpr.outvars if not isinstance(v, Literal)}
+    found: list[list[Any]] = []
+    for equation in reversed(jaxpr.eqns):
+        touched = dict.fromkeys(v for v in (*equation.invars, *equation.outvars) if not isinstance(v, Literal))
+        found.append([v for v in touched if v not in read])
+        read.update(touched)
+    found.reverse()
+    return found
 
 
 _CALLS = {

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import flint
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 
 from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.replay import Enclosure
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +34,37 @@ Rule = Callable[..., list[Value]]
 
 
 def constant(value: Any) -> Value:
-    """A number or an array of a jaxpr, taken as exact."""
+    """A number or an array of a jaxpr, taken as exact; balls of folded data are rounded outwards."""
+    if isinstance(value, Intervals | Truth):
+        return value
     array = np.asarray(value)
+    if array.dtype == object:
+        return _of_objects(array)
     return Intervals.exact(array[None]) if array.dtype.kind == "f" else array
+
+
+def interval_program(program: ClosedJaxpr) -> ClosedJaxpr:
+    """A flat program with its constants converted once."""
+    return ClosedJaxpr(program.jaxpr, [constant(c) for c in program.consts])
+
+
+def _of_objects(array: np.ndarray) -> Value:
+    """Balls as intervals, Booleans that may be None as a Truth or a plain array."""
+    entries = list(array.flat)
+    if entries and not isinstance(entries[0], flint.arb):
+        unknown = np.array([x is None for x in entries]).reshape(array.shape)
+        yes = np.array([bool(x) for x in entries]).reshape(array.shape)
+        return Truth(yes[None], ~(yes | unknown)[None]) if unknown.any() else yes
+    ends = np.array([_ends(x) for x in entries], float).reshape(-1, 2)
+    return Intervals(*(ends[:, side].reshape(1, *array.shape) for side in (0, 1)))
+
+
+def _ends(ball: flint.arb) -> tuple[float, float]:
+    """The outward ends of a ball; a mask of minus infinity is that number."""
+    if not ball.is_finite() and not ball.is_nan() and ball.is_exact():
+        return float(ball), float(ball)
+    enclosure = Enclosure.of(ball)
+    return enclosure.low, enclosure.high
 
 
 def floats(value: Value) -> Intervals:

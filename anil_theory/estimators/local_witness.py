@@ -117,7 +117,7 @@ def shared_choice(constants: Constants, schedule: Schedule, block: str) -> Tenso
     H = np.broadcast_to(np.diag([-flat.L, -h[best]]), (N, 2, 2))
     C = np.broadcast_to(np.array([[0.0, -c[best]]]), (N, 1, 2))
     T = np.array([_tensor(block, s[m], flat.rho, 0.0) for m in range(N)])
-    end = _ends(block, 1 + schedule.alpha * flat.L, s[N], N)
+    end = _ends(block, 1 + schedule.one_alpha * flat.L, s[N], N)
     D = flat.L * _reflection(*map(np.array, end))
     return TensorChoice(jnp.asarray(H), jnp.asarray(C), jnp.asarray(T), sharp.p, jnp.asarray(D))
 
@@ -130,13 +130,13 @@ def _shared_moves(h: np.ndarray, c: np.ndarray, schedule: Schedule) -> np.ndarra
     """s_0 .. s_N for every pair (h, c): s <- s + alpha (h s + c), shape (N + 1, pairs)."""
     s = [np.zeros_like(h)]
     for _ in range(schedule.inner_steps):
-        s.append(s[-1] + schedule.alpha * (h * s[-1] + c))
+        s.append(s[-1] + schedule.one_alpha * (h * s[-1] + c))
     return np.array(s)
 
 
 def _shared_value(block: str, s: np.ndarray, constants: Constants, schedule: Schedule) -> np.ndarray:
     """The block's value, without a factor that all pairs share."""
-    L, M, rho, alpha = constants.L, constants.M, constants.rho, schedule.alpha
+    L, M, rho, alpha = constants.L, constants.M, constants.rho, schedule.one_alpha
     r, N = 1 + alpha * L, schedule.inner_steps
     if block == "wphi":
         return M * alpha * rho * s[:N].sum(axis=0) / r + L * np.hypot(s[N], 1)

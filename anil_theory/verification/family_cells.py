@@ -133,7 +133,7 @@ class FamilyCell:
 
         def iterates(z: Any) -> Any:
             w, phi = z[: self.n_w], z[self.n_w :]
-            loop = {"alpha": self.schedule.alpha, "inner_steps": self.schedule.inner_steps}
+            loop = {"alpha": self.schedule.one_alpha, "inner_steps": self.schedule.inner_steps}
             adapted = inner_loop(tasks.support, w, phi, tasks.task(0), **loop)
             w_m = jnp.concatenate([adapted.iterates, adapted.final[None]])
             return jnp.concatenate([w_m, jnp.broadcast_to(phi, (len(w_m), phi.size))], axis=1)
