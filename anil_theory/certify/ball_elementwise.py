@@ -142,6 +142,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "min": _each(lambda a, b: smallest(a, b)),
     "clamp": _each(lambda low, a, high: smallest(largest(a, low), high)),
     "square": _each(lambda a: a * a if not isinstance(a, flint.arb) else a**2),
+    "one_minus_square": _each(lambda a: 1 - a**2),
     "sqrt": _each(lambda a: a.sqrt()),
     "rsqrt": _each(lambda a: a.rsqrt()),
     "exp": _each(lambda a: a.exp()),
