@@ -38,7 +38,7 @@ def test_every_step_runs_in_a_lean_environment(tmp_path: Path) -> None:
     assert words(found, "skipped") == words(found, "failed") == words(found, "shortened") == []
     assert all(max(one["float64"]) <= 1e-10 < max(one["float32"]) for one in found["steps"]["correctness"].values())
     assert found["steps"]["iteration"]["PyTorch"]["remark"] == "PyTorch is not installed: our side alone"
-    assert len(found["steps"]["estimates"]["two CPU cores"]["measured"]) == 5
+    assert len(found["steps"]["estimates"]["two CPU cores"]["measured"]) == 3
     assert found["steps"]["figures"]["figures, seed 0"]["runs"] == 4
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert written == [f"dry-run-on-cpu{end}" for end in ("-runs.jsonl", ".json", ".md")]
@@ -47,7 +47,7 @@ def test_every_step_runs_in_a_lean_environment(tmp_path: Path) -> None:
 def test_a_limit_that_is_over_at_once_leaves_everything_out_and_says_so(tmp_path: Path) -> None:
     found = dry_run(tmp_path, (*BLOCKED, "torch"), "--minutes", "1e-6")
     pieces = [f"{step}, {name}" for step, pieces in found["steps"].items() for name in pieces]
-    assert words(found, "skipped") == pieces and len(pieces) > 15
+    assert words(found, "skipped") == pieces and len(pieces) > 12
 
 
 @pytest.mark.slow
