@@ -23,7 +23,7 @@ from experiments.gpu_steps.goals import goals, profile, profiles_of_missed
 from experiments.gpu_steps.iteration import configurations
 from experiments.gpu_steps.pieces import Clock
 from experiments.gpu_steps.table import document
-from experiments.gpu_steps.workers import NoAnswer
+from experiments.gpu_steps.workers import NoAnswer, Worker
 
 FC100 = Size((32, 32, 3), width=64, blocks=4, ways=5)
 H100 = Card("NVIDIA H100", 80 * 2**30)
@@ -86,12 +86,11 @@ def test_another_error_is_no_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> 
         iteration.iteration_pieces(H100, Peer())[0].measure(Clock(10.0))
 
 
-class Peer:
+class Peer(Worker):
     """A worker that answers the first questions and then no more."""
 
-    greeting: dict[str, Any] = {}  # noqa: RUF012
-
     def __init__(self, answers: int = 0):
+        super().__init__("no_module")
         self.answers = answers
 
     def ask(self, request: dict[str, Any], clock: Clock) -> dict[str, Any]:
