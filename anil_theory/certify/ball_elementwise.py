@@ -143,6 +143,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "min": _each(lambda a, b: smallest(a, b)),
     "clamp": _each(lambda low, a, high: smallest(largest(a, low), high)),
     "square": _each(lambda a: _integer_power(a, 2)),
+    "one_minus_square": _each(lambda a: 1 - _integer_power(a, 2)),
     "sqrt": _each(lambda a: a.sqrt()),
     "rsqrt": _each(lambda a: a.rsqrt()),
     "exp": _each(lambda a: a.exp()),
