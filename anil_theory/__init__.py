@@ -8,6 +8,8 @@ The measured side (tasks, algorithm, estimators, certify) and the claimed side (
 Importing the package makes float64 JAX's default: constants are measured in float64.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from anil_theory._precision import enable_float64
 
 enable_float64()
@@ -35,14 +37,26 @@ from anil_theory.estimators import (  # noqa: E402
     measure_block_lipschitz,
     measure_identity,
 )
-from anil_theory.falsifier import Falsification, falsify  # noqa: E402
 from anil_theory.record import Record, RecordStore  # noqa: E402
 from anil_theory.schedule import Schedule  # noqa: E402
 from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement  # noqa: E402
 from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet  # noqa: E402
 from anil_theory.verdict import Outcome, Verdict, judge  # noqa: E402
 
+if TYPE_CHECKING:
+    from anil_theory.falsifier import Falsification, falsify
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`falsify` on first use: it needs python-flint, without which training and the estimators run."""
+    if name in ("Falsification", "falsify"):
+        from anil_theory import falsifier
+
+        return getattr(falsifier, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "FAMILIES",

@@ -37,7 +37,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, TaskSet
 from anil_theory.tasks.separable_frame import Frames
 
-DIVERGENCE_LIMIT = 1e12
+DIVERGENCE_LIMIT = 1e8
 """In units of the run's own length. A run that starts this many times closer to a stationary point of every task than
 it ends would be called diverged: then pass a larger limit."""
 

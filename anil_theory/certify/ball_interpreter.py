@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
+from anil_theory._scan_layout import scan_layout
 from anil_theory.certify.ball_arrays import ARRAYS
 from anil_theory.certify.ball_elementwise import ELEMENTWISE
 from anil_theory.certify.ball_indexing import BALL_INDEXING
 from anil_theory.certify.ball_linear import BALL_LINEAR
 from anil_theory.certify.ball_special import BALL_SPECIAL
 from anil_theory.certify.balls import DEFAULT_PRECISION, Balls, NoEnclosure, Rule, Undecided, Value, precision, to_balls
-from anil_theory.certify.scan_layout import scan_layout
 from anil_theory.certify.source_lines import user_line
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from anil_theory._scan_layout import scan_layout
 from anil_theory.certify.balls import NoEnclosure, Undecided
 from anil_theory.certify.interval_arrays import INTERVAL_ARRAYS
 from anil_theory.certify.interval_elementwise import INTERVAL_ELEMENTWISE
@@ -23,7 +24,6 @@ from anil_theory.certify.interval_linear import INTERVAL_LINEAR
 from anil_theory.certify.interval_special import INTERVAL_SPECIAL
 from anil_theory.certify.interval_values import Rule, Truth, Value, constant
 from anil_theory.certify.intervals import Intervals
-from anil_theory.certify.scan_layout import scan_layout
 from anil_theory.certify.source_lines import user_line
 
 INTERVAL_RULES: dict[str, Rule] = (

@@ -26,6 +26,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma
+from anil_theory._scan_layout import scan_layout
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.local_rounding import RULES, NoRule, floats
@@ -128,11 +129,12 @@ def _call(equation: Any, values: list[Array], tap: Array) -> list[Array]:
 
 def _scan(equation: Any, values: list[Array], tap: Array) -> list[Array]:
     p = equation.params
-    first, second = p["num_consts"], p["num_consts"] + p["num_carry"]
+    layout = scan_layout(equation)
+    first, second = layout.constants, layout.constants + layout.carry
 
     def body(carry: list[Array], rows: list[Array]) -> tuple[list[Array], list[Array]]:
         out = _run(p["jaxpr"], [*values[:first], *carry, *rows], tap)
-        return out[: p["num_carry"]], out[p["num_carry"] :]
+        return out[: layout.carry], out[layout.carry :]
 
     options: dict[str, Any] = {"length": p["length"], "reverse": p["reverse"]}
     carry, stacked = jax.lax.scan(body, values[first:second], values[second:], **options)

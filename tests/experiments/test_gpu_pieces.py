@@ -85,8 +85,8 @@ def test_a_piece_that_fails_is_named_and_the_next_one_goes_on(tmp_path: Path) ->
     time = Time()
     found = run(tmp_path, [Piece("bad", 0.0, fail), Piece("good", 0.0, time.passes(1))], time)
     assert found["bad"]["failed"] == "RuntimeError: a reason" and found["good"]["done"] == 1
-    assert gpu.went_wrong({"step": found}) and not gpu.went_wrong({"step": {"good": found["good"]}})
-    assert gpu.went_wrong({"correctness": {"maml": {"agrees": False}}})
+    assert gpu.exit_status({"step": found}) == 3 and gpu.exit_status({"step": {"good": found["good"]}}) == 0
+    assert gpu.exit_status({"correctness": {"maml": {"agrees": False}}, "step": found}) == 1
 
 
 def test_a_limit_that_comes_between_repetitions_shortens_them() -> None:

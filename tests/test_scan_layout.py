@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from anil_theory.certify.scan_layout import ScanLayout, scan_layout
+from anil_theory._scan_layout import ScanLayout, scan_layout
 
 
 def scan_of(function: Any, *arguments: Any) -> Any:
