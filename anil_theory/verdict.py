@@ -130,6 +130,8 @@ def _compare(kind: Kind, estimate: Estimate, bound: Bound, slack: float) -> tupl
             return Outcome.CONSISTENT, "the largest value found is at most the bound (a search cannot confirm it)"
         return Outcome.REFUTED, f"a point exceeds the bound by {value - limit:.3g}, slack {slack:.3g}"
     if estimate.direction is Direction.UPPER:
+        if math.isinf(value):
+            return Outcome.INCONCLUSIVE, "no finite upper bound was certified"
         if value + estimate.rounding + bound.rounding <= limit:
             return Outcome.CONFIRMED, "a certified upper bound of the quantity is at most the bound"
         return Outcome.INCONCLUSIVE, "the certified upper bound exceeds the bound, which says nothing of the truth"

@@ -19,6 +19,8 @@ from jax.extend.core import ClosedJaxpr, Literal
 from anil_theory.certify.ball_arrays import ARRAYS
 from anil_theory.certify.ball_elementwise import ELEMENTWISE
 from anil_theory.certify.balls import DEFAULT_PRECISION, Balls, NoEnclosure, Rule, Undecided, Value, precision, to_balls
+from anil_theory.certify.branches import OF_ITSELF, recorded, undecided
+from anil_theory.certify.smooth_primitives import SMOOTH_BALLS, frozen_balls
 
 
 def evaluate(fn: Callable[..., Any], *args: Any, bits: int = DEFAULT_PRECISION) -> Any:
@@ -53,9 +55,12 @@ def run(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
 
     for equation in jaxpr.eqns:
         name = equation.primitive.name
-        if name not in RULES:
+        if name in OF_ITSELF and equation.invars[0] is equation.invars[1]:
+            results = [np.full(equation.outvars[0].aval.shape, OF_ITSELF[name], dtype=object)]
+        elif name in RULES:
+            results = RULES[name](equation, *map(read, equation.invars))
+        else:
             raise NoEnclosure(f"the primitive {name!r} has no enclosure in ball arithmetic")
-        results = RULES[name](equation, *map(read, equation.invars))
         known.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
@@ -64,6 +69,16 @@ def _call(equation: Any, *inputs: Value) -> list[Value]:
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     closed = next(equation.params[name] for name in names if name in equation.params)
     return run(_closed(closed), list(inputs))
+
+
+def _free_shift(equation: Any, *inputs: Value) -> list[Value]:
+    """The middle of what the program computes here: any number does, so that no branch on the way matters."""
+    with recorded():
+        try:
+            (value,) = run(equation.params["upstream"], list(inputs))
+        except (NoEnclosure, Undecided):
+            value = None
+    return [frozen_balls(value, equation.outvars[0].aval.shape)]
 
 
 def _closed(jaxpr: Any) -> Any:
@@ -105,6 +120,7 @@ def _scalar(value: Any, like: Value) -> Value:
 
 def _cond(equation: Any, which: Value, *operands: Value) -> list[Value]:
     if which[()] is None:
+        undecided(True, equation, jump=True)
         raise Undecided("cond depends on a comparison that the balls cannot decide")
     branches = equation.params["branches"]
     return run(branches[min(max(int(which[()]), 0), len(branches) - 1)], list(operands))
@@ -117,6 +133,7 @@ def _while(equation: Any, *inputs: Value) -> list[Value]:
     while True:
         (goes_on,) = run(p["cond_jaxpr"], [*inputs[:first], *state])
         if goes_on[()] is None:
+            undecided(True, equation, jump=True)
             raise Undecided("while depends on a comparison that the balls cannot decide")
         if not goes_on[()]:
             return state
@@ -133,10 +150,11 @@ CONTROL: dict[str, Rule] = {
     "checkpoint": _call,
     "custom_jvp_call": _call,
     "custom_vjp_call": _call,
+    "free_shift": _free_shift,
     "scan": _scan,
     "while": _while,
     "cond": _cond,
 }
 
-RULES: dict[str, Rule] = ELEMENTWISE | ARRAYS | CONTROL
+RULES: dict[str, Rule] = ELEMENTWISE | ARRAYS | SMOOTH_BALLS | CONTROL
 """The rule of each primitive by its name."""

@@ -15,12 +15,14 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from anil_theory.certify.balls import NoEnclosure, Undecided
+from anil_theory.certify.branches import OF_ITSELF, recorded
 from anil_theory.certify.interval_arrays import INTERVAL_ARRAYS
 from anil_theory.certify.interval_elementwise import INTERVAL_ELEMENTWISE
 from anil_theory.certify.interval_values import Rule, Truth, Value, constant
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.smooth_primitives import SMOOTH_INTERVALS, frozen_intervals
 
-INTERVAL_RULES: dict[str, Rule] = INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS
+INTERVAL_RULES: dict[str, Rule] = INTERVAL_ELEMENTWISE | INTERVAL_ARRAYS | SMOOTH_INTERVALS
 """The rule of each primitive by its name, beside those of calls and scans below."""
 
 
@@ -37,14 +39,15 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
         name, inputs = equation.primitive.name, list(map(read, equation.invars))
         if name in _CALLS:
             results = run_intervals(_inner(equation), inputs)
+        elif name == "free_shift":
+            results = [_free_shift(equation, inputs)]
         elif name == "scan":
             results = _scan(equation, inputs)
         elif name == "mul" and equation.invars[0] is equation.invars[1] and isinstance(inputs[0], Intervals):
             # x x is a square, which a product of two intervals does not know.
             results = [inputs[0].squared()]
-        elif name in ("eq", "ne") and equation.invars[0] is equation.invars[1]:
-            # A real number equals itself: so programs ask whether it is NaN, which no real number is.
-            results = [np.full(equation.outvars[0].aval.shape, name == "eq")]
+        elif name in OF_ITSELF and equation.invars[0] is equation.invars[1]:
+            results = [np.full(equation.outvars[0].aval.shape, OF_ITSELF[name])]
         elif name in INTERVAL_RULES:
             results = INTERVAL_RULES[name](equation, *inputs)
         else:
@@ -62,6 +65,16 @@ def _inner(equation: Any) -> ClosedJaxpr:
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     jaxpr = next(equation.params[name] for name in names if name in equation.params)
     return jaxpr if hasattr(jaxpr, "consts") else ClosedJaxpr(jaxpr, ())
+
+
+def _free_shift(equation: Any, inputs: list[Value]) -> Value:
+    """The middle of what the program computes here: any number does, so that no branch on the way matters."""
+    with recorded():
+        try:
+            (value,) = run_intervals(equation.params["upstream"], inputs)
+        except (NoEnclosure, Undecided):
+            value = None
+    return frozen_intervals(value, equation.outvars[0].aval.shape)
 
 
 def _at(value: Value, i: int) -> Value:
