@@ -165,6 +165,9 @@ def maximise(
         elif not search.cut(min(batch, max(1, (max_boxes - search.boxes) // 2))):
             stopped = "no box can be cut further in float64"
         if stopped:
+            if search.jumps.any():
+                reason = f"{stopped} while a branch is undecided, where the function may jump"
+                return search.result(elapsed, ClosingStatus.UNDECIDED_BRANCH, reason)
             reason = f"{stopped}: the enclosure is {_percent(search)} wide"
             return search.result(elapsed, ClosingStatus.INCONCLUSIVE, reason)
 

@@ -4,7 +4,8 @@ Claim: the field is the meta-gradient that the product computes, g = (D_w L_meta
 every block xy it is Lipschitz over the box with a constant of at most `Certificate.upper`: |g_x(z') - g_x(z)| <=
 upper |z' - z| for z', z in the box that differ in y alone. Where it is differentiable, the norm of D_y g_x is at most
 that, and at `Certificate.point` it is at least `Certificate.lower`. This holds for any losses: where g may jump (kinks
-of a loss, or jumps of the second derivative of L_S, which is part of g), `upper` is inf and the status UNDECIDED_BRANCH.
+of a loss, or jumps of the second derivative of L_S, which is part of g), `upper` is inf, the status
+UNDECIDED_BRANCH.
 
 The programs of g, of its derivative and of that one's are traced once (`flat_programs`) and interpreted over boxes
 (`lipschitz_enclosures`): in float64 intervals, thousands of boxes at a time, or, where a primitive or a branch has no
