@@ -18,7 +18,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Literal, Var, jaxpr_as_fun
 from jaxtyping import PyTree
 
-from anil_theory.algorithm.inner_loop import check_losses
+from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.certify import smooth_functions
 from anil_theory.certify.program import needed_variables
 from anil_theory.certify.shift_invariance import is_invariant
@@ -36,8 +36,8 @@ def plain_losses(losses: Losses, data: PyTree, w: PyTree, phi: PyTree) -> Losses
 
     w, phi   a point of the region: its shapes count, and the size of shifts there.
     """
-    check_losses({"support": losses.support, "query": losses.query}, w, phi, data)
-    return Losses(*(_plain_loss(loss, data, w, phi) for loss in losses))
+    admitted = [admit_loss(name, loss, w, phi, data) for name, loss in zip(Losses._fields, losses, strict=True)]
+    return Losses(*(_plain_loss(loss, data, w, phi) for loss in admitted))
 
 
 def _plain_loss(loss: Callable[..., Any], data: PyTree, w: PyTree, phi: PyTree) -> Callable[..., Any]:
@@ -103,7 +103,7 @@ def _shifts(closed: ClosedJaxpr, point: Sequence[Any] | None) -> dict[Any, np.nd
     for equation in closed.jaxpr.eqns:
         if equation.primitive.name == "stop_gradient" and equation.outvars[0].aval.dtype.kind == "f":
             (variable,) = equation.outvars
-            if is_invariant(closed.jaxpr, variable):
+            if is_invariant(closed.jaxpr, equation):
                 found[variable] = _constant(closed, variable, point)
     return found
 
@@ -256,11 +256,11 @@ def _logistic(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials])
 
 
 def _custom(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> list[Any] | None:
-    return [smooth_functions.log_add_exp(*inputs)] if _is_log_add_exp(equation) else None
+    return [smooth_functions.log_add_exp(*inputs)] if is_log_add_exp(equation) else None
 
 
-def _is_log_add_exp(equation: Any) -> bool:
-    """Whether a function with a derivative of its own is JAX's logaddexp: both programs are the same."""
+def is_log_add_exp(equation: Any) -> bool:
+    """Whether a `custom_jvp_call` is JAX's logaddexp: by its program and that of its derivative, not by its name."""
     if len(equation.invars) != 2 or len(equation.outvars) != 1:
         return False
     shapes = tuple((v.aval.shape, str(v.aval.dtype)) for v in equation.invars)
