@@ -149,6 +149,9 @@ def main() -> int:
     """Measure, print, write."""
     given = options().parse_args()
     prepare_environment(on_the_cpu=given.dry or given.plan)
+    if given.dry:
+        # Nearly all of a dry run is compilation, and what it compiles runs for milliseconds.
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
     if given.plan:
         print_plan()
         return 0

@@ -48,6 +48,7 @@ ELEMENTWISE: dict[str, Rule] = BRANCHING_BALLS | {
     "div": _each(lambda a, b: _divide(a, b)),
     "neg": _each(lambda a: -a),
     "square": _each(lambda a: _integer_power(a, 2)),
+    "one_minus_square": _each(lambda a: 1 - _integer_power(a, 2)),
     "sqrt": _each(lambda a: a.sqrt()),
     "rsqrt": _each(lambda a: a.rsqrt()),
     "exp": _each(lambda a: a.exp()),

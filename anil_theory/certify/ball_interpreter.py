@@ -23,6 +23,7 @@ from anil_theory.certify.ball_linear import BALL_LINEAR
 from anil_theory.certify.ball_special import BALL_SPECIAL
 from anil_theory.certify.balls import DEFAULT_PRECISION, Balls, NoEnclosure, Rule, Undecided, Value, precision, to_balls
 from anil_theory.certify.branches import OF_ITSELF, recorded, undecided
+from anil_theory.certify.scan_layout import scan_layout
 from anil_theory.certify.smooth_primitives import frozen_balls
 from anil_theory.certify.source_lines import user_line
 
@@ -102,21 +103,21 @@ def _closed(jaxpr: Any) -> Any:
 
 def _scan(equation: Any, *inputs: Value) -> list[Value]:
     p = equation.params
-    consts, carry, xs = (
-        list(inputs[: p["num_consts"]]),
-        list(inputs[p["num_consts"] : p["num_consts"] + p["num_carry"]]),
-        inputs[p["num_consts"] + p["num_carry"] :],
-    )
+    layout = scan_layout(equation)
+    before_rows = layout.constants + layout.carry
+    consts = list(inputs[: layout.constants])
+    carry = list(inputs[layout.constants : before_rows])
+    xs = inputs[before_rows:]
     collected: list[list[Value]] = []
     order = range(p["length"] - 1, -1, -1) if p["reverse"] else range(p["length"])
     for i in order:
         out = run(p["jaxpr"], consts + carry + [x[i] if isinstance(x[i], np.ndarray) else _scalar(x[i], x) for x in xs])
-        carry = out[: p["num_carry"]]
-        collected.append(out[p["num_carry"] :])
+        carry = out[: layout.carry]
+        collected.append(out[layout.carry :])
     if p["reverse"]:
         collected.reverse()
     stacked = []
-    for j, variable in enumerate(equation.outvars[p["num_carry"] :]):
+    for j, variable in enumerate(equation.outvars[layout.carry :]):
         array = np.empty(variable.aval.shape, dtype=object if variable.aval.dtype.kind in "fb" else variable.aval.dtype)
         for i, row in enumerate(collected):
             array[i] = row[j][()] if row[j].ndim == 0 else row[j]

@@ -73,6 +73,7 @@ INTERVAL_ELEMENTWISE: dict[str, Rule] = BRANCHING_INTERVALS | {
     "div": _arithmetic(operator.truediv),
     "neg": _arithmetic(lambda a: -a, operator.neg),
     "square": _arithmetic(lambda a: a.squared(), np.square),
+    "one_minus_square": _arithmetic(lambda a: Intervals.exact(1.0) - a.squared()),
     "integer_pow": _integer_power,
     "pow": _arithmetic(lambda a, b: (a.log() * b).exp()),
     "sqrt": _arithmetic(lambda a: a.sqrt()),

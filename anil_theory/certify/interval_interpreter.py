@@ -24,6 +24,7 @@ from anil_theory.certify.interval_linear import INTERVAL_LINEAR
 from anil_theory.certify.interval_special import INTERVAL_SPECIAL
 from anil_theory.certify.interval_values import Rule, Truth, Value, constant
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.scan_layout import scan_layout
 from anil_theory.certify.source_lines import user_line
 
 INTERVAL_RULES: dict[str, Rule] = (
@@ -111,13 +112,14 @@ def _at(value: Value, i: int) -> Value:
 
 def _scan(equation: Any, inputs: list[Value]) -> list[Value]:
     p = equation.params
-    first, second = p["num_consts"], p["num_consts"] + p["num_carry"]
+    layout = scan_layout(equation)
+    first, second = layout.constants, layout.constants + layout.carry
     carry, rows = inputs[first:second], []
     order = list(range(p["length"]))
     for i in reversed(order) if p["reverse"] else order:
         out = run_intervals(p["jaxpr"], [*inputs[:first], *carry, *(_at(x, i) for x in inputs[second:])])
-        carry = out[: p["num_carry"]]
-        rows.append(out[p["num_carry"] :])
+        carry = out[: layout.carry]
+        rows.append(out[layout.carry :])
     if p["reverse"]:
         rows.reverse()
     return [*carry, *(_stacked([row[j] for row in rows]) for j in range(len(equation.outvars) - len(carry)))]

@@ -23,6 +23,7 @@ from jax.extend.source_info_util import user_context
 from jax.interpreters import partial_eval
 
 from anil_theory.certify.plain_losses import is_log_add_exp
+from anil_theory.certify.scan_layout import scan_layout
 from anil_theory.certify.shift_invariance import is_invariant
 from anil_theory.certify.smooth_functions import log_add_exp
 from anil_theory.certify.smooth_primitives import free_shift_p
@@ -94,12 +95,12 @@ def _bound(equation: Any, inputs: list[Any], handler: Any) -> list[Any]:
 
 
 def _scanned(equation: Any, inputs: list[Any], handler: Any) -> list[Any]:
-    p = equation.params
-    first, second = p["num_consts"], p["num_consts"] + p["num_carry"]
+    p, layout = equation.params, scan_layout(equation)
+    first, second = layout.constants, layout.constants + layout.carry
 
     def body(carry: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
         out = _evaluated(p["jaxpr"], [*inputs[:first], *carry, *row], handler)
-        return out[: p["num_carry"]], out[p["num_carry"] :]
+        return out[: layout.carry], out[layout.carry :]
 
     carry, rows = lax.scan(body, inputs[first:second], inputs[second:], length=p["length"], reverse=p["reverse"])
     return [*carry, *rows]

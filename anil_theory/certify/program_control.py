@@ -10,6 +10,7 @@ from jax.extend.core import ClosedJaxpr, Var
 
 from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.known_values import Atom, Flat, Known, Rule, known_constants, zeros
+from anil_theory.certify.scan_layout import scan_layout
 from anil_theory.certify.smooth_primitives import frozen_balls
 
 MOST_EQUATIONS = 200_000
@@ -21,7 +22,8 @@ MOST_STEPS = 100_000
 def _scan(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
     p = equation.params
     inner: ClosedJaxpr = p["jaxpr"]
-    first, second, length = p["num_consts"], p["num_consts"] + p["num_carry"], p["length"]
+    layout, length = scan_layout(equation), p["length"]
+    first, second = layout.constants, layout.constants + layout.carry
     if length * len(inner.jaxpr.eqns) > MOST_EQUATIONS:
         raise NoEnclosure(f"a scan of {length} steps makes more than {MOST_EQUATIONS} equations")
     constants = known_constants(inner.consts)
@@ -31,11 +33,11 @@ def _scan(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
     for i in order:
         slices = [_row(flat, x, aval, i) for x, aval in zip(inputs[second:], avals, strict=True)]
         out = flat.inlined(inner.jaxpr, constants, [*inputs[:first], *carry, *slices])
-        carry = out[: p["num_carry"]]
-        rows.append(out[p["num_carry"] :])
+        carry = out[: layout.carry]
+        rows.append(out[layout.carry :])
     if p["reverse"]:
         rows.reverse()
-    stacks = equation.outvars[p["num_carry"] :]
+    stacks = equation.outvars[layout.carry :]
     return [*carry, *(_stack(flat, [row[j] for row in rows], v.aval) for j, v in enumerate(stacks))]
 
 

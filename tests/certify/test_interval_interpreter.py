@@ -124,6 +124,7 @@ def test_every_rule_is_exercised() -> None:
     exercised = set().union(*(used(jax.make_jaxpr(fn)(z).jaxpr) for fn in FUNCTIONS.values()))
     # Names that other versions of JAX, or transformations, use for rules that are exercised under another one.
     never_emitted = {"add_any", "copy", "copy_p", "expand_dims", "stop_gradient", "dynamic_slice", "empty2"}
+    never_emitted |= {"one_minus_square"} if jax.__version_info__ < (0, 12) else set()  # the derivative of tanh
     assert set(INTERVAL_RULES) - exercised <= never_emitted
 
 

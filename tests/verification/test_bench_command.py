@@ -1,10 +1,12 @@
 """The bench command: records, figures and verdicts from a tiny run; resumption; errors with exit status 2."""
 
+import io
 import json
 from pathlib import Path
 
 import jax
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from anil_theory import InvalidParameter
@@ -12,7 +14,7 @@ from anil_theory.cli import app
 from anil_theory.neural.data.archive import save_archive
 from anil_theory.neural.settings import Settings
 from anil_theory.record import RecordStore
-from anil_theory.verification.bench_command import memory_advice
+from anil_theory.verification.bench_command import Bench, memory_advice, run_bench
 from tests.neural.pickles import calling
 from tests.neural.tiny_images import tiny_dataset
 
@@ -107,3 +109,17 @@ def test_a_run_that_diverges_is_a_record_with_its_iteration(archive: str, tmp_pa
         assert [look["iteration"] for look in record.measurements["probes"]] == (
             [0] if record.cell["seed"] == 0 else []
         )
+
+
+def test_a_run_that_is_told_to_stop_ends_as_ctrl_c_does(archive: str, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def after_the_first_run() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    settings = Settings(width=2, blocks=1, tasks=2, iterations=2, eval_tasks=2, ways=2, shots=1, queries=1)
+    plan = Bench(archive, None, ("strongly-convex",), (1, 2), 1, settings)
+    console = Console(file=io.StringIO())
+    code, report = run_bench(plan, out=tmp_path, resume=False, console=console, stop=after_the_first_run)
+    assert (code, report) == (130, {}) and len(RecordStore(tmp_path / "records")) == 1
