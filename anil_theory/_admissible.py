@@ -2,6 +2,7 @@
 
 import math
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,19 @@ class InvalidParameter(ValueError):
 
     def __init__(self, name: str, allowed: str, given: object):
         self.name, self.allowed, self.given = name, allowed, given
-        super().__init__(f"{name} must be {allowed}; got {given!r}")
+        super().__init__(f"{name} must be {allowed}; got {_shown(given)}")
+
+
+LONGEST = 200
+"""Characters of a value that a message shows."""
+
+
+def _shown(given: object) -> str:
+    """The value as a message shows it: whole, unless it is so long that the message could not be read."""
+    if isinstance(given, int) and abs(given) >= 10**LONGEST:
+        return f"an integer of about {given.bit_length() * math.log10(2):.0f} digits"
+    text = repr(given)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
 def real(name: str, value: Any, allowed: str = "a finite real number") -> float:
@@ -24,7 +37,7 @@ def real(name: str, value: Any, allowed: str = "a finite real number") -> float:
         raise InvalidParameter(name, allowed, value)
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidParameter(name, allowed, value) from error
     if not math.isfinite(number):
         raise InvalidParameter(name, allowed, value)
@@ -56,7 +69,11 @@ def within(name: str, value: Any, low: float, high: float, allowed: str) -> floa
 
 
 def count(name: str, value: Any, minimum: int = 1) -> int:
-    """`value` as an integer >= minimum. Raises InvalidParameter for floats, booleans and smaller values."""
+    """`value` as an integer >= minimum.
+
+    Raises InvalidParameter for floats, booleans, smaller values, and integers beyond the range of float64, with which
+    nothing can be computed.
+    """
     allowed = f"an integer >= {minimum}"
     if isinstance(value, (bool, np.bool_)):
         raise InvalidParameter(name, allowed, value)
@@ -66,6 +83,8 @@ def count(name: str, value: Any, minimum: int = 1) -> int:
         raise InvalidParameter(name, allowed, value) from error
     if number < minimum:
         raise InvalidParameter(name, allowed, value)
+    if number > sys.float_info.max:
+        raise InvalidParameter(name, f"{allowed} and within the range of float64", value)
     return number
 
 

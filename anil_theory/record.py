@@ -1,14 +1,17 @@
 """One run of one cell = one frozen record, and the store that keeps records as one JSON file each.
 
-The format (schema 1) is strict JSON. A float that JSON cannot say is written as {"$float": "nan"}, {"$float": "inf"}
-or {"$float": "-inf"}; in memory it is a float. Nothing outside this file knows how records are kept.
+The format (schema 2) is strict JSON: no member twice, no number beyond float64. A float that JSON cannot say is
+written as {"$float": "nan"}, {"$float": "inf"} or {"$float": "-inf"}; in memory it is a float. The member "digest" is
+the SHA-256 of all the others: it finds out damage and edits, and no one who takes the trouble to compute it anew.
+Nothing outside this file knows how records are kept.
 """
 
+import errno
 import hashlib
 import json
+import math
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -16,15 +19,29 @@ from pathlib import Path
 from typing import Any, Self
 
 from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory._atomic import WRITING, remove_remains, write_atomically
 from anil_theory._plain import Plain, to_plain
 from anil_theory.provenance import provenance
 
-__all__ = ["SCHEMA", "Record", "RecordStore", "Status", "UnreadableRecord", "key", "provenance", "to_plain"]
+__all__ = [
+    "SCHEMA",
+    "OtherSchema",
+    "Record",
+    "RecordStore",
+    "Status",
+    "UnreadableRecord",
+    "key",
+    "provenance",
+    "to_plain",
+]
 
-SCHEMA = 1
+SCHEMA = 2
 _TAG = "$float"
+_TAGGED = ("nan", "inf", "-inf")
+_DIGEST = "digest"
 _KEY = re.compile(r"[0-9a-f]{16}")
-_WRITING = ".writing-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""A disk that takes no more: not the fault of the folder's name."""
 
 
 class Status(StrEnum):
@@ -42,6 +59,10 @@ class UnreadableRecord(ValueError):
     def __init__(self, path: Path, why: object):
         self.path = path
         super().__init__(f"{path} is not a readable record ({why}); delete it to have its cell run again")
+
+
+class OtherSchema(UnreadableRecord):
+    """A record in the format of another version of this package: it is not damaged, and cannot be read here."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +107,38 @@ class Record:
         """The key of the cell."""
         return key(self.cell)
 
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that change with every member: the SHA-256 of the record's canonical JSON."""
+        return hashlib.sha256(_canonical(encode_floats(asdict(self)))).hexdigest()
+
     def to_json(self) -> str:
-        """The record as strict JSON."""
-        return json.dumps(encode_floats(asdict(self)), allow_nan=False, indent=1)
+        """The record and its digest as strict JSON."""
+        members = encode_floats(asdict(self)) | {_DIGEST: self.digest}
+        return json.dumps(members, allow_nan=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`. Raises ValueError when the text is not the JSON of a record."""
-        members = json.loads(text, object_hook=_decode, parse_constant=_reject_constant)
+        """The inverse of `to_json`.
+
+        Raises ValueError when the text is not the JSON of a record, has a member twice or a number beyond float64, or
+        when its members do not have the digest that it states; SchemaError when it is of another schema.
+        """
+        members = json.loads(text, object_pairs_hook=_members, parse_constant=_not_json, parse_float=_finite)
         expected = {f.name for f in fields(cls)}
-        if not isinstance(members, dict) or members.keys() != expected:
-            raise ValueError(f"a record has exactly the members {', '.join(sorted(expected))}")
-        return cls(**members)
+        if isinstance(members, dict) and type(members.get("schema")) is int and members["schema"] != SCHEMA:
+            raise SchemaError(f"schema {members['schema']}; this version reads {SCHEMA}")
+        if not isinstance(members, dict) or members.keys() != expected | {_DIGEST}:
+            raise ValueError(f"a record has exactly the members {', '.join(sorted(expected | {_DIGEST}))}")
+        stated = members.pop(_DIGEST)
+        record = cls(**members)
+        if record.digest != stated:
+            raise ValueError("its members do not have the digest that it states: it was damaged or edited")
+        return record
+
+
+class SchemaError(ValueError):
+    """The text is the JSON of a record in another version's format."""
 
 
 def key(cell: Mapping[str, Any]) -> str:
@@ -106,43 +147,41 @@ def key(cell: Mapping[str, Any]) -> str:
     Canonical: members sorted, no white space, 2.0 written as 2 and -0.0 as 0, so that cells that compare equal as
     numbers have one key. 64 bits: two of 1e5 different cells share a key with probability below 3e-10.
     """
-    canonical = encode_floats(_integral(to_plain(cell, "cell")))
-    text = json.dumps(canonical, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    plain = encode_floats(_integral(to_plain(cell, "cell")))
+    return hashlib.sha256(_canonical(plain)).hexdigest()[:16]
+
+
+def _canonical(plain: Plain) -> bytes:
+    return json.dumps(plain, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 class RecordStore:
     """Records in a folder, one file `<key>.json` each; a later record of the same cell replaces the earlier one.
 
-    Writing is atomic: a reader, a crash or a full disk finds the old record or the new one, never a part. Files with
-    other names are ignored; a file with the name of a record that is not one raises UnreadableRecord on reading.
-    Raises InvalidParameter("out", ...) at construction when the folder cannot be made or written.
+    Writing is atomic: a reader, a crash or a full disk finds the old record or the new one, never a part; what killed
+    runs left half written is removed at construction. Files with other names are ignored; a file with the name of a
+    record that is not one raises UnreadableRecord on reading. Raises InvalidParameter("out", ...) at construction when
+    the folder cannot be made or written, and OSError when its disk is full.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
+        probe = self.folder / f"{WRITING}probe-{os.getpid()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self._temporary()
-            probe.write_bytes(b"probe")
-            probe.unlink()
+            write_atomically(probe, lambda file: file.write(b"probe"))
+            probe.unlink(missing_ok=True)
         except OSError as error:
+            if error.errno in _FULL:
+                raise
             raise InvalidParameter("out", f"a folder that can be written ({error.strerror})", str(folder)) from error
+        remove_remains(self.folder)
 
     def put(self, record: Record) -> str:
         """Keep `record` and return its key. Raises OSError, with nothing changed, when the disk does not take it."""
         name = record.key
         text = record.to_json()
-        temporary = self._temporary()
-        try:
-            with temporary.open("x", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path(name))
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_atomically(self._path(name), lambda file: file.write(text.encode()))
         return name
 
     def get(self, key: str) -> Record:
@@ -154,6 +193,8 @@ class RecordStore:
             record = Record.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise KeyError(key) from error
+        except SchemaError as error:
+            raise OtherSchema(path, error) from error
         except (ValueError, TypeError, RecursionError) as error:
             raise UnreadableRecord(path, error) from error
         if record.key != key:
@@ -177,10 +218,6 @@ class RecordStore:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
 
-    def _temporary(self) -> Path:
-        # In the same folder, because a rename is atomic within one file system only; `keys` does not see the name.
-        return self.folder / f"{_WRITING}{secrets.token_hex(8)}"
-
 
 def encode_floats(value: Plain) -> Plain:
     """`value` with the floats that JSON cannot say replaced by their tags."""
@@ -195,11 +232,28 @@ def encode_floats(value: Plain) -> Plain:
     return value
 
 
-def _decode(members: dict[str, Any]) -> Any:
-    return float(members[_TAG]) if members.keys() == {_TAG} else members
+def _members(pairs: list[tuple[str, Any]]) -> Any:
+    """A JSON object as a dict, or the float that it stands for."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the member {twice!r} is there twice")
+    if members.keys() != {_TAG}:
+        return members
+    if members[_TAG] not in _TAGGED:
+        raise ValueError(f"{members[_TAG]!r} does not stand for a float; {', '.join(_TAGGED)} do")
+    return float(members[_TAG])
 
 
-def _reject_constant(name: str) -> None:
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is beyond float64")
+    return number
+
+
+def _not_json(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 

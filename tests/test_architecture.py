@@ -13,9 +13,9 @@ MEASURED = {"tasks", "algorithm", "estimators", "certify"}
 CLAIMED = {"statements", "ledger"}
 
 ORDER = (
-    *("_admissible", "_plain", "_precision", "_shapes", "constants", "schedule"),
+    *("_admissible", "_atomic", "_plain", "_precision", "_shapes", "constants", "schedule"),
     *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
-    *("verdict", "provenance", "record", "report", "verification", "audit", "cli", "__main__"),
+    *("verdict", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),
 )
 """The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
 

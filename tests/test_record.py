@@ -2,10 +2,12 @@
 
 import dataclasses
 import errno
+import fcntl
 import json
 import math
 import multiprocessing
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import flint
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +26,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._atomic import WRITING
 from anil_theory.constants import Constants
+from anil_theory.provenance import PACKAGES
 from anil_theory.record import Record, RecordStore, Status, UnreadableRecord, key, provenance, to_plain
 
 plain = st.recursive(
@@ -114,7 +119,7 @@ def test_to_plain_names_the_member_that_has_no_plain_form(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "name, value",
-    [("cell", [1]), ("verdicts", {}), ("verdicts", [1]), ("status", "done"), ("schema", 2), ("reason", None)],
+    [("cell", [1]), ("verdicts", {}), ("verdicts", [1]), ("status", "done"), ("schema", 1), ("reason", None)],
 )
 def test_a_record_refuses_members_of_another_kind(name: str, value: Any) -> None:
     with pytest.raises(InvalidParameter, match=f"^{name} must be"):
@@ -161,14 +166,39 @@ def test_foreign_files_are_ignored(store: RecordStore) -> None:
         lambda text: "",
         lambda text: "[]",
         lambda text: "{}",
-        lambda text: text.replace('"schema": 1', '"schema": 2'),
+        lambda text: text.replace('"schema": 2', '"schema": 1'),
         lambda text: text.replace('"seed": 0', '"seed": NaN'),
+        lambda text: text.replace('"seed": 0', '"seed": 1e999'),
+        lambda text: text.replace('"seed": 0', '"seed": 0, "seed": 0'),
+        lambda text: text.replace('"reason": "old"', '"reason": "new", "reason": "old"'),
+        lambda text: text.replace('"seed": 0', '"seed": {"$float": "1e5"}'),
+        lambda text: text.replace('"old"', '"new"'),
+        lambda text: text.replace('"complete"', '"failed"'),
+        lambda text: text.replace('"digest": "', '"digest": "0'),
         lambda text: text.replace('"seed": 0', '"seed": 1'),
         lambda text: text.replace('"seed": 0', '"seed": {"$float": []}'),
         lambda text: "[" * 100_000,
         lambda text: "\udcff",
     ],
-    ids=["truncated", "empty", "list", "no members", "schema", "NaN", "other cell", "bad float", "deep", "not UTF-8"],
+    ids=[
+        "truncated",
+        "empty",
+        "list",
+        "no members",
+        "schema",
+        "NaN",
+        "1e999",
+        "twice",
+        "edited twice",
+        "finite tag",
+        "edited",
+        "status",
+        "digest",
+        "other cell",
+        "bad float",
+        "deep",
+        "not UTF-8",
+    ],
 )
 def test_a_damaged_record_is_an_error_that_names_the_file(store: RecordStore, damage: Any) -> None:
     path = store.folder / f"{store.put(OLD)}.json"
@@ -176,6 +206,27 @@ def test_a_damaged_record_is_an_error_that_names_the_file(store: RecordStore, da
     with pytest.raises(UnreadableRecord, match=f"{path.name} is not a readable record") as caught:
         list(store)
     assert caught.value.path == path
+
+
+def test_the_remains_of_killed_runs_go_and_the_file_of_a_writer_at_work_stays(store: RecordStore) -> None:
+    (store.folder / f"{WRITING}0123456789abcdef").write_text("{")
+    (store.folder / f"{WRITING}folder").mkdir()
+    with (store.folder / f"{WRITING}at-work").open("xb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        RecordStore(store.folder)
+        assert files(store) == [f"{WRITING}at-work", f"{WRITING}folder"]
+    RecordStore(store.folder)
+    assert files(store) == [f"{WRITING}folder"]
+
+
+def test_a_full_disk_is_not_the_fault_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space") as caught:
+        RecordStore(tmp_path)
+    assert not isinstance(caught.value, InvalidParameter) and os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])
@@ -274,5 +325,6 @@ def test_provenance_says_what_ran_where_and_when() -> None:
     assert found["jax"] == jax.__version__ and found["numpy"] == np.__version__
     begun, finished = (datetime.fromisoformat(str(found[name])) for name in ("started", "finished"))
     assert begun == started and finished - begun >= timedelta(seconds=5) and finished.utcoffset() == timedelta(0)
-    assert {"anil_theory", "python", "equinox", "platform", "device", "commit"} <= found.keys()
+    assert {*PACKAGES, "sources", "python", "platform", "device", "compilation", "commit"} <= found.keys()
+    assert re.fullmatch("[0-9a-f]{64}", str(found["sources"])) and found["python-flint"] == flint.__version__
     assert Record({}, provenance=found).provenance == found

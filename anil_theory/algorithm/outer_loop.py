@@ -14,8 +14,10 @@ sampled  the exact norms at one step drawn uniformly in each of `records` strata
          seeds, so the error of thinning does not show in the spread over seeds; it is reported apart
          (`OuterRun.thinning_stderr`). The default for B = 1.
 
-Divergence is a status. A seed whose next iterate is not finite, or has a norm above `limit` max(1, ||z_0||), stays
-at its last good iterate from there on. Source: Algorithm 1 of the paper.
+Divergence is a status. A seed whose next iterate is not finite, or has a norm above `limit` times the run's own length,
+stays at its last good iterate from there on. That length is the larger of ||z_0|| and of the longest way max_i
+||w_N^i - w_0|| that the inner loop of a task goes from z_0. It has the unit of z, so that parameters in another unit
+give the same status; where it is 0, only what is not finite counts. Source: Algorithm 1 of the paper.
 """
 
 from functools import partial
@@ -35,8 +37,9 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, TaskSet
 from anil_theory.tasks.separable_frame import Frames
 
-DIVERGENCE_LIMIT = 1e8
-"""In units of max(1, ||z_0||). M-Lipschitz query losses move z by at most beta r^N M per step, far below this."""
+DIVERGENCE_LIMIT = 1e12
+"""In units of the run's own length. A run that starts this many times closer to a stationary point of every task than
+it ends would be called diverged: then pass a larger limit."""
 
 
 class _Static(NamedTuple):
@@ -147,13 +150,12 @@ def outer_loop(
     if len(used) != len(tasks):
         raise InvalidParameter("frames", f"the frames of these {len(tasks)} tasks", len(used))
     start = jax.tree.map(jnp.asarray, (w, phi))
-    size = jnp.sqrt(squared_norm(start))
     generator = np.random.default_rng([seed, 1])
     steps = _recorded_steps(generator, K, R, average)
     drawn_step = generator.integers(0, K, S)
     raw = _run(
         _Static(used.support, used.query, schedule.batch, length, average, method),
-        _Traced(jnp.asarray(schedule.alpha), *betas, *traced, limit=positive("limit", limit) * jnp.maximum(1.0, size)),
+        _Traced(jnp.asarray(schedule.alpha), *betas, *traced, limit=jnp.asarray(positive("limit", limit))),
         used.data,
         None if frames is None else (frames.rotation_w, frames.rotation_phi),
         start,
@@ -210,6 +212,12 @@ def _run(
         adapted = inner_loop(static.support, w, phi, tasks.task(index), **loop)
         return static.query(adapted.final, phi, tasks.task(index))
 
+    def inner_way(w: PyTree, phi: PyTree, index: Array) -> Array:
+        """||w_N - w_0|| of one task."""
+        w, phi = here(w, phi, index)
+        adapted = inner_loop(static.support, w, phi, tasks.task(index), **loop)
+        return jnp.sqrt(squared_norm(jax.tree.map(jnp.subtract, adapted.final, w)))
+
     def mean(tree: PyTree) -> PyTree:
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), tree)
 
@@ -234,7 +242,7 @@ def _run(
             jax.tree.map(lambda x, g: x - traced.beta_phi * g, state.phi, g_phi),
         )
         # `<=` is false for NaN, so one comparison covers both ways to diverge.
-        good = (jnp.sqrt(squared_norm(moved)) <= traced.limit) & (state.diverged_at < 0)
+        good = (jnp.sqrt(squared_norm(moved)) <= largest_norm) & (state.diverged_at < 0)
         keep = lambda new, old: jax.tree.map(partial(jnp.where, good), new, old)  # noqa: E731
         w, phi = keep(moved, (state.w, state.phi))
         drawn = jax.tree.map(partial(jnp.where, k == drawn_step), (state.w, state.phi), state.drawn)
@@ -249,6 +257,11 @@ def _run(
         w, phi = jax.tree.map(partial(jnp.where, at_drawn), state.drawn, (state.w, state.phi))
         value = jax.vmap(lambda w, phi: jnp.mean(over(loss, w, phi, jnp.arange(T))))(w, phi)
         return state, (jax.vmap(exact)(w, phi), value, state.sums)
+
+    longest_way = jnp.max(over(inner_way, *start, jnp.arange(T)))
+    length = jnp.fmax(jnp.sqrt(squared_norm(start)), longest_way)
+    largest = jnp.finfo(length.dtype).max
+    largest_norm = jnp.where(length > 0, jnp.fmin(traced.limit * length, largest), largest)
 
     S = keys.shape[0]
     w, phi = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (S, *leaf.shape)), start)

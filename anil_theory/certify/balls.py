@@ -6,6 +6,7 @@ balls cannot decide is None. Source of the arithmetic: F. Johansson, Arb, IEEE T
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import flint
@@ -27,15 +28,21 @@ class Undecided(ArithmeticError):
     """Control flow that depends on a comparison which the balls cannot decide; more precision or a smaller box may."""
 
 
+_PRECISION_IN_USE = RLock()
+"""Flint's precision is the process's, and cells of a grid run in threads: one thread computes in balls at a time."""
+
+
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Balls are computed with this many bits inside the block."""
-    before = flint.ctx.prec
-    flint.ctx.prec = count("precision", bits, minimum=2)
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
+    """Balls are computed with this many bits inside the block, whatever other threads ask for."""
+    bits = count("precision", bits, minimum=2)
+    with _PRECISION_IN_USE:
+        before = flint.ctx.prec
+        flint.ctx.prec = bits
+        try:
+            yield
+        finally:
+            flint.ctx.prec = before
 
 
 class Balls:

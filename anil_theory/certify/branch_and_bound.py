@@ -20,6 +20,9 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, nonnegative, positive, within
 
+CEILING = 600.0
+"""Seconds that a search may take unless told otherwise: far more than its work takes on an ordinary machine."""
+
 
 class ClosingStatus(StrEnum):
     """How a search ended."""
@@ -28,6 +31,19 @@ class ClosingStatus(StrEnum):
     """the enclosure is as narrow as asked"""
     INCONCLUSIVE = "INCONCLUSIVE"
     """a budget was used up; the enclosure is right and wider than asked"""
+
+
+class Ended(StrEnum):
+    """What ended a search."""
+
+    GAP = "gap"
+    """the enclosure is as narrow as asked"""
+    WORK = "work"
+    """the boxes allowed: the same on every machine"""
+    CLOCK = "clock"
+    """the ceiling on the time, before the boxes allowed: another machine, or this one less busy, gets further"""
+    RESOLUTION = "resolution"
+    """cutting boxes further does not help, or float64 has none to cut"""
 
 
 class Boxes(NamedTuple):
@@ -81,7 +97,8 @@ class Maximum:
     """max f in [low, high]; low is (at most) the value at `point`, of the function `label`.
 
     boxes    how many boxes were enclosed;  seconds  how long it took;
-    status   CLOSED or INCONCLUSIVE, with the reason in words.
+    status   CLOSED or INCONCLUSIVE, with the reason in words;
+    ended_by what ended the search: `Ended.CLOCK` alone depends on the load of the machine.
     """
 
     low: float
@@ -92,6 +109,7 @@ class Maximum:
     seconds: float
     status: ClosingStatus
     reason: str
+    ended_by: Ended
 
     @property
     def gap(self) -> float:
@@ -121,7 +139,7 @@ def maximise(
     *,
     gap: float = 0.05,
     absolute: float = 0.0,
-    seconds: float = 60.0,
+    seconds: float = CEILING,
     max_boxes: int = 2_000_000,
     batch: int = 2048,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -129,7 +147,8 @@ def maximise(
     """Enclose the maximum over all boxes of `region` (the largest over all labels).
 
     gap        stop when (high - low)/high <= gap;  absolute  or when high - low <= absolute;
-    seconds, max_boxes  budgets: when one is used up the best enclosure so far is returned as INCONCLUSIVE;
+    max_boxes  the budget: when it is used up the best enclosure so far is returned as INCONCLUSIVE;
+    seconds    a ceiling on the time, with the same effect, which the result names;
     batch      how many boxes are cut at a time.
 
     Raises InvalidParameter for a region that is empty, unbounded or NaN, and for budgets that are not positive.
@@ -145,17 +164,21 @@ def maximise(
         elapsed = time.perf_counter() - started
         on_progress(Progress(search.low, search.high, search.boxes, elapsed))
         if search.closed:
-            return search.result(elapsed, ClosingStatus.CLOSED, f"closed to {_percent(search)}")
-        stopped = ""
-        if elapsed >= seconds:
-            stopped = f"the time allowed ({seconds:.3g} s) was used up"
-        elif search.boxes >= max_boxes:
-            stopped = f"the boxes allowed ({max_boxes}) were used up"
+            return search.result(elapsed, ClosingStatus.CLOSED, f"closed to {_percent(search)}", Ended.GAP)
+        ended, stopped = None, ""
+        if search.boxes >= max_boxes:
+            ended, stopped = Ended.WORK, f"the boxes allowed ({max_boxes}) were used up"
+        elif elapsed >= seconds:
+            stopped = (
+                f"the time allowed ({seconds:.3g} s) was used up after {search.boxes} of the {max_boxes} boxes allowed "
+                "(more time, or a machine less busy, gets further)"
+            )
+            ended = Ended.CLOCK
         elif not search.cut(min(batch, max(1, (max_boxes - search.boxes) // 2))):
-            stopped = "no box can be cut further in float64"
-        if stopped:
+            ended, stopped = Ended.RESOLUTION, "no box can be cut further in float64"
+        if ended is not None:
             reason = f"{stopped}: the enclosure is {_percent(search)} wide"
-            return search.result(elapsed, ClosingStatus.INCONCLUSIVE, reason)
+            return search.result(elapsed, ClosingStatus.INCONCLUSIVE, reason, ended)
 
 
 class _Search:
@@ -242,8 +265,8 @@ class _Search:
         self.add(Boxes(*halves), np.concatenate([parents] * 2))
         return True
 
-    def result(self, seconds: float, status: ClosingStatus, reason: str) -> Maximum:
-        return Maximum(self.low, self.high, self.point, self.label, self.boxes, seconds, status, reason)
+    def result(self, seconds: float, status: ClosingStatus, reason: str, ended: Ended = Ended.RESOLUTION) -> Maximum:
+        return Maximum(self.low, self.high, self.point, self.label, self.boxes, seconds, status, reason, ended)
 
 
 def _percent(search: _Search) -> str:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from anil_theory.certify.branch_and_bound import ClosingStatus, Maximum
+from anil_theory.certify.branch_and_bound import ClosingStatus, Ended, Maximum
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate, Witness
 
@@ -31,7 +31,8 @@ class Certificate:
     block       "ww", "wphi", "phiw" or "phiphi";
     point       a flat z where the norm is at least `lower`, in task `task`;
     directions  the two unit vectors that show it (the block's output and input, as flat vectors);
-    status      CLOSED, or INCONCLUSIVE when a budget was used up (the enclosure is right and wider than asked).
+    status      CLOSED, or INCONCLUSIVE when a budget was used up (the enclosure is right and wider than asked);
+    ended_by    what ended the search: only where it was the clock does the result depend on the machine's load.
     """
 
     block: str
@@ -45,6 +46,7 @@ class Certificate:
     reason: str
     boxes: int
     seconds: float
+    ended_by: Ended = Ended.GAP
 
     @classmethod
     def of(
@@ -53,7 +55,7 @@ class Certificate:
         """The result of a search with its witness in the coordinates of z."""
         assert isinstance(region, Region | BoxRegion)
         lower = max(found.low, 0.0)
-        rest = (found.status, found.reason, found.boxes, found.seconds)
+        rest = (found.status, found.reason, found.boxes, found.seconds, found.ended_by)
         return cls(block, lower, found.high, point, directions, task, region, *rest)
 
     @property

@@ -25,7 +25,16 @@ import numpy as np
 from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.certify.ball_interpreter import run
 from anil_theory.certify.balls import Undecided, precision
-from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, ClosingStatus, Maximum, maximise, widest_axis
+from anil_theory.certify.branch_and_bound import (
+    CEILING,
+    BoxBounds,
+    Boxes,
+    ClosingStatus,
+    Ended,
+    Maximum,
+    maximise,
+    widest_axis,
+)
 from anil_theory.certify.general_blocks import (
     PARTS,
     enclosed_intervals,
@@ -37,6 +46,7 @@ from anil_theory.certify.general_blocks import (
 )
 from anil_theory.certify.interval_matrices import norms_above, norms_below
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.constants_audit import audit_constants
@@ -55,7 +65,8 @@ class CertifiedConstant:
     lower     what a search found (for mu: the smallest curvature found, which is above mu);
     upper     certified (for mu: certified to be below mu; it may be negative);
     analytic  what the family declares (NaN for a mu that it does not);
-    status    CLOSED, or INCONCLUSIVE with the reason when a budget was used up: `upper` holds all the same.
+    status    CLOSED, or INCONCLUSIVE with the reason when a budget was used up: `upper` holds all the same;
+    ended_by  what ended the search: only where it was the clock does the result depend on the machine's load.
     """
 
     name: str
@@ -67,6 +78,7 @@ class CertifiedConstant:
     reason: str
     boxes: int
     seconds: float
+    ended_by: Ended = Ended.GAP
 
     @property
     def estimate(self) -> Estimate:
@@ -77,12 +89,20 @@ class CertifiedConstant:
 
 
 def certify_constants(
-    family: Family, tasks: TaskSet, task: int = 0, *, gap: float = 0.1, seconds: float = 60.0, starts: int = 4
+    family: Family,
+    tasks: TaskSet,
+    task: int = 0,
+    *,
+    gap: float = 0.1,
+    operations: float = OPERATIONS,
+    seconds: float = CEILING,
+    starts: int = 4,
 ) -> dict[str, CertifiedConstant]:
     """The table {name: [lower audit, certified upper, analytic]} of one task of a family on a bounded region.
 
     gap       relative width at which a search stops (of mu: in units of the curvature found);
-    seconds  budget of all searches together;
+    operations  the work allowed for each constant, in interval operations (`work`);
+    seconds  a ceiling on the time of all searches together: a row says so where it was what ended the search;
     starts    ascents of the audit on the lower side.
 
     Raises InvalidParameter when the family's region is not bounded, and NoEnclosure for a loss without one.
@@ -90,6 +110,7 @@ def certify_constants(
     region = family.constants.region
     if math.isinf(region.radius):
         raise InvalidParameter("family", "one whose constants hold on a ball", family.name)
+    positive("operations", operations)
     positive("seconds", seconds)
     one = tasks.take(jnp.array([range(len(tasks))[task]]))
     audited = audit_constants(family, one, starts=starts, iterations=60)
@@ -101,7 +122,7 @@ def certify_constants(
         # mu is measured as a small difference of large numbers: its own size sets the width to reach.
         size = max(abs(family.constants.L - audited[name].value), MU_FLOOR * family.constants.L)
         widths = (0.0, gap * size) if name == "mu" else (gap, 1e-9)
-        maximum = _search(programs, name, region.radius, widths, left)
+        maximum = _search(programs, name, region.radius, widths, operations, left)
         found[name] = _row(family, name, audited[name].value, maximum)
     return found
 
@@ -113,7 +134,7 @@ def _row(family: Family, name: str, found: float, maximum: Maximum) -> Certified
     if name == "mu":
         # Both are about s - mu; one more unit in the last place pays for the subtraction.
         lower, upper = constants.L - found, math.nextafter(constants.L - upper, -math.inf)
-    rest = (constants.region, maximum.status, maximum.reason, maximum.boxes, maximum.seconds)
+    rest = (constants.region, maximum.status, maximum.reason, maximum.boxes, maximum.seconds, maximum.ended_by)
     return CertifiedConstant(name, lower, upper, math.nan if analytic is None else analytic, *rest)
 
 
@@ -177,7 +198,9 @@ ORDERS = {"M": 1, "L": 2, "mu": 2, "rho": 3, "tau": 3}
 """Which derivative a constant is about; boxes are narrowed with the next one."""
 
 
-def _search(programs: _Derivatives, name: str, radius: float, widths: tuple[float, float], seconds: float) -> Maximum:
+def _search(
+    programs: _Derivatives, name: str, radius: float, widths: tuple[float, float], operations: float, seconds: float
+) -> Maximum:
     """`widths`: relative and absolute, of which one is to be reached."""
     reach = np.full(programs.n, radius)
     # Label 0 is L_S, label 1 is L_D.
@@ -201,8 +224,22 @@ def _search(programs: _Derivatives, name: str, radius: float, widths: tuple[floa
 
     if fast:
         region = subdivided(region, PARTS)
-    budget: dict[str, Any] = {"seconds": seconds, "max_boxes": 2_000_000, "batch": 2048 if fast else 8}
-    return maximise(enclose, region, gap=widths[0], absolute=widths[1], **budget)
+    # The dearer of the losses decides: a search over both cannot tell in advance which of them it will look at.
+    kind = "intervals" if fast else "balls"
+    orders = (ORDERS[name], ORDERS[name] + 1)
+    allowed = min(
+        boxes_within(operations, *(programs.program(which, order) for order in orders), arithmetic=kind)
+        for which in labels
+    )
+    return maximise(
+        enclose,
+        region,
+        gap=widths[0],
+        absolute=widths[1],
+        seconds=seconds,
+        max_boxes=min(2_000_000, allowed),
+        batch=2048 if fast else 8,
+    )
 
 
 Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]

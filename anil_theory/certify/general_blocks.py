@@ -27,13 +27,14 @@ from anil_theory._precision import require_float64
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.certify.ball_interpreter import run
 from anil_theory.certify.balls import NoEnclosure, Undecided, precision
-from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, Progress, maximise, widest_axis
+from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, Progress, maximise, widest_axis
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
 from anil_theory.certify.interval_arrays import summed
 from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.interval_matrices import norms_above, norms_below
 from anil_theory.certify.intervals import Intervals
 from anil_theory.certify.replay import Enclosure
+from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
@@ -54,7 +55,8 @@ def certify_hessian_blocks_general(
     *,
     n_w: int,
     gap: float = 0.05,
-    seconds: float = 60.0,
+    operations: float = OPERATIONS,
+    seconds: float = CEILING,
     max_boxes: int = 2_000_000,
     arithmetic: str = "intervals",
     bits: int = 80,
@@ -64,7 +66,7 @@ def certify_hessian_blocks_general(
 
     losses, data  (L_S, L_D) with arrays w of shape (n_w,) and phi, and the data of one task (taken as exact);
     lower, upper  the corners of the box, of dimension n_w + n_phi; phi is empty when that is n_w;
-    gap, seconds, max_boxes, on_progress  as in `certify_blocks`;
+    gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;
     arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls.
 
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
@@ -83,6 +85,8 @@ def certify_hessian_blocks_general(
     programs = _Programs(losses, data, schedule, n_w, n, count("bits", bits, minimum=2))
     fast = fast and serves_intervals(programs.third, n)
     bounds, batch = (programs.interval_bounds, 2048) if fast else (programs.bounds, 4)
+    kind = "intervals" if fast else "balls"
+    allowed = boxes_within(positive("operations", operations), programs.hessian, programs.third, arithmetic=kind)
     if fast:
         region = subdivided(region, PARTS)
     blocks = [b for b in live_blocks(n - n_w) if b != "phiw"]
@@ -95,7 +99,7 @@ def certify_hessian_blocks_general(
             gap=gap,
             absolute=1e-12,
             seconds=max((seconds - (time.perf_counter() - started)) / (len(blocks) - i), 1e-3),
-            max_boxes=max_boxes,
+            max_boxes=min(max_boxes, allowed),
             batch=batch,
             on_progress=lambda progress, block=block: on_progress(block, progress),
         )

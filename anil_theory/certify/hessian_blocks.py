@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, positive
-from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, Maximum, Progress, maximise
+from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, Maximum, Progress, maximise
 from anil_theory.certify.certificate import Certificate, Directions
 from anil_theory.certify.intervals import Intervals
 from anil_theory.certify.pair_jets import (
@@ -30,6 +30,7 @@ from anil_theory.certify.pair_jets import (
     narrowed,
     pair_constants,
 )
+from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS
 from anil_theory.schedule import Schedule
@@ -40,6 +41,10 @@ NEGLIGIBLE = 1e-10
 """In units of L: a block this small counts as closed, so that one that is identically 0 does not search for ever."""
 
 
+OPERATIONS_A_STEP = 200
+"""What one inner step of a box is charged in interval operations: a round number of their order."""
+
+
 def certify_blocks(
     family: SeparableFamily,
     tasks: TaskSet,
@@ -47,7 +52,8 @@ def certify_blocks(
     *,
     region: Region,
     gap: float = 0.05,
-    seconds: float = 60.0,
+    operations: float = OPERATIONS,
+    seconds: float = CEILING,
     max_boxes: int = 2_000_000,
     on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
 ) -> dict[str, Certificate]:
@@ -55,7 +61,9 @@ def certify_blocks(
 
     region     the ball of z to certify: its radius must be finite;
     gap        relative width (upper - lower)/upper to reach;
-    seconds    budget of all blocks together (what one leaves, the next may use);  max_boxes  per block;
+    operations, max_boxes  the work allowed per block, in interval operations (`work`) and in boxes;
+    seconds    a ceiling on the time of all blocks together (what one leaves, the next may use): a certificate says so
+               where it was what ended the search;
     on_progress  called with the block and the state of its search.
 
     "phiw" is the transpose of "wphi" (the Hessian is symmetric) and shares its search. Raises InvalidParameter for
@@ -75,6 +83,8 @@ def certify_blocks(
     radius = positive("region", region.radius)
     positive("seconds", seconds)
     enclosers = {block: PairEnclosure(family, data, schedule, block, radius) for block in _blocks(family)}
+    cost = OPERATIONS_A_STEP * (schedule.inner_steps + 1)
+    allowed = min(max_boxes, max(1, int(positive("operations", operations) / cost)))
     started = time.perf_counter()
     found: dict[str, Certificate] = {}
     for i, (block, encloser) in enumerate(enclosers.items()):
@@ -85,7 +95,7 @@ def certify_blocks(
             gap=gap,
             absolute=NEGLIGIBLE * family.constants.L,
             seconds=max(left / (len(enclosers) - i), 1e-3),
-            max_boxes=max_boxes,
+            max_boxes=allowed,
             on_progress=lambda progress, block=block: on_progress(block, progress),
         )
         for name in ("wphi", "phiw") if block == "wphi" else (block,):

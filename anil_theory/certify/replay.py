@@ -10,9 +10,11 @@ import jax
 import numpy as np
 
 from anil_theory.certify.ball_interpreter import evaluate
-from anil_theory.certify.balls import DEFAULT_PRECISION
+from anil_theory.certify.balls import DEFAULT_PRECISION, precision
 
 MAX_PRECISION = 6400
+ENDS = 128
+"""Bits of the ends of a ball on their way to float64: set here, so that no other thread's precision decides them."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Enclosure:
         """The enclosure of a ball; (-inf, inf) for a ball that is not finite."""
         if not ball.is_finite():
             return cls(-math.inf, math.inf)
-        # Conversion to float may round to either side by half a unit in the last place: one unit outwards covers it.
-        low, high = float(ball.lower()), float(ball.upper())
-        return cls(
-            low if flint.arb(low) <= ball.lower() else math.nextafter(low, -math.inf),
-            high if flint.arb(high) >= ball.upper() else math.nextafter(high, math.inf),
-        )
+        with precision(ENDS):
+            lower, upper = ball.lower(), ball.upper()
+            # Conversion to float may round to either side by half a unit in the last place: one unit covers it.
+            low, high = float(lower), float(upper)
+            return cls(
+                low if flint.arb(low) <= lower else math.nextafter(low, -math.inf),
+                high if flint.arb(high) >= upper else math.nextafter(high, math.inf),
+            )
 
     @property
     def width(self) -> float:

@@ -1,19 +1,59 @@
 """The command line: wiring only."""
 
+import io
+import os
 import sys
+from contextlib import suppress
 
+import typer
 from rich.console import Console
 
 from anil_theory.cli import check, proof, training
-from anil_theory.cli.app import EXIT_INTERRUPTED, app
+from anil_theory.cli.app import app
+from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending
+from anil_theory.study.interruption import EXIT_INTERRUPTED
 
 __all__ = ["app", "check", "main", "proof", "training"]
 
 
 def main() -> None:
-    """Entry point of `anil-theory`."""
+    """Entry point of `anil-theory`; ends the process with one of the statuses of `study.ending`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the encoding of the stream lacks is written as an escape: a result is worth more than its looks.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
         app()
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted", style="yellow")
-        sys.exit(EXIT_INTERRUPTED)
+        status = EXIT_INTERRUPTED
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 0
+        if status == EXIT_REFUTED and not isinstance(ended.__context__, typer.Exit):
+            # The library that reads the command line also ends with 1, when a pipe is closed for example.
+            status = EXIT_FAILED
+    except Exception as error:
+        ending = Ending()
+        ending.fail(error)
+        status = ending.status()
+    else:
+        status = 0
+    return _flushed(status)
+
+
+def _flushed(status: int) -> int:
+    """The status after standard output was flushed: what does not fit on a full disk is a failure too."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        ending = Ending()
+        ending.fail(error, "standard output")
+        status = status or ending.status()
+        # The interpreter flushes once more when it ends, and would fail with a status of its own.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status

@@ -7,17 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from typer.core import TyperCommand
 
-from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Geometry
+from anil_theory.study.ending import Ending
 
 FAMILIES = ("separable", "softmax-head", "two-layer-head", "linear-body")
 """What `certify --family` takes: named here because the families are imported by the commands that use them."""
-
-EXIT_REFUTED, EXIT_MISUSE, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     help="Check the convergence theory of ANIL: measured constants and rates beside the paper's bounds.",
@@ -64,18 +60,26 @@ def _continues(argument: str, previous: str) -> bool:
 
 
 @contextmanager
-def misuse_exits() -> Iterator[None]:
-    """Bad input inside the block becomes a message and exit status 2."""
+def failures_exit() -> Iterator[None]:
+    """An error inside the block becomes one line on standard error and an exit status: `study.ending` has the table.
+
+    Bad input is status 2 and everything else 3, so that status 1 says that something was refuted and nothing else.
+    """
     try:
         yield
-    except InvalidParameter as error:
-        # Brackets in the text, as in anil_theory[digits], are no markup.
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(EXIT_MISUSE) from error
+    except typer.Exit:
+        raise
+    except Exception as error:
+        ending = Ending()
+        ending.fail(error)
+        raise typer.Exit(ending.status()) from error
 
 
 def finish(code: int, report: Any, as_json: bool) -> None:
-    if as_json:
-        json.dump(report, sys.stdout, indent=1, allow_nan=False)
-        sys.stdout.write("\n")
+    """End a command with its exit status, after its report on standard output where that was asked for."""
+    with failures_exit():
+        if as_json:
+            json.dump(report, sys.stdout, indent=1, allow_nan=False)
+            sys.stdout.write("\n")
+        sys.stdout.flush()
     raise typer.Exit(code)

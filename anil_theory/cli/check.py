@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from anil_theory.cli.app import ListCommand, app, finish, misuse_exits
+from anil_theory.cli.app import ListCommand, app, failures_exit, finish
 from anil_theory.constants import Geometry
 
 
@@ -48,7 +48,8 @@ def verify(
     """Measure, and judge the paper's statements by it: Propositions 1-3, Theorems 1-2, Tables 1-2.
 
     Without axis options it runs the default grid; with any of them, the product of the values given (and defaults
-    for the others). Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
+    for the others). Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 130
+    interrupted.
     """
     given = {
         "mu": mu,
@@ -73,7 +74,7 @@ def verify(
 
     options = {k: v for k, v in given.items() if v is not None}
     console = Console(stderr=as_json)
-    with misuse_exits():
+    with failures_exit():
         code, report = run_verify(
             tuple(statement or ()),
             options,
@@ -114,7 +115,7 @@ def rates(
     from anil_theory.constants import Constants
     from anil_theory.verification.rates_command import curve_cells, run_rates
 
-    with misuse_exits():
+    with failures_exit():
         cells = curve_cells(
             Constants(mu, L, rho, tau, M),
             inner_steps=tuple(inner_steps or ((1, 3, 10) if quick else (1, 2, 3, 5, 7, 10, 15, 20, 30))),
@@ -157,10 +158,10 @@ def advise(
     from anil_theory.record import encode_floats
     from anil_theory.report.advice import print_advice
 
-    with misuse_exits():
+    with failures_exit():
         given: dict[str, Any] = {"D0": D0, "objective": objective, "alpha": alpha}
         given |= {"beta_w": beta_w, "beta_phi": beta_phi, "inner_steps": inner_steps}
-        advice = advice_for(mu, L, rho, tau, M, eps, n_w, n_phi, **given)
-    if not as_json:
-        print_advice(Console(), to_plain(advice))
-    finish(0, encode_floats(to_plain(advice)), as_json)
+        advice = to_plain(advice_for(mu, L, rho, tau, M, eps, n_w, n_phi, **given))
+        if not as_json:
+            print_advice(Console(), advice)
+    finish(0, encode_floats(advice), as_json)

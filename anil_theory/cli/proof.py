@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from anil_theory.cli.app import ListCommand, app, finish, misuse_exits
+from anil_theory.cli.app import ListCommand, app, failures_exit, finish
 from anil_theory.constants import Geometry
 
 
@@ -31,11 +31,11 @@ def tightness(
 ) -> None:
     """Show how tight Propositions 2 and 3 are: worst-case programs, functions that reach the sharp bounds, worst tasks.
 
-    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
+    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 130 interrupted.
     """
     from anil_theory.verification.tightness_command import run_tightness, tightness_cells
 
-    with misuse_exits():
+    with failures_exit():
         cells = tightness_cells(
             tuple(mu or ((0.2,) if quick else (0.2, 0.7))),
             L,
@@ -75,24 +75,30 @@ def certify(
     gap: Annotated[
         float | None, typer.Option(help="Relative width to reach; default 0.01, and 0.05 for the other families.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Time allowed per cell; beyond, the best enclosure so far.")] = 60.0,
+    operations: Annotated[
+        float, typer.Option(help="Interval operations allowed per block; beyond, the best enclosure so far.")
+    ] = 5e8,
+    seconds: Annotated[
+        float, typer.Option(help="Ceiling on the time per cell; where it ends a search, that is said.")
+    ] = 600.0,
     samples: Annotated[int, typer.Option(help="Random points to extrapolate from; 0: none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the tasks.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records and the plot.")] = Path("results/certify"),
     as_json: Annotated[bool, typer.Option("--json", help="Certificates as JSON on standard output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the folder.")] = False,
 ) -> None:
     """Enclose the constants of Propositions 2 and 3 on sampled tasks from both sides, with proof, over a ball.
 
     Of the other families, whose constants hold on a ball, one task over a box inside.
 
-    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 130 interrupted.
+    Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 130 interrupted.
     """
     from anil_theory.constants import Constants
     from anil_theory.verification.certify_command import Cell, certify_cells, run_certify
     from anil_theory.verification.family_cells import FamilyCell
 
-    with misuse_exits():
-        shared: dict[str, Any] = {"seed": seed, "seconds": seconds}
+    with failures_exit():
+        shared: dict[str, Any] = {"seed": seed, "operations": operations, "seconds": seconds}
         cells: list[Cell] = []
         for name in family or ("separable",):
             if name == "separable":
@@ -104,7 +110,7 @@ def certify(
             else:
                 options = {"radius": 1.0 if radius is None else radius, "gap": 0.05 if gap is None else gap, **shared}
                 cells += [FamilyCell(name, N, c=c, **options) for N in inner_steps or (1, 3)]
-        code, report = run_certify(cells, out=out, console=Console(stderr=as_json))
+        code, report = run_certify(cells, out=out, resume=resume, console=Console(stderr=as_json))
     finish(code, report, as_json)
 
 
@@ -115,20 +121,27 @@ def constants(
     ] = None,
     radius: Annotated[float, typer.Option(help="Radius of the ball of (w, phi) that is certified.")] = 1.0,
     gap: Annotated[float, typer.Option(help="Relative width of the enclosures to reach.")] = 0.1,
-    seconds: Annotated[float, typer.Option(help="Time allowed per family; beyond, the best enclosure so far.")] = 20.0,
+    operations: Annotated[
+        float, typer.Option(help="Interval operations allowed per constant; beyond, the best enclosure so far.")
+    ] = 1e8,
+    seconds: Annotated[
+        float, typer.Option(help="Ceiling on the time per family; where it ends a search, that is said.")
+    ] = 600.0,
     seed: Annotated[int, typer.Option(help="Seed of the task.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records.")] = Path("results/constants"),
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Take finished families from the folder.")] = False,
 ) -> None:
     """Certify mu, L, rho, tau, M of a small bounded-region task on a ball, beside the bound derived on paper.
 
-    Exit status: 0, or 2 for misuse.
+    Exit status: 0, 2 misuse, 3 a failure inside, 130 interrupted.
     """
     from anil_theory.verification.constants_command import run_constants
 
-    with misuse_exits():
-        size = {"radius": radius, "gap": gap, "seconds": seconds, "seed": seed}
-        code, report = run_constants(tuple(family or ()), **size, out=out, console=Console(stderr=as_json))
+    with failures_exit():
+        size = {"radius": radius, "gap": gap, "operations": operations, "seconds": seconds, "seed": seed}
+        console = Console(stderr=as_json)
+        code, report = run_constants(tuple(family or ()), **size, out=out, resume=resume, console=console)
     finish(code, report, as_json)
 
 
@@ -140,11 +153,11 @@ def ledger(
 ) -> None:
     """Prove the steps of the derivation with sympy: statement, assumption used, how proved, status.
 
-    Exit status: 0 all proved or checked, 1 a proof failed, 2 misuse.
+    Exit status: 0 all proved or checked, 1 a proof failed, 2 misuse, 3 a failure inside, 130 interrupted.
     """
-    from anil_theory.ledger.command import run_ledger
+    from anil_theory.verification.ledger_command import run_ledger
 
-    with misuse_exits():
+    with failures_exit():
         code, report = run_ledger(sections=tuple(section or ()), controls=controls, console=Console(stderr=as_json))
     finish(code, report, as_json)
 
@@ -156,10 +169,15 @@ def audit(
     out: Annotated[Path, typer.Option(help="Folder for records, report and figures.")] = Path("results/audit"),
     quick: Annotated[bool, typer.Option("--quick", help="Smaller searches.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on standard output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Take finished findings from the folder.")] = False,
 ) -> None:
-    """Show, by runs, what is printed, what the numbers say beside it, and what stays true. Exit status 0."""
+    """Show, by runs, what is printed, what the numbers say beside it, and what stays true.
+
+    Exit status: 0, 2 misuse, 3 a failure inside, 130 interrupted.
+    """
     from anil_theory.audit.command import run_audit
 
-    with misuse_exits():
-        code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, console=Console(stderr=as_json))
+    with failures_exit():
+        console = Console(stderr=as_json)
+        code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, resume=resume, console=console)
     finish(code, report, as_json)

@@ -5,8 +5,6 @@ configuration and the history. Random keys are not stored: a run derives them fr
 """
 
 import json
-import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory._atomic import remove_remains, write_atomically
 from anil_theory._plain import to_plain
 
 _PREFIX, _SUFFIX = "checkpoint-", ".npz"
@@ -37,19 +36,11 @@ def save_checkpoint(folder: Path, configuration: Mapping[str, Any], checkpoint: 
     """
     count("keep", keep)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_remains(folder)
     path = folder / f"{_PREFIX}{checkpoint.iteration:09d}{_SUFFIX}"
     text = json.dumps({"configuration": to_plain(configuration), "history": to_plain(checkpoint.history)})
     leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(checkpoint.state))}
-    temporary = folder / f".writing-{secrets.token_hex(8)}"
-    try:
-        with temporary.open("xb") as file:
-            np.savez(file, allow_pickle=False, about=np.asarray(text), **leaves)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, about=np.asarray(text), **leaves))
     for old in _paths(folder)[:-keep]:
         old.unlink(missing_ok=True)
     return path

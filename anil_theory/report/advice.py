@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from anil_theory.report.rows import number
+from anil_theory.report.tables import print_whole
 
 
 def print_advice(console: Console, advice: dict[str, Any]) -> None:
@@ -29,10 +30,10 @@ def print_advice(console: Console, advice: dict[str, Any]) -> None:
         ("outer_steps", "K, outer steps"),
         ("cost", f"predicted cost ({advice['objective']})"),
     ):
-        table.add_row(label, *(number(None if one[name] is None else float(one[name])) for one in (anil, maml)))
+        table.add_row(label, *(number(one[name]) for one in (anil, maml)))
     for name in anil["total"]:
-        table.add_row(f"  {name.replace('_', ' ')}", *(number(float(one["total"][name])) for one in (anil, maml)))
-    console.print(table)
+        table.add_row(f"  {name.replace('_', ' ')}", *(number(one["total"][name]) for one in (anil, maml)))
+    print_whole(console, table)
     console.print(f"MAML costs {advice['cost_ratio']:.3g} times as much as ANIL by these bounds.", highlight=False)
     console.print("what dominates ANIL's bound:", style="bold")
     for share in anil["dominating"]:

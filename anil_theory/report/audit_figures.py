@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anil_theory.report.files import save_figure
+
 MARKERS = "osD^v"
 STYLES = {"line": {"ls": "-", "lw": 1.5}, "dashed": {"ls": "--", "lw": 1.2}, "points": {"ls": ":", "lw": 0.8, "ms": 6}}
 
@@ -24,8 +26,7 @@ def plot_finding(finding: Mapping[str, Any], path: Path) -> bool:
     for axis, panel in zip(axes[0], panels, strict=True):
         _draw(axis, panel)
     figure.suptitle(finding["title"], fontsize=11)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory.report.files import write_report
+
 Plain = Mapping[str, Any]
 """A finding as `audit.base.Finding` lays it out, made plain."""
 
@@ -53,7 +55,7 @@ def write_audit(
             lines += [f"![{finding['title']}]({plots[name].name})", ""]
     lines += ["## Provenance", ""]
     lines += _items(provenance)
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_report("\n".join([*lines, ""]), path)
 
 
 def _items(provenance: Mapping[str, Any]) -> Sequence[str]:

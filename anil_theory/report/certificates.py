@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from anil_theory.report.rows import BLOCK_LABELS, number
+from anil_theory.report.tables import print_whole
 from anil_theory.report.terminal import STYLES
 
 CertificateRow = Mapping[str, Any]
@@ -39,7 +40,7 @@ def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None
                 cells += [number(row["bounds"][kind]), _factor(row, kind)] if kind in row["bounds"] else ["-", "-"]
             verdict = Text(row["outcome"], style=STYLES[row["outcome"]])
             table.add_row(BLOCK_LABELS[row["block"]], str(row["N"]), *cells, verdict)
-        console.print(table)
+        print_whole(console, table)
         for row in group:
             for line in _remarks(row):
                 console.print(f"- {BLOCK_LABELS[row['block']]} at N = {row['N']}: {line}", highlight=False)
@@ -65,7 +66,7 @@ def print_samples(console: Console, rows: Sequence[CertificateRow]) -> None:
             table.add_row(
                 BLOCK_LABELS[row["block"]], str(row["N"]), number(found["largest"]), interval, fit, certified, say
             )
-        console.print(table)
+        print_whole(console, table)
     claimed = [row["sampled"]["meets"] for row in rows if row["sampled"]["meets"] is not None]
     if rows:
         console.print(

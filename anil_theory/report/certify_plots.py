@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anil_theory.report.certificates import CertificateRow
+from anil_theory.report.files import save_figure
 
 BLOCKS = (
     ("ww", r"$L_{ww}$", "#1b6ca8"),
@@ -43,8 +44,7 @@ def plot_certificates(rows: Sequence[CertificateRow], path: Path) -> bool:
                 axis.set_xlabel("inner steps $N$")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"Certified constants of the meta-gradient on {rows[0]['region']}")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 

@@ -9,6 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from anil_theory.report.files import save_figure
+from anil_theory.report.tables import print_whole
+
 BLOCKS = ("ww", "cross", "phiphi")
 LABELS = {"ww": r"$D_w^2$", "cross": r"$D_\phi D_w$", "phiphi": r"$D_\phi^2$"}
 HEADROOM = 6.0
@@ -46,7 +49,8 @@ def print_curvature(console: Console, points: Sequence[Mapping[str, Any]]) -> No
             lowest = "-" if c["mu"] is None else f"{c['mu']:.2g}"
             constants.add_row(*place, lowest, *(f"{c[name]:.3g}" for name in ("L", "rho", "tau", "M")))
             blocks.add_row(*place, *(_triple(point, block) for block in BLOCKS))
-        console.print(constants, blocks)
+        print_whole(console, constants)
+        print_whole(console, blocks)
         predicted = [point["predicted"][block] for point in mine for block in BLOCKS]
         tally = Counter(str(one["outcome"]) for one in predicted)
         console.print("  ".join(f"{outcome} {times}" for outcome, times in sorted(tally.items())), highlight=False)
@@ -101,8 +105,7 @@ def plot_curvature(points: Sequence[Mapping[str, Any]], geometries: Sequence[str
     lines += [Line2D([], [], color="0.3", ls=ls, marker=m, ms=4, label=label) for ls, m, label in styles]
     figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)
     figure.suptitle("Hessian blocks beside Propositions 2 and 3 with constants estimated from below", fontsize=11)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 

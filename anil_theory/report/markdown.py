@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anil_theory.record import Record
+from anil_theory.report.files import write_report
 from anil_theory.report.rows import BLOCK_LABELS, BOUND_KINDS, Row, all_rows, bound, number, tightest_rows, tightness
 
 READING = """\
@@ -33,7 +34,7 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
         lines += ["## Provenance", ""]
         lines += [f"- {name}: {value}" for name, value in provenance.items() if name not in ("started", "finished")]
         lines += [f"- records: {len(records)}, one file per cell beside this report", ""]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    write_report("\n".join(lines), path)
 
 
 TABLES = {

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from anil_theory.report.files import save_figure
+
 TITLES = {"strongly-convex": "strongly convex inner loss", "nonconvex": "nonconvex inner loss", "maml": "MAML"}
 
 
@@ -53,8 +55,7 @@ def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, path: Path) 
             axis.grid(alpha=0.25)
         row[0].legend(fontsize=8, frameon=False)
     figure.suptitle(f"ANIL, {TITLES.get(geometry, geometry)}: mean over {len({r['seed'] for r in chosen})} seeds")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 

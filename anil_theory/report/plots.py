@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from anil_theory.report.files import save_figure
 from anil_theory.report.rows import Row
 
 REGIMES = (
@@ -94,8 +95,7 @@ def plot_blocks(rows: Sequence[Row], path: Path) -> bool:
     for handle in legend.legend_handles:
         handle.set_color("black")
     figure.suptitle("Lipschitz constants of the meta-gradient: measured beside the bounds")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 
@@ -174,6 +174,5 @@ def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
     axes[0][0].set_ylabel("largest measured / smallest bound")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle("How much of each bound is reached (stars: the extremal task)")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anil_theory.report.files import save_figure
+
 Curve = Mapping[str, Any]
 """One measured curve: "geometry", "block", "N", and the lists that a plot names."""
 
@@ -37,8 +39,7 @@ def _present(curves: Sequence[Curve], key: str, names: Mapping[str, str]) -> lis
 
 def _finish(plt: Any, figure: Any, path: Path, title: str) -> bool:
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
     return True
 
 

@@ -1,7 +1,9 @@
 """The rows of records, and how numbers and names are written in every report."""
 
 import math
+import sys
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from anil_theory.record import Record
@@ -43,9 +45,11 @@ def _or(value: float, other: float) -> float:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; a dash for a number that does not exist."""
-    if value is None or math.isnan(value):
+    """Four significant digits; a dash for a number that does not exist. Integers may be beyond float64."""
+    if value is None or value != value:
         return "-"
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return f"{Decimal(value):.3e}"
     return f"{value:.4g}"
 
 

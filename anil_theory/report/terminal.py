@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, tightness
+from anil_theory.report.tables import print_whole
 
 STYLES = {
     "CONFIRMED": "bold green",
@@ -55,7 +56,7 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
         shared = {name: text for name, text in each[0].items() if all(p.get(name) == text for p in each)}
         console.print(Text.assemble((heading, "bold cyan"), f"   {' '.join(shared.values())}"))
         differing = [" ".join(text for name, text in parts.items() if name not in shared) for parts in each]
-        console.print(_table(list(zip(group, differing, strict=True)), sharp=console.width >= WIDE))
+        print_whole(console, _table(list(zip(group, differing, strict=True)), sharp=console.width >= WIDE))
 
 
 def _heading(row: Row) -> str:
@@ -65,15 +66,15 @@ def _heading(row: Row) -> str:
 
 
 def _table(rows: list[tuple[Row, str]], sharp: bool) -> Table:
-    # Fixed widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
+    # Least widths, so that the tables of all headings line up; what is left of the terminal goes to the settings.
     table = Table(header_style="dim", padding=(0, 1), box=None, expand=True)
     widest = max(len(str(BLOCK_LABELS.get(row["block"], row["block"]))) for row, _ in rows)
     table.add_column("block", overflow="fold", width=min(max(8, widest), 17))
     table.add_column("setting", overflow="fold", ratio=1)
     kinds = ("sharp", "refined", "explicit") if sharp else ("refined", "explicit")
     for name, width in (("measured", 9), *((kind, 8) for kind in kinds), ("tightness", 9)):
-        table.add_column(name, justify="right", no_wrap=True, width=width)
-    table.add_column("verdict", no_wrap=True, width=15)
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    table.add_column("verdict", no_wrap=True, min_width=15)
     for row, setting in rows:
         of = f" x{row['rows']}" if row.get("rows", 1) > 1 else ""
         table.add_row(

@@ -6,6 +6,8 @@ from typing import Any
 
 import matplotlib
 
+from anil_theory.report.files import save_figure
+
 LABELS = {"ww": "w, w", "wphi": "cross", "phiphi": "phi, phi"}
 SERIES = (
     ("scalar", "scalar", "o", 4),
@@ -46,6 +48,5 @@ def plot_reached(rows: Sequence[dict[str, Any]], path: Path) -> bool:
     axes[0][0].set_ylabel("share of the refined bound")
     handles, names = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=5, frameon=False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path, dpi=120)
     return True

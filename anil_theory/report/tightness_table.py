@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory.report.tables import print_whole
+
 REACHED = ("scalar", "tensors", "choice", "realised")
 BLOCKS = {"ww": "ww", "wphi": "cross", "phiphi": "phiphi"}
 
@@ -40,7 +42,7 @@ def print_tightness(console: Console, rows: Sequence[dict[str, Any]]) -> None:
             family = _least([r["family"] / r["bounds"]["refined"] for r in group])
             outcomes = sorted({outcome for r in group for outcome in r["verdicts"].values()})
             table.add_row(str(N), str(len(group)), refined, *shares, family, ", ".join(outcomes))
-        console.print(table)
+        print_whole(console, table)
     console.print(Text(LEGEND, style="dim"))
     _print_ranges(console, rows)
 
@@ -57,7 +59,7 @@ def _print_ranges(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         shares = {b: [r["scalar"] / r["bounds"]["refined"] for r in group if r["block"] == b] for b in BLOCKS}
         name = "nonconvex" if mu is None else f"strongly convex, mu = {mu:g}"
         table.add_row(name, *(f"{min(s):.3f} to {max(s):.3f}" if s else "-" for s in shares.values()))
-    console.print(table)
+    print_whole(console, table)
 
 
 def _least(values: list[float]) -> str:

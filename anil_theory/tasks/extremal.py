@@ -9,6 +9,8 @@ L_D' falls at rate L: the difference quotient of the meta-gradient tends to the 
 Source: derived for this project (attained: witness/bound = 1 up to rounding and the distance from 0).
 """
 
+import math
+import sys
 from typing import ClassVar, NamedTuple
 
 import jax
@@ -21,6 +23,9 @@ from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
 from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
+
+DIGITS = 280
+"""The constant is built of products of up to 2 N factors r; from 10^-280 to 10^280 float64 keeps all their digits."""
 
 
 class ExtremalTask(NamedTuple):
@@ -40,12 +45,19 @@ def query_loss(w: Array, phi: Array, task: ExtremalTask) -> Array:
     return task.query(w[0])
 
 
+def longest_loop(contraction: float) -> int:
+    """The largest N for which r^(2N) stays between 10^-DIGITS and 10^DIGITS, r > 0."""
+    digits_per_step = abs(2 * math.log10(contraction))
+    return int(DIGITS / digits_per_step) if digits_per_step > 0 else sys.maxsize
+
+
 class ExtremalFamily(Family):
     """The task that attains the `ww` constant at one schedule; every sample is the same task.
 
     max_inner_steps   pad the pieces to those of this many steps, so that a grid over N compiles once.
 
-    Raises InvalidParameter when rho = 0 (nothing to turn), or when alpha leaves 1 - alpha low at or below 0.
+    Raises InvalidParameter when rho = 0 (nothing to turn), when alpha leaves r = 1 - alpha low at or below 0, and when
+    r^(2N) leaves the range of float64.
     """
 
     name: ClassVar[str] = "extremal"
@@ -60,11 +72,24 @@ class ExtremalFamily(Family):
         self.contraction = 1 - alpha * low
         if self.contraction <= 0 or low >= L:
             raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
+        longest = longest_loop(self.contraction)
+        if schedule.inner_steps > longest:
+            allowed = f"at most {longest}, beyond which (1 - alpha low)^(2N) leaves the range of float64"
+            raise InvalidParameter("inner_steps", allowed, schedule.inner_steps)
         # The slope stays positive, and no triangle reaches L, while g_m <= half of either limit; g_m <= g_0 r^m.
         growth = max(1.0, self.contraction**schedule.inner_steps)
         limit = min((L - low) / (rho * alpha), self.contraction / (rho * alpha**2), 0.1 * L / rho)
         self.first_slope = 0.5 * limit / growth
         self.length_scale = alpha * self.first_slope
+
+    @staticmethod
+    def exists(constants: Constants, schedule: Schedule) -> bool:
+        """Whether the task can be made: rho > 0, mu < L, alpha mu < 1, and r^(2N) within the range of float64."""
+        low = constants.lowest_curvature
+        contraction = 1 - schedule.alpha * low
+        if constants.rho == 0 or low >= constants.L or contraction <= 0:
+            return False
+        return schedule.inner_steps <= longest_loop(contraction)
 
     def trajectory(self) -> tuple[np.ndarray, np.ndarray]:
         """The inner iterates w_0..w_N and the slopes g_0..g_N there."""

@@ -1,15 +1,16 @@
 """What `anil-theory bench` does: train every N and seed of every geometry, keep records, draw figures, judge claims."""
 
+import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from anil_theory._admissible import InvalidParameter, count
@@ -20,19 +21,22 @@ from anil_theory.neural.probe import CurvatureProbe, probe_points
 from anil_theory.neural.program import Program
 from anil_theory.neural.settings import Settings
 from anil_theory.neural.training import RunState, train
-from anil_theory.provenance import provenance
 from anil_theory.record import Record, RecordStore, Status, encode_floats, key
 from anil_theory.report.curvature_plot import curvature_points, plot_curvature, print_curvature
 from anil_theory.report.neural_plots import bench_runs, plot_training
+from anil_theory.report.tables import print_whole
+from anil_theory.study import Display, Ending, Hand, Job, Result, Stopped, run_jobs
 from anil_theory.verification.curvature_prediction import predict, predicted_logs
 from anil_theory.verification.figure_claims import FigureVerdict, judge_figures
-from anil_theory.verification.runner import same_origin
 
 QUICK_CURVATURE = 2
 """Points at which --quick looks at the curvature, the start and the end."""
 
 QUICK: dict[str, Any] = {"width": 8, "tasks": 4, "iterations": 200, "eval_tasks": 60, "beta_w": 3e-3, "beta_phi": 3e-3}
 """What --quick changes in the settings where nothing else is asked for; it also takes 2 seeds."""
+
+FIGURES = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
+"""The figures of the paper; another geometry's is called after it."""
 
 STRONG_CONVEXITY = 0.01
 """Default lambda of the strongly convex geometry; the paper's value is not known. Elsewhere the default is 0."""
@@ -73,8 +77,8 @@ class Bench:
 def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tuple[int, dict[str, Any]]:
     """Train, keep one record per run, draw the figures, print a table and verdicts; exit status and plain values.
 
-    Exit status 0, or 130 after Ctrl-C (finished runs are kept as records, the one in hand as a checkpoint). A run that
-    diverges, or for which the memory does not suffice, is a record with that status. Raises InvalidParameter for bad
+    Exit status: `study.ending`; after Ctrl-C finished runs are kept as records, the one in hand as a checkpoint. A run
+    that diverges is a record with that status. Raises InvalidParameter for bad
     input. A refuted claim about a figure is a finding on this data set and does not change the exit status.
     """
     for geometry in bench.geometries:
@@ -83,116 +87,111 @@ def run_bench(bench: Bench, *, out: Path, resume: bool, console: Console) -> tup
     if jax.default_backend() == "cpu":
         keep_freed_memory()
     store = RecordStore(out / "records")
-    records: list[Record] = []
-    interrupted = False
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()),
-        *(TextColumn("left"), TimeRemainingColumn()),
-    )
-    total = len(bench.geometries) * len(bench.inner_steps) * bench.seeds * bench.settings.iterations
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("training", total=total)
-        try:
-            for geometry in bench.geometries:
-                records += _run_geometry(bench, geometry, data, store, out, resume, progress, bar)
-        except KeyboardInterrupt:
-            interrupted = True
-            records = [record for record in store if record.cell.get("study") == "bench"]
+    jobs = [job for geometry in bench.geometries for job in _jobs_of(bench, geometry, data, out, resume)]
+    summary = run_jobs(jobs, store, resume=resume, display=Display("training", "runs"))
+    ending, records = Ending(), summary.records
     runs = bench_runs(records)
-    verdicts = judge_figures(runs)
-    names = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
-    drawn = [
-        out / names.get(geometry, f"{geometry}.png")
-        for geometry in bench.geometries
-        if plot_training(runs, geometry, out / names.get(geometry, f"{geometry}.png"))
-    ]
     points = curvature_points(records)
+    verdicts = ending.attempt("the claims of the figures were not judged", lambda: judge_figures(runs)) or []
+    ending.attempt("the runs were not printed", lambda: _print(console, records, verdicts))
+    ending.attempt("the curvature was not printed", lambda: print_curvature(console, points))
+    plots: dict[Path, Callable[[Path], bool]] = {}
+    for geometry in bench.geometries:
+        path = out / FIGURES.get(geometry, f"{geometry}.png")
+        plots[path] = partial(plot_training, runs, geometry)
     for geometry in bench.geometries:
         path = out / f"curvature_{geometry.replace('-', '_')}.png"
-        if plot_curvature(points, (geometry,), path):
-            drawn.append(path)
-    _print(console, records, verdicts)
-    print_curvature(console, points)
-    console.print(f"{len(records)} runs; {', '.join(map(str, drawn))}", highlight=False, soft_wrap=True)
-    if interrupted:
-        console.print(f"interrupted: finished runs are kept in {store.folder}; --resume goes on", style="yellow")
-        return 130, {}
+        plots[path] = partial(plot_curvature, points, (geometry,))
+    drawn = ending.draw(plots)
+    code = ending.close(console, summary, store, noun="runs", written=drawn)
     plain = [{**to_plain(record.cell), **record.measurements, "status": record.status} for record in records]
-    return 0, encode_floats(to_plain({"runs": plain, "verdicts": verdicts}))
+    return code, encode_floats(to_plain({"runs": plain, "verdicts": verdicts}))
 
 
-def _run_geometry(
-    bench: Bench,
-    geometry: str,
-    data: ImageDataset,
-    store: RecordStore,
-    out: Path,
-    resume: bool,
-    progress: Any,
-    bar: Any,
-) -> list[Record]:
-    settings, done = bench.of(geometry), []
-    program: Program | None = None
-    probe: CurvatureProbe | None = None
+class _Programs:
+    """What the runs of one geometry share, made when the first of them asks: the compiled program and the probe."""
+
+    def __init__(self, settings: Settings, data: ImageDataset):
+        self.settings, self.data = settings, data
+
+    @cached_property
+    def program(self) -> Program:
+        with memory_advice(self.settings):
+            return Program(self.settings, self.data)
+
+    @cached_property
+    def probe(self) -> CurvatureProbe:
+        with memory_advice(self.settings):
+            return CurvatureProbe(self.program)
+
+
+def _jobs_of(bench: Bench, geometry: str, data: ImageDataset, out: Path, resume: bool) -> list[Job]:
+    settings = bench.of(geometry)
+    programs = _Programs(settings, data)
     points = probe_points(bench.curvature, settings.iterations) if geometry != "maml" else ()
+    jobs = []
     # Seeds outermost: a run that is stopped early has compared all N.
     for seed in range(bench.seeds):
         for N in bench.inner_steps:
             cell = {
-                **{"study": "bench", "dataset": data.name, "settings": to_plain(settings)},
-                **{"inner_steps": N, "seed": seed, "images": [len(s.images) for s in _splits(data)]},
+                "study": "bench",
+                "dataset": data.name,
+                "data": _content(data),
+                "settings": to_plain(settings),
+                "inner_steps": N,
+                "seed": seed,
+                "images": [len(split.images) for split in _splits(data)],
             }
-            closer = points if seed == 0 else ()
-            if closer:
-                cell["curvature"] = closer
-            name = key(cell)
-            if resume and name in store and same_origin(store.get(name)):
-                done.append(store.get(name))
-                progress.advance(bar, settings.iterations)
-                continue
-            progress.update(bar, description=f"{geometry}, N = {N}, seed {seed}: compiling")
-            if program is None:
-                program = _compiled(settings, data)
-            if closer and probe is None:
-                with memory_advice(settings):
-                    probe = CurvatureProbe(program)
-            folder = out / "checkpoints" / name
-            done.append(_run(program, probe, cell, N, seed, folder, resume, progress, bar))
-            store.put(done[-1])
-            shutil.rmtree(folder, ignore_errors=True)
-    return done
+            if points and seed == 0:
+                cell["curvature"] = points
+            folder = out / "checkpoints" / key(cell)
+            jobs.append(_job(programs, cell, N, seed, folder, resume))
+    return jobs
+
+
+def _job(programs: _Programs, cell: dict[str, Any], N: int, seed: int, folder: Path, resume: bool) -> Job:
+    heading = f"{programs.settings.geometry}, N = {N}, seed {seed}"
+
+    def measure(hand: Hand) -> Result:
+        hand.report(0.0, f"{heading}: compiling")
+        result = _run(programs, cell, N, seed, folder, resume, hand, heading)
+        shutil.rmtree(folder, ignore_errors=True)
+        return result
+
+    return Job(cell=cell, measure=measure, name=heading, work=programs.settings.iterations)
 
 
 def _run(
-    program: Program,
-    probe: CurvatureProbe | None,
+    programs: _Programs,
     cell: dict[str, Any],
     N: int,
     seed: int,
     folder: Path,
     resume: bool,
-    progress: Any,
-    bar: Any,
-) -> Record:
-    started, begun = datetime.now(UTC), progress.tasks[bar].completed
-    heading = f"{program.settings.geometry}, N = {N}, seed {seed}"
-
-    every = min(100, max(10, program.settings.iterations // 10))
+    hand: Hand,
+    heading: str,
+) -> Result:
+    program, settings = programs.program, programs.settings
+    points = cell.get("curvature", ())
 
     def report(iteration: int, loss: float) -> None:
-        progress.update(bar, completed=begun + iteration, description=f"{heading}: loss {loss:.3f}")
+        if hand.stopping:
+            raise Stopped
+        hand.report(iteration, f"{heading}: loss {loss:.3f}")
 
-    with memory_advice(program.settings):
+    with memory_advice(settings):
         run = train(
-            *(program,),
-            **{"inner_steps": N, "seed": seed, "checkpoints": folder, "every": every, "resume": resume},
+            program,
+            inner_steps=N,
+            seed=seed,
+            checkpoints=folder,
+            every=min(100, max(10, settings.iterations // 10)),
+            resume=resume,
             on_iteration=report,
-            probe=probe.at(N) if probe is not None else None,
-            probe_at=cell.get("curvature", ()),
+            probe=programs.probe.at(N) if points else None,
+            probe_at=points,
         )
         untrained = program.accuracy(program.initial_state(seed).params, "test", seed, N)
-    progress.update(bar, completed=begun + program.settings.iterations)
-    settings = program.settings
     looks = run.history.probes
     verdicts = [one.verdict for look in looks for one in predict(look, settings.geometry, settings.alpha, N)]
     looks = [look | {"predicted": predicted_logs(look, settings.geometry, settings.alpha, N)} for look in looks]
@@ -207,12 +206,17 @@ def _run(
     diverged = run.status is RunState.DIVERGED
     reason = f"loss or gradient not finite, or far above guessing, at iteration {run.diverged_at}" if diverged else ""
     status = Status.DIVERGED if diverged else Status.COMPLETE
-    return Record(cell, to_plain(verdicts), measured, provenance(started), status, reason)
+    return Result(to_plain(verdicts), measured, status, reason)
 
 
-def _compiled(settings: Settings, data: ImageDataset) -> Program:
-    with memory_advice(settings):
-        return Program(settings, data)
+def _content(data: ImageDataset) -> str:
+    """The SHA-256 of all images: two files of one name and size may differ in what they hold."""
+    digest = hashlib.sha256()
+    for split in _splits(data):
+        images = np.ascontiguousarray(split.images)
+        digest.update(f"{images.dtype} {images.shape}".encode())
+        digest.update(images.data)
+    return digest.hexdigest()
 
 
 class memory_advice:
@@ -252,7 +256,7 @@ def _print(console: Console, records: Sequence[Record], verdicts: Sequence[Figur
             f"{100 * m['untrained']['mean']:.1f}",
             "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f}",
         )
-    console.print(table)
+    print_whole(console, table)
     for one in verdicts:
         text = f"{one.outcome:13} {one.geometry} on {one.dataset}: {one.claim} ({one.reason})"
         console.print(text, highlight=False, soft_wrap=True)

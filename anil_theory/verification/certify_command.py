@@ -7,29 +7,27 @@ proof. The factor bound/truth lies between bound/upper and bound/lower.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jax
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive, within
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
-from anil_theory.certify.branch_and_bound import Progress
+from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
 from anil_theory.certify.witness import replay_witness
+from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants, Geometry, Region
 from anil_theory.estimators.extremes import MIN_TAIL, extrapolate_supremum, sample_block_norms
-from anil_theory.provenance import provenance
-from anil_theory.record import Record, RecordStore, encode_floats
+from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.certificates import print_certificates, print_samples
 from anil_theory.report.certify_plots import plot_certificates
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Claim, Kind
+from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 from anil_theory.tasks import SeparableFamily, TaskSet
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
 from anil_theory.verification.checks import SEVERITY
@@ -44,7 +42,9 @@ class CertifyCell:
     """One population and one N: everything that defines a record.
 
     radius         of the ball of z that is certified;
-    gap, seconds   relative width to reach, and the time allowed for all blocks of the cell;
+    gap            relative width to reach;
+    operations     the work allowed per block (`certify.work`);
+    seconds        a ceiling on the time of all blocks of the cell;
     samples        block norms at random points of the ball, extrapolated beside the enclosure; 0 leaves them out;
     longest        the N that the samples are compiled for.
 
@@ -60,7 +60,8 @@ class CertifyCell:
     seed: int = 0
     radius: float = 4.0
     gap: float = 0.05
-    seconds: float = 60.0
+    operations: float = OPERATIONS
+    seconds: float = CEILING
     samples: int = 1000
     longest: int = 1
     check: str = "certificate"
@@ -70,6 +71,7 @@ class CertifyCell:
         count("seed", self.seed, minimum=0)
         positive("radius", self.radius)
         within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
+        positive("operations", self.operations)
         positive("seconds", self.seconds)
         if count("samples", self.samples, minimum=0) and self.samples <= 2 * MIN_TAIL:
             raise InvalidParameter("samples", f"0 (none), or more than {2 * MIN_TAIL}", self.samples)
@@ -89,8 +91,16 @@ class CertifyCell:
 
     def certificates(self, tasks: TaskSet, on_progress: Callable[[str, Progress], None]) -> dict[str, Certificate]:
         """Every block over the ball."""
-        budget: dict[str, Any] = {"gap": self.gap, "seconds": self.seconds, "on_progress": on_progress}
-        return certify_blocks(self.family, tasks, self.schedule, region=Region(self.radius), **budget)
+        return certify_blocks(
+            self.family,
+            tasks,
+            self.schedule,
+            region=Region(self.radius),
+            gap=self.gap,
+            operations=self.operations,
+            seconds=self.seconds,
+            on_progress=on_progress,
+        )
 
 
 Cell = CertifyCell | FamilyCell
@@ -184,49 +194,45 @@ def _ratio(bound: float, truth: float) -> float:
     return bound / truth if truth > 0 else math.inf
 
 
-def run_certify(cells: Sequence[Cell], *, out: Path, console: Console) -> tuple[int, dict[str, Any]]:
-    """Certify every cell, keep each as a record when it is done, draw and print; exit status and plain values.
+def run_certify(
+    cells: Sequence[Cell], *, out: Path, resume: bool = False, console: Console
+) -> tuple[int, dict[str, Any]]:
+    """Certify every cell, keep each as a record when it is done, print and draw; exit status and plain values.
 
-    Exit status 0, 1 when a bound was refuted by a witness, or 130 after Ctrl-C (finished cells are kept). Raises
-    InvalidParameter for a folder that cannot be written.
+    Exit status: `study.ending`; 1 when a bound was refuted by a witness. Raises InvalidParameter for a folder that
+    cannot be written.
     """
     store = RecordStore(out / "records")
-    rows: list[dict[str, Any]] = []
-    interrupted = False
-    columns = (
-        TextColumn("certifying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("", total=len(cells))
-        try:
-            for cell in cells:
-                record = _record(cell, lambda block, now: bar.update(line, description=_state(block, now)))
-                store.put(record)
-                rows += [dict(row) for row in record.verdicts]
-                bar.advance(line)
-        except KeyboardInterrupt:
-            interrupted = True
-    picture = out / "certificates.png"
-    print_certificates(console, rows)
-    print_samples(console, rows)
-    drawn = f"; {picture}" if plot_certificates(rows, picture) else ""
-    done = len({(row["geometry"], row["region"], row["N"]) for row in rows})
-    console.print(f"{done} of {len(cells)} cells; records in {store.folder}{drawn}", highlight=False, soft_wrap=True)
-    if interrupted:
-        console.print("interrupted: finished cells are kept", style="yellow")
-        return 130, {}
-    refuted = any(row["outcome"] == Outcome.REFUTED.value for row in rows)
-    return (1 if refuted else 0), {"certificates": encode_floats(rows)}
+    jobs = [_job(cell) for cell in cells]
+    summary = run_jobs(jobs, store, resume=resume, display=Display("certifying", "cells"))
+    rows = [dict(row) for record in summary.records for row in record.verdicts]
+    ending = Ending()
+    ending.attempt("the certificates were not printed", lambda: print_certificates(console, rows))
+    ending.attempt("the samples were not printed", lambda: print_samples(console, rows))
+    say_clock(console, [row["ended_by"] for row in rows])
+    drawn = ending.draw({out / "certificates.png": lambda path: plot_certificates(rows, path)})
+    code = ending.close(console, summary, store, written=drawn, refuted=summary.refuted > 0)
+    return code, {"certificates": encode_floats(rows)}
 
 
-def _record(cell: Cell, on_progress: Callable[[str, Progress], None]) -> Record:
-    started = datetime.now(UTC)
-    rows = certify_cell(cell, on_progress)
-    return Record(cell=to_plain(cell), verdicts=rows, provenance=provenance(started))
+def say_clock(console: Console, ends: Sequence[str]) -> None:
+    """Say how many searches the clock ended: those alone may end elsewhere in another run."""
+    by_clock = sum(end == Ended.CLOCK for end in ends)
+    if by_clock:
+        console.print(
+            f"{by_clock} of {len(ends)} searches were ended by the clock and not by the work allowed: what they prove "
+            "depends on the machine and its load; --seconds raises the ceiling, --operations lowers the work.",
+            style="yellow",
+            highlight=False,
+        )
+
+
+def _job(cell: Cell) -> Job:
+    def measure(hand: Hand) -> Result:
+        return Result(verdicts=certify_cell(cell, lambda block, now: hand.report(0.0, _state(block, now))))
+
+    name = f"{cell.where}{cell.constants.geometry.value}, N = {cell.schedule.inner_steps}"
+    return Job(cell=to_plain(cell), measure=measure, name=name)
 
 
 def _state(block: str, now: Progress) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._plain import to_plain
@@ -23,9 +22,12 @@ from anil_theory.report import (
     tightest_rows,
     write_markdown,
 )
+from anil_theory.report.rows import Row
+from anil_theory.study import Ending
+from anil_theory.verdict import Outcome
 from anil_theory.verification.cells import Cell
 from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, Axes, attained_cells, default_cells, grid_cells
-from anil_theory.verification.runner import RunSummary, run_cells
+from anil_theory.verification.runner import run_cells
 
 FEW_ROWS = 40
 """Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
@@ -72,9 +74,9 @@ def run_verify(
     shown: str,
     console: Console,
 ) -> tuple[int, dict[str, Any]]:
-    """Run, print and write; returns the exit status and the rows as plain values.
+    """Run, print and write; returns the exit status (`study.ending`) and the rows as plain values.
 
-    Raises InvalidParameter for misuse, before any work is done.
+    Raises InvalidParameter for misuse, before any work is done, and OSError for a disk that is full from the start.
     """
     one_of("rows", shown, ("auto", "tightest", "all"))
     if broken is not None:
@@ -82,34 +84,30 @@ def run_verify(
     cells = _cells(statements, options, count("seed", seed, minimum=0), quick)
     store = RecordStore(out / "records")
     with _cheap_compilation(quick):
-        summary = _run(cells, store, broken, resume)
-    rows = all_rows(summary.records)
-    plots = [
-        path
-        for path, draw in ((out / "blocks.png", plot_blocks), (out / "tightness.png", plot_tightness))
-        if draw(rows, path)
-    ]
+        summary = run_cells(cells, store, broken=broken, resume=resume)
+    ending, rows = Ending(), all_rows(summary.records)
+    ending.attempt("the rows were not printed", lambda: _print(console, rows, shown))
+    plots = ending.draw(
+        {
+            out / "blocks.png": lambda path: plot_blocks(rows, path),
+            out / "tightness.png": lambda path: plot_tightness(rows, path),
+        }
+    )
+    command = " ".join(["anil-theory", *sys.argv[1:]])
     report = out / "report.md"
-    write_markdown(report, summary.records, " ".join(["anil-theory", *sys.argv[1:]]), plots)
+    written = ending.write(report, lambda: write_markdown(report, summary.records, command, plots))
+    if broken is not None:
+        console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+    code = ending.close(console, summary, store, written=[*written, *plots], refuted=summary.refuted > 0)
+    outcomes = {outcome.value: summary.outcomes()[outcome.value] for outcome in Outcome}
+    return code, {"outcomes": outcomes, "rows": encode_floats(to_plain(rows))}
 
+
+def _print(console: Console, rows: list[Row], shown: str) -> None:
     every = shown == "all" or (shown == "auto" and len(rows) <= FEW_ROWS)
     title = "every row" if every else "the tightest row of each statement and block (xN: rows it stands for)"
     print_rows(console, rows if every else tightest_rows(rows), title)
     print_summary(console, rows)
-    names = ", ".join(str(path) for path in (report, *plots))
-    console.print(
-        f"{len(summary.records)} of {summary.total} cells, {summary.reused} from an earlier run; {names}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if broken is not None:
-        console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
-    if summary.interrupted:
-        console.print(
-            f"interrupted: the finished cells are kept in {store.folder}; --resume goes on from there", style="yellow"
-        )
-        return 130, {}
-    return (1 if summary.refuted else 0), {"outcomes": summary.outcomes(), "rows": encode_floats(to_plain(rows))}
 
 
 @contextmanager
@@ -125,18 +123,3 @@ def _cheap_compilation(wanted: bool) -> Iterator[None]:
         yield
     finally:
         jax.config.update(switch, before)
-
-
-def _run(cells: list[Cell], store: RecordStore, broken: str | None, resume: bool) -> RunSummary:
-    columns = (
-        TextColumn("checking"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("cells"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=len(cells))
-        return run_cells(cells, store, broken=broken, resume=resume, on_done=lambda record: progress.advance(bar))

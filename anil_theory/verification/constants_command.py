@@ -5,7 +5,7 @@ CONFIRMED says that the declared constant holds for this task on this ball, with
 """
 
 import math
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,22 @@ from rich.text import Text
 
 from anil_theory._admissible import count, one_of, positive, within
 from anil_theory._plain import to_plain
+from anil_theory.certify.branch_and_bound import CEILING
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
 from anil_theory.constants import Constants
-from anil_theory.provenance import provenance
-from anil_theory.record import Record, RecordStore, encode_floats
+from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.rows import number
+from anil_theory.report.tables import print_whole
 from anil_theory.report.terminal import STYLES
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
+from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 from anil_theory.verdict import judge
+from anil_theory.verification.certify_command import say_clock
 from anil_theory.verification.family_cells import SMALLEST
+
+OPERATIONS = 1e8
+"""Operations allowed for each constant unless told otherwise: some ten seconds on a busy core."""
 
 CLAIMS = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
 
@@ -37,36 +43,52 @@ def run_constants(
     console: Console,
     radius: float = 1.0,
     gap: float = 0.1,
-    seconds: float = 20.0,
+    operations: float = OPERATIONS,
+    seconds: float = CEILING,
     seed: int = 0,
+    resume: bool = False,
 ) -> tuple[int, dict[str, Any]]:
-    """Certify every family named (all, if none is), keep a record of each, print; exit status 0 and plain values.
+    """Certify every family named (all, if none is), keep a record of each, print; exit status and plain values.
 
-    Raises InvalidParameter for an unknown family, a radius or seconds that are not finite and positive, a gap
-    outside [0, 1], a negative seed, and a folder that cannot be written.
+    Raises InvalidParameter for an unknown family, a radius, operations or seconds that are not finite and positive, a
+    gap outside [0, 1], a negative seed, and a folder that cannot be written.
     """
     for name in names:
         one_of("family", name, tuple(SMALLEST))
     positive("radius", radius)
+    positive("operations", operations)
     positive("seconds", seconds)
     within("gap", gap, 0.0, 1.0, "in [0, 1]")
     count("seed", seed, minimum=0)
-    store, report = RecordStore(out / "records"), {}
-    for name in names or tuple(SMALLEST):
-        started = datetime.now(UTC)
-        make, sizes = SMALLEST[name]
-        family = make(**sizes, radius=radius)
-        tasks = family.sample(jax.random.key(seed), 1)
-        with console.status(f"certifying {name}, at most {seconds:g} s"):
-            found = certify_constants(family, tasks, gap=gap, seconds=seconds)
-        rows = [_row(row, family.constants) for row in found.values()]
-        cell = {"check": "constants", "family": name, **sizes, "radius": radius, "gap": gap, "seconds": seconds}
-        store.put(Record(cell=cell | {"seed": seed}, verdicts=rows, provenance=provenance(started)))
-        _print(console, f"{name}, n = {family.n_w} + {family.n_phi}, {family.constants.region}", rows)
-        report[name] = rows
+    store = RecordStore(out / "records")
+    chosen = names or tuple(SMALLEST)
+    jobs = [_job(name, radius=radius, gap=gap, operations=operations, seconds=seconds, seed=seed) for name in chosen]
+    summary = run_jobs(jobs, store, resume=resume, display=Display("certifying", "families"))
+    ending = Ending()
+    report = {record.cell["family"]: [dict(row) for row in record.verdicts] for record in summary.records}
+    for record in summary.records:
+        heading = record.measurements["heading"]
+        ending.attempt("a table was not printed", partial(_print, console, heading, report[record.cell["family"]]))
+    say_clock(console, [row["ended_by"] for rows in report.values() for row in rows])
     console.print("The analytic bound is proved too, so the smaller of the two holds.")
-    console.print(f"{len(report)} families; records in {store.folder}", highlight=False, soft_wrap=True)
-    return 0, {"constants": encode_floats(to_plain(report))}
+    code = ending.close(console, summary, store, noun="families")
+    return code, {"constants": encode_floats(to_plain(report))}
+
+
+def _job(name: str, *, radius: float, gap: float, operations: float, seconds: float, seed: int) -> Job:
+    make, sizes = SMALLEST[name]
+    family = make(**sizes, radius=radius)
+    settings = {"radius": radius, "gap": gap, "operations": operations, "seconds": seconds, "seed": seed}
+
+    def measure(hand: Hand) -> Result:
+        hand.report(0.0, name)
+        tasks = family.sample(jax.random.key(seed), 1)
+        found = certify_constants(family, tasks, gap=gap, operations=operations, seconds=seconds)
+        heading = f"{name}, n = {family.n_w} + {family.n_phi}, {family.constants.region}"
+        rows = [_row(row, family.constants) for row in found.values()]
+        return Result(verdicts=rows, measurements={"heading": heading})
+
+    return Job(cell={"check": "constants", "family": name, **sizes, **settings}, measure=measure, name=name)
 
 
 def _row(found: CertifiedConstant, declared: Constants) -> dict[str, Any]:
@@ -96,4 +118,4 @@ def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
         table.add_row(
             row["name"], number(row["lower"]), f"{sign} {number(row['upper'])}", analytic, known, row["status"], verdict
         )
-    console.print(table)
+    print_whole(console, table)

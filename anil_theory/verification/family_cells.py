@@ -18,11 +18,12 @@ import numpy as np
 from anil_theory._admissible import count, one_of, positive, within
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import Certificate, certify_hessian_blocks_general
-from anil_theory.certify.branch_and_bound import Boxes, Progress
+from anil_theory.certify.branch_and_bound import CEILING, Boxes, Progress
 from anil_theory.certify.general_blocks import PARTS, subdivided
 from anil_theory.certify.interval_arrays import summed
 from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import LinearBodyFamily, SoftmaxHeadFamily, TaskSet, TwoLayerHeadFamily
@@ -44,7 +45,9 @@ class FamilyCell:
 
     radius         R, of the ball where the family's constants hold;
     c              of alpha = c/(N L) where the family has no mu; otherwise alpha = mu/L^2;
-    gap, seconds   relative width to reach, and the time allowed for all blocks.
+    gap            relative width to reach;
+    operations     the work allowed per block (`certify.work`);
+    seconds        a ceiling on the time of all blocks.
 
     Raises InvalidParameter on construction for an unknown family and for what the family refuses.
     """
@@ -55,7 +58,8 @@ class FamilyCell:
     seed: int = 0
     radius: float = 1.0
     gap: float = 0.05
-    seconds: float = 60.0
+    operations: float = OPERATIONS
+    seconds: float = CEILING
     check: str = "family certificate"
 
     samples = 0
@@ -66,6 +70,7 @@ class FamilyCell:
         count("seed", self.seed, minimum=0)
         positive("radius", self.radius)
         within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
+        positive("operations", self.operations)
         positive("seconds", self.seconds)
         _ = self.schedule
 
@@ -106,9 +111,16 @@ class FamilyCell:
         self, tasks: TaskSet, on_progress: Callable[[str, Progress], None] = lambda block, progress: None
     ) -> dict[str, Certificate]:
         """Every block over the box."""
-        budget: dict[str, Any] = {"gap": self.gap, "seconds": self.seconds, "on_progress": on_progress}
         return certify_hessian_blocks_general(
-            tasks.losses, tasks.task(0), self.schedule, *self.box, n_w=self.n_w, **budget
+            tasks.losses,
+            tasks.task(0),
+            self.schedule,
+            *self.box,
+            n_w=self.n_w,
+            gap=self.gap,
+            operations=self.operations,
+            seconds=self.seconds,
+            on_progress=on_progress,
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements.contraction import step_margin
 from anil_theory.statements.rates import step_sizes
+from anil_theory.tasks import ExtremalFamily
 from anil_theory.verification.cells import Cell, Check, Regime
 
 SUPPORTED = tuple(STATEMENTS)
@@ -146,13 +147,11 @@ def _runs(axes: Axes, constants: Constants, schedule: Schedule) -> list[Schedule
 
 
 def attained_cells(axes: Axes, statements: tuple[str, ...]) -> list[Cell]:
-    """The extremal task at every setting of a grid for which it exists (rho > 0, mu < L, alpha mu < 1)."""
+    """The extremal task at every setting of a grid for which it exists."""
     cells = []
     for constants, schedule, regime in axes.settings():
         proposition = PROPOSITION[constants.geometry]
-        low = constants.lowest_curvature
-        exists = constants.rho > 0 and low < constants.L and schedule.alpha * low < 1
-        if proposition in statements and exists:
+        if proposition in statements and ExtremalFamily.exists(constants, schedule):
             longest = max(axes.inner_steps)
             cells.append(
                 Cell(Check.ATTAINED, proposition, constants, schedule, regime, 1, 1, 1, max_inner_steps=longest)

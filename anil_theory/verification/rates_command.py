@@ -1,25 +1,23 @@
 """What `anil-theory rates` does: curves with progress, records, three plots, and what they say in words."""
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from anil_theory._plain import to_plain
 from anil_theory.constants import Constants
-from anil_theory.provenance import provenance
-from anil_theory.record import Record, RecordStore, encode_floats, key
+from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
 from anil_theory.report.rows import number
+from anil_theory.report.tables import print_whole
+from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
-from anil_theory.verification.runner import WORKERS, same_origin
+from anil_theory.verification.runner import WORKERS
 
 FLOOR_STEPS = 5
 """The N at which the floor is traced against B."""
@@ -53,62 +51,42 @@ def curve_cells(
 
 
 def run_rates(cells: list[CurveCell], *, out: Path, resume: bool, console: Console) -> tuple[int, dict[str, Any]]:
-    """Trace every curve, keep each as a record when it is done, draw and print; exit status and plain values.
+    """Trace every curve, keep each as a record when it is done, print and draw; exit status and plain values.
 
-    Exit status 0, or 130 after Ctrl-C (finished curves are kept). Raises InvalidParameter for an unwritable folder.
+    Exit status: `study.ending`; after Ctrl-C finished curves are kept. Raises InvalidParameter for a folder that cannot
+    be written.
     """
     store = RecordStore(out / "records")
-    done: dict[int, Record] = {}
-    interrupted = False
-    columns = (TextColumn("tracing"), BarColumn(), MofNCompleteColumn(), TextColumn("curves"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=len(cells))
-        for i, cell in enumerate(cells):
-            name = key(to_plain(cell))
-            if resume and name in store and same_origin(store.get(name)):
-                done[i] = store.get(name)
-                progress.advance(bar)
-        executor = ThreadPoolExecutor(WORKERS)
-        futures = {executor.submit(_record, cell): i for i, cell in enumerate(cells) if i not in done}
-        try:
-            for future in as_completed(futures):
-                done[futures[future]] = future.result()
-                store.put(done[futures[future]])
-                progress.advance(bar)
-        except KeyboardInterrupt:
-            interrupted = True
-            executor.shutdown(wait=True, cancel_futures=True)
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-    traced = [done[i].measurements for i in sorted(done)]
-    written = _draw(traced, out)
-    _print(console, traced)
-    console.print(
-        f"{len(done)} of {len(cells)} curves; {', '.join(map(str, written))}", highlight=False, soft_wrap=True
+    summary = run_jobs(
+        [_job(cell) for cell in cells],
+        store,
+        resume=resume,
+        workers=WORKERS,
+        display=Display("tracing", "curves"),
     )
-    if interrupted:
-        console.print(f"interrupted: finished curves are kept in {store.folder}; --resume goes on", style="yellow")
-        return 130, {}
-    return 0, {"studies": encode_floats(to_plain(traced))}
+    ending = Ending()
+    traced = [record.measurements for record in summary.records]
+    ending.attempt("the curves were not printed", lambda: _print(console, traced))
+    drawn = ending.draw(
+        {
+            out / "convergence.png": lambda path: plot_convergence(_curves(traced, Study.CONVERGENCE), path),
+            out / "floor.png": lambda path: plot_floor(_curves(traced, Study.FLOOR), path),
+            out / "cost.png": lambda path: plot_cost(_curves(traced, Study.COST), path),
+        }
+    )
+    code = ending.close(console, summary, store, noun="curves", written=drawn)
+    return code, {"studies": encode_floats(to_plain(traced))}
 
 
-def _record(cell: CurveCell) -> Record:
-    started = datetime.now(UTC)
-    return Record(cell=to_plain(cell), measurements=trace(cell), provenance=provenance(started))
+def _job(cell: CurveCell) -> Job:
+    def measure(hand: Hand) -> Result:
+        return Result(measurements=trace(cell))
+
+    return Job(cell=to_plain(cell), measure=measure, name=f"{cell.study}, {cell.label()}")
 
 
 def _curves(traced: list[Any], study: Study) -> list[Any]:
     return [curve for one in traced if one["study"] == study.value for curve in one["curves"]]
-
-
-def _draw(traced: list[Any], out: Path) -> list[Path]:
-    plots = (
-        (out / "convergence.png", plot_convergence, Study.CONVERGENCE),
-        (out / "floor.png", plot_floor, Study.FLOOR),
-        (out / "cost.png", plot_cost, Study.COST),
-    )
-    return [path for path, draw, study in plots if draw(_curves(traced, study), path)]
 
 
 def _print(console: Console, traced: list[Any]) -> None:
@@ -155,9 +133,9 @@ def _print_grouped(
         console.print(Text(heading, style="bold cyan"))
         table = Table(box=None, header_style="dim", padding=(0, 1))
         for name in names:
-            table.add_column(name, justify="right", no_wrap=True, width=4 if name == "N" else max(11, len(name)))
+            table.add_column(name, justify="right", no_wrap=True, min_width=4 if name == "N" else max(11, len(name)))
         if "slope in K" in names:
-            table.columns[-1].width = 21
+            table.columns[-1].min_width = 21
         for _, cells in members:
             table.add_row(*cells)
-        console.print(table)
+        print_whole(console, table)

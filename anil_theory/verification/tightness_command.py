@@ -1,22 +1,20 @@
 """What `anil-theory tightness` does: settings, searches with progress, records, table, figure."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._plain import to_plain
 from anil_theory.constants import Constants, Geometry
-from anil_theory.provenance import provenance
-from anil_theory.record import Record, RecordStore, encode_floats, key
+from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.tightness_plot import plot_reached
 from anil_theory.report.tightness_table import print_tightness
 from anil_theory.schedule import Schedule
-from anil_theory.verification.runner import same_origin
+from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
+from anil_theory.verdict import Outcome
 from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tightness
 
 
@@ -53,39 +51,30 @@ def tightness_cells(
 def run_tightness(
     cells: list[TightnessCell], *, out: Path, broken: str | None, resume: bool, console: Console
 ) -> tuple[int, dict[str, Any]]:
-    """Check every setting; returns the exit status (1 when a bound is refuted) and the rows as plain values."""
+    """Check every setting; returns the exit status (`study.ending`) and the rows as plain values."""
     if broken is not None:
         one_of("break", broken, tuple(BLOCKS))
-    store, rows, interrupted = RecordStore(out / "records"), [], False
-    columns = (TextColumn("searching"), BarColumn(), MofNCompleteColumn(), TextColumn("settings"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=len(cells))
-        try:
-            for cell in cells:
-                description = to_plain(cell) | {"command": "tightness", "broken": broken}
-                name = key(description)
-                if resume and name in store and same_origin(store.get(name)):
-                    record = store.get(name)
-                else:
-                    started = datetime.now(UTC)
-                    measured = {"rows": check_tightness(cell, broken)}
-                    record = Record(cell=description, measurements=measured, provenance=provenance(started))
-                    store.put(record)
-                rows += record.measurements["rows"]
-                progress.advance(bar)
-        except KeyboardInterrupt:
-            interrupted = True
-    figure = out / "tightness.png"
-    drawn = [figure] if rows and plot_reached(rows, figure) else []
-    print_tightness(console, rows)
-    refuted = sum(outcome == "REFUTED" for row in rows for outcome in row["verdicts"].values())
-    console.print(f"{len(rows)} rows, {refuted} bounds refuted; {store.folder}" + "".join(f", {p}" for p in drawn))
+    store = RecordStore(out / "records")
+    jobs = [_job(cell, broken) for cell in cells]
+    summary = run_jobs(jobs, store, resume=resume, display=Display("searching", "settings"))
+    ending = Ending()
+    rows = [row for record in summary.records for row in record.measurements["rows"]]
+    ending.attempt("the rows were not printed", lambda: print_tightness(console, rows))
+    drawn = ending.draw({out / "tightness.png": lambda path: plot_reached(rows, path)})
+    refuted = sum(outcome == Outcome.REFUTED for row in rows for outcome in row["verdicts"].values())
+    console.print(f"{len(rows)} rows, {refuted} bounds refuted", highlight=False)
     if broken is not None:
         console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
         for row in rows:
             for kind, text in row["replayed"].items():
                 console.print(f"- {row['block']} {kind}: {row['reasons'][kind]}; {text}", highlight=False)
-    if interrupted:
-        console.print(f"interrupted: finished settings are kept in {store.folder}; --resume goes on", style="yellow")
-        return 130, {}
-    return (1 if refuted else 0), {"rows": encode_floats(to_plain(rows))}
+    code = ending.close(console, summary, store, noun="settings", written=drawn, refuted=refuted > 0)
+    return code, {"rows": encode_floats(to_plain(rows))}
+
+
+def _job(cell: TightnessCell, broken: str | None) -> Job:
+    def measure(hand: Hand) -> Result:
+        return Result(measurements={"rows": check_tightness(cell, broken)})
+
+    description = to_plain(cell) | {"command": "tightness", "broken": broken}
+    return Job(cell=description, measure=measure, name=cell.describe())

@@ -1,6 +1,8 @@
 """Branch and bound on functions whose maximum is known; budgets; regions that are none."""
 
+import dataclasses
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, ClosingStatus, Progress, maximise, widest_axis
+from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, ClosingStatus, Ended, Progress, maximise, widest_axis
 from anil_theory.certify.intervals import Intervals
 
 
@@ -55,14 +57,17 @@ def test_a_used_up_budget_gives_an_enclosure_and_no_exception() -> None:
     region = Boxes.of([0.0, 0.0], [9.0, 9.0])
     few = maximise(interval_enclosure(bump), region, gap=1e-12, max_boxes=40, on_progress=seen.append)
     assert few.status is ClosingStatus.INCONCLUSIVE and "boxes allowed (40)" in few.reason and few.boxes <= 41
+    assert few.ended_by is Ended.WORK
     assert few.low <= 1.0 <= few.high and len(seen) > 2 and seen[-1].boxes == few.boxes
     brief = maximise(interval_enclosure(bump), region, gap=0.0, seconds=1e-6)
     assert brief.status is ClosingStatus.INCONCLUSIVE and "time allowed" in brief.reason
+    assert brief.ended_by is Ended.CLOCK and f"after {brief.boxes} of the 2000000 boxes" in brief.reason
 
 
 def test_boxes_without_width_end_the_search() -> None:
     point = maximise(interval_enclosure(bump), Boxes.of([1.0, 0.5], [1.0, 0.5]), gap=0.0)
     assert point.status is ClosingStatus.INCONCLUSIVE and "cut" in point.reason
+    assert point.ended_by is Ended.RESOLUTION
     assert point.low <= math.sin(1.0) * math.cos(0.5) <= point.high and point.gap < 1e-12
 
 
@@ -102,6 +107,24 @@ def test_regions_that_are_none_are_refused(lower: Any, upper: Any, words: str) -
     with pytest.raises(InvalidParameter, match=words) as caught:
         Boxes.of(lower, upper)
     assert caught.value.name == "region"
+
+
+def test_what_the_work_allowed_proves_does_not_depend_on_the_load_of_the_machine() -> None:
+    """The same search on a machine that is busy: each batch of boxes takes much longer."""
+    region = Boxes.of([-3.0, -3.0], [3.0, 3.0])
+    enclose = interval_enclosure(bump)
+
+    def busy(boxes: Boxes) -> BoxBounds:
+        time.sleep(0.02)
+        return enclose(boxes)
+
+    for options in ({"max_boxes": 300, "gap": 1e-9}, {"gap": 0.05}):
+        quiet, slow = (maximise(each, region, batch=16, **options) for each in (enclose, busy))
+        assert slow.seconds > quiet.seconds
+        assert dataclasses.replace(slow, seconds=quiet.seconds) == quiet
+    # Where the clock ends a search, the result says so.
+    by_clock = maximise(busy, region, batch=16, gap=1e-9, seconds=0.05)
+    assert by_clock.ended_by is Ended.CLOCK and by_clock.boxes < 300
 
 
 @pytest.mark.parametrize(("name", "value"), [("gap", -0.1), ("gap", 2), ("seconds", 0), ("max_boxes", 0), ("batch", 0)])

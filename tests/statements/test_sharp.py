@@ -103,3 +103,29 @@ def test_bounded_in_the_number_of_steps_under_the_propositions_own_step_size() -
         Constants(None, 1.0, 0.0, 0.0, 1.0), Schedule(0.7e-5, 100_000), Geometry.NONCONVEX, Kind.SHARP, "phiphi"
     )
     assert quadratic.value == pytest.approx(math.cosh(0.7) ** 2, rel=1e-4)
+
+
+def phiphi_share(constants: Constants, alpha: float, N: int) -> float:
+    """sharp/refined of the phiphi block."""
+    refined, sharp = (
+        blocks(constants, Schedule(alpha, N), constants.geometry, kind) for kind in (Kind.REFINED, Kind.SHARP)
+    )
+    return float(sharp.phiphi) / float(refined.phiphi)
+
+
+def test_refined_is_twice_the_truth_where_the_docs_say_so() -> None:
+    assert phiphi_share(Constants(0.9, 1.0, 5.0, 0.1, 3.0), 0.9, 4) == pytest.approx(0.527, abs=5e-4)
+
+
+@pytest.mark.parametrize("geometry", list(Geometry))
+def test_no_positive_number_bounds_sharp_over_refined_from_below(geometry: Geometry) -> None:
+    """At N = 2, tau below s_1^2 and M large, the share falls in proportion to s_1."""
+    shares, moves_of_w = [], []
+    for s_1 in (1e-1, 1e-2, 1e-3, 1e-4):
+        convex = geometry is Geometry.STRONGLY_CONVEX
+        mu = math.sqrt(1 - s_1**2) if convex else None
+        alpha = 1.0 if convex else s_1
+        shares.append(phiphi_share(Constants(mu, 1.0, 1.0, s_1**3, s_1**-5), alpha, 2))
+        moves_of_w.append(s_1)
+    np.testing.assert_allclose(np.array(shares) / moves_of_w, 1.0, rtol=0.35)
+    assert shares[-1] < 2e-4

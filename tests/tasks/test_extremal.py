@@ -13,10 +13,11 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory._precision import gamma
 from anil_theory.algorithm import inner_loop, meta_gradient
 from anil_theory.constants import Constants
+from anil_theory.estimators import measure_attained
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.base import Losses
-from anil_theory.tasks.extremal import ExtremalFamily, ExtremalTask, query_loss, support_loss
+from anil_theory.tasks.extremal import ExtremalFamily, ExtremalTask, longest_loop, query_loss, support_loss
 
 MU = 0.2
 CONVEX, NONCONVEX = Constants(MU, 1.0, 1.0, 0.5, 1.0), Constants(None, 2.0, 0.5, 0.5, 3.0)
@@ -131,3 +132,28 @@ def test_what_cannot_turn_is_rejected() -> None:
         with pytest.raises(InvalidParameter) as error:
             make()
         assert error.value.name == name
+
+
+@pytest.mark.parametrize("constants", [CONVEX, NONCONVEX])
+def test_the_longest_loop_still_attains_the_bound_and_a_longer_one_is_refused(constants: Constants) -> None:
+    alpha = 0.3 / constants.L
+    longest = longest_loop(1 - alpha * constants.lowest_curvature)
+    schedule = Schedule(alpha, longest)
+    found = measure_attained(ExtremalFamily(constants, schedule))["ww"]
+    bound = float(blocks(constants, schedule, constants.geometry, Kind.EXPLICIT).ww)
+    assert 0 < bound < np.inf and found.value == pytest.approx(bound, rel=1e-7)
+    beyond = Schedule(alpha, longest + 1)
+    assert ExtremalFamily.exists(constants, schedule) and not ExtremalFamily.exists(constants, beyond)
+    with pytest.raises(InvalidParameter, match=f"inner_steps must be at most {longest}"):
+        ExtremalFamily(constants, beyond)
+
+
+def test_existence_is_what_construction_accepts() -> None:
+    for constants in (CONVEX, NONCONVEX, dataclasses.replace(CONVEX, rho=0.0), dataclasses.replace(CONVEX, mu=1.0)):
+        for schedule in (Schedule(0.1, 3), Schedule(1 / MU, 3), Schedule(0.5, 10_000)):
+            try:
+                ExtremalFamily(constants, schedule)
+                made = True
+            except InvalidParameter:
+                made = False
+            assert made == ExtremalFamily.exists(constants, schedule)

@@ -69,7 +69,13 @@ def test_json_is_strict_and_a_used_up_budget_says_so(tmp_path: Path) -> None:
     rows = report["certificates"]
     assert {row["status"] for row in rows} == {"INCONCLUSIVE"} and {row["N"] for row in rows} == {1, 2}
     assert all(row["sampled"] is None for row in rows)
-    assert all("time allowed" in row["reason_of_search"] for row in rows)
+    assert all("time allowed" in row["reason_of_search"] and row["ended_by"] == "clock" for row in rows)
+    assert "8 of 8 searches were ended by the clock" in " ".join(result.stderr.split())
+    # The same with a budget of work: the clock is not mentioned, and another run gives the same rows.
+    arguments[arguments.index("--seconds") : arguments.index("--seconds") + 2] = ["--operations", "1e4"]
+    runs = [CliRunner().invoke(app, arguments) for _ in range(2)]
+    one, other = ([row | {"seconds": 0} for row in json.loads(each.stdout)["certificates"]] for each in runs)
+    assert one == other and {row["ended_by"] for row in one} == {"work"} and "the clock" not in runs[0].stderr
 
 
 @pytest.mark.parametrize(
@@ -80,6 +86,7 @@ def test_json_is_strict_and_a_used_up_budget_says_so(tmp_path: Path) -> None:
         (["--radius", "nan"], "radius"),
         (["--gap", "2"], "gap must be in [0, 1]"),
         (["--seconds", "0"], "seconds"),
+        (["--operations", "0"], "operations"),
         (["--mu", "-1"], "mu"),
         (["--tasks", "0"], "tasks"),
         (["--query", "cube"], "query"),

@@ -5,13 +5,14 @@ from itertools import groupby
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
 from anil_theory.ledger import FACTS, SECTIONS, Entry, Status, enter
+from anil_theory.ledger.base import Fact
+from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 
 STYLES = {Status.PROVED: "bold green", Status.CHECKED: "cyan", Status.FAILED: "bold red"}
 
@@ -29,24 +30,31 @@ def run_ledger(
     for section in sections:
         one_of("section", section, SECTIONS)
     chosen = [fact for fact in FACTS.values() if not sections or fact.section in sections]
-    entries: list[Entry] = []
+    proved: dict[str, Entry] = {}
     accepted: list[str] = []
-    columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TextColumn("facts"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=len(chosen))
-        for fact in chosen:
-            entries.append(enter(fact))
+
+    def job(fact: Fact) -> Job:
+        def measure(hand: Hand) -> Result:
+            proved[fact.name] = enter(fact)
             if controls:
-                found = {fault: enter(fact.claiming(wrong)).status for fault, wrong in fact.controls.items()}
-                accepted += [f"{fact.name}: {fault}" for fault, status in found.items() if status is not Status.FAILED]
-            progress.advance(bar)
-    _print(console, entries)
+                accepted.extend(_accepted(fact))
+            return Result()
+
+        return Job(cell={"fact": fact.name, "controls": controls}, measure=measure, name=fact.name)
+
+    summary = run_jobs([job(fact) for fact in chosen], None, display=Display("proving", "facts"))
+    done = [fact for fact in chosen if fact.name in proved]
+    entries = [proved[fact.name] for fact in done]
+    ending = Ending()
+    ending.attempt("the facts were not printed", lambda: _print(console, entries))
     counts = Counter(entry.status for entry in entries)
     seconds = sum(entry.seconds for entry in entries)
-    summary = "   ".join(f"[{STYLES[status]}]{status.value}[/] {counts[status]}" for status in Status if counts[status])
-    console.print(f"{len(entries)} facts in {seconds:.1f} s:  {summary}")
+    tallies = [
+        Text.assemble((status.value, STYLES[status]), f" {counts[status]}") for status in Status if counts[status]
+    ]
+    console.print(Text.assemble(f"{len(entries)} facts in {seconds:.1f} s:  ", Text("   ").join(tallies)))
     if controls:
-        tried = sum(len(fact.controls) for fact in chosen)
+        tried = sum(len(fact.controls) for fact in done)
         console.print(f"{tried - len(accepted)} of {tried} wrong formulas refused")
         for fault in accepted:
             console.print(Text(f"accepted, though wrong: {fault}", style="bold red"))
@@ -56,7 +64,15 @@ def run_ledger(
         "counts": {status.value: counts[status] for status in Status},
         "accepted_wrong_formulas": accepted,
     }
-    return (1 if failed else 0), report
+    if summary.interrupted or summary.failure is not None:
+        return ending.close(console, summary, noun="facts", refuted=failed > 0), report
+    return ending.status(refuted=failed > 0), report
+
+
+def _accepted(fact: Fact) -> list[str]:
+    """The wrong formulas that the proof of a fact accepts."""
+    found = {fault: enter(fact.claiming(wrong)).status for fault, wrong in fact.controls.items()}
+    return [f"{fact.name}: {fault}" for fault, status in found.items() if status is not Status.FAILED]
 
 
 def _print(console: Console, entries: list[Entry]) -> None:

@@ -1,0 +1,147 @@
+"""How a command ends: the exit status, and what went wrong, each in one line.
+
+| status | meaning                                                                                             |
+|--------|-----------------------------------------------------------------------------------------------------|
+| 0      | everything ran and nothing was refuted                                                              |
+| 1      | something was refuted (of the ledger: a proof failed), and nothing else                             |
+| 2      | misuse: a parameter outside its admissible set                                                      |
+| 3      | a failure inside: full disk, damaged record, a figure that could not be drawn, an unexpected error  |
+| 130    | interrupted by Ctrl-C                                                                               |
+
+What applies first from below decides, except that a refutation stands whatever else failed: 130, 1, 2, 3, 0.
+"""
+
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.record import RecordStore, UnreadableRecord
+from anil_theory.study.interruption import EXIT_INTERRUPTED
+from anil_theory.study.run import RunSummary
+
+EXIT_REFUTED, EXIT_MISUSE, EXIT_FAILED = 1, 2, 3
+
+TRACEBACK = "ANIL_THEORY_TRACEBACK"
+"""With this variable in the environment the traceback of a failure is printed too."""
+
+T = TypeVar("T")
+
+
+class Ending:
+    """Collects what goes wrong while a command shows its results: each failure costs its own product and no more."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        self.misuse = False
+
+    def attempt(self, what: str, action: Callable[[], T]) -> T | None:
+        """The result of `action`, or None where it fails: the failure is said in one line, and the command goes on."""
+        try:
+            return action()
+        except Exception as error:
+            self.fail(error, what)
+            return None
+
+    def draw(self, plots: dict[Path, Callable[[Path], bool]]) -> list[Path]:
+        """Draw every plot that has something to show; the paths of those that were drawn."""
+        drawn = []
+        for path, draw in plots.items():
+            if self.attempt(f"{path} was not drawn", partial(draw, path)):
+                drawn.append(path)
+        return drawn
+
+    def write(self, path: Path, action: Callable[[], object]) -> list[Path]:
+        """Have `action` write the file `path`: a list with the path, empty where that failed."""
+
+        def written() -> Path:
+            action()
+            return path
+
+        done = self.attempt(f"{path} was not written", written)
+        return [] if done is None else [done]
+
+    def fail(self, error: BaseException, what: str = "") -> None:
+        """Print a failure to standard error, in one line, and remember it."""
+        text = described(error)
+        self.failures.append(f"{what}: {text}" if what else text)
+        self.misuse = self.misuse or isinstance(error, InvalidParameter)
+        print_error(self.failures[-1])
+        if os.environ.get(TRACEBACK):
+            traceback.print_exception(error)
+
+    def close(
+        self,
+        console: Console,
+        summary: RunSummary,
+        store: RecordStore | None = None,
+        *,
+        noun: str = "cells",
+        written: Sequence[Path] = (),
+        refuted: bool = False,
+    ) -> int:
+        """Say how many cells there are and what was written, tell what ended the run early; the exit status.
+
+        written   the files of results beside the records.
+        """
+        places = ", ".join(str(place) for place in [*([store.folder] if store else []), *written])
+        text = f"{summary.counts(noun)}{f'; {places}' if places else ''}"
+        self.attempt("", lambda: console.print(text, highlight=False, markup=False, soft_wrap=True))
+        if summary.failure is not None:
+            self.fail(summary.failure, summary.failed)
+        if summary.interrupted or summary.failure is not None:
+            begin = "interrupted" if summary.interrupted else "stopped"
+            kept = f"{begin}: finished {noun} are kept in {store.folder}; --resume goes on" if store else begin
+            Console(stderr=True).print(kept, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        return self.status(interrupted=summary.interrupted, refuted=refuted)
+
+    def status(self, *, interrupted: bool = False, refuted: bool = False) -> int:
+        """The exit status."""
+        if interrupted:
+            return EXIT_INTERRUPTED
+        if refuted:
+            return EXIT_REFUTED
+        if self.misuse:
+            return EXIT_MISUSE
+        return EXIT_FAILED if self.failures else 0
+
+
+def print_error(text: str) -> None:
+    """One line on standard error. Brackets in the text, as in anil_theory[digits], are no markup."""
+    Console(stderr=True).print(Text.assemble(("error:", "bold red"), " ", text), soft_wrap=True)
+
+
+def described(error: BaseException) -> str:
+    """An error in one line: its message where it says what to do, or else its kind, its message and where it arose."""
+    message = _one_line(str(error))
+    if isinstance(error, InvalidParameter | UnreadableRecord):
+        return message
+    if isinstance(error, OSError):
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return _one_line(f"{name}{error.strerror or message}")
+    if isinstance(error, MemoryError):
+        return f"the memory does not suffice{f' ({message})' if message else ''}"
+    kind = type(error).__name__
+    return f"{kind}{f': {message}' if message else ''}{_place(error)}"
+
+
+def _one_line(text: str) -> str:
+    """`text` without line ends, and with every other control character as its escape."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(text.split()))
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of this package that the error passed through."""
+    root = Path(__file__).parents[1]
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
+    if not ours:
+        return ""
+    where = Path(ours[-1].filename).relative_to(root.parent).as_posix()
+    return f" (in {where}, line {ours[-1].lineno}; {TRACEBACK}=1 shows the traceback)"

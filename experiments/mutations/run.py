@@ -1,0 +1,193 @@
+"""Do the tests notice a slip of the hand? Random single-token mutations of the package, each against its tests.
+
+Mutations are drawn with a seed from the files that carry the verdicts. For each, one token of a copy of the package is
+changed and the tests that mirror the file run until one fails; a mutation that they let pass meets the wider tests of
+SUITES. What no test notices has survived. A survivor that changes nothing that anybody could see (the size of a chunk,
+the length of a search) is written into `explained.json` with the reason and counts as meaningless; the others are
+missing tests.
+
+Writes one JSON file after every mutation and goes on where it stopped. It takes hours and is no part of the tests.
+
+Run: python experiments/mutations/run.py [--count 150] [--seed 0] [--jobs 2] [--out FOLDER]
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
+from pathlib import Path
+
+from mutants import Mutation, mutations
+
+ROOT = Path(__file__).parents[2]
+EXPLAINED = Path(__file__).with_name("explained.json")
+TARGETS = (
+    "anil_theory/statements",
+    "anil_theory/algorithm",
+    "anil_theory/estimators",
+    "anil_theory/certify",
+    "anil_theory/verdict.py",
+    "anil_theory/record.py",
+    "anil_theory/provenance.py",
+    "anil_theory/verification/runner.py",
+    "anil_theory/neural/data/restricted_pickle.py",
+)
+COPIED = ("anil_theory", "tests", "experiments", "paper_figures", "docs", "pyproject.toml", "README.md")
+SUITES = {
+    "statements": ("tests/statements", "tests/test_verdict.py", "tests/ledger", "tests/test_rescaling.py"),
+    "algorithm": ("tests/algorithm", "tests/test_rescaling.py", "tests/neural/test_objective.py"),
+    "estimators": ("tests/estimators", "tests/test_local_program.py", "tests/verification"),
+    "certify": ("tests/certify", "tests/verification/test_certify_command.py", "tests/verification/test_tightness.py"),
+    "verdict": ("tests/test_verdict.py", "tests/verification"),
+    "record": ("tests/test_record.py", "tests/verification"),
+    "provenance": ("tests/test_record.py", "tests/verification"),
+    "runner": ("tests/verification", "tests/test_cli.py", "tests/test_record.py"),
+    "restricted_pickle": ("tests/neural/test_restricted_pickle.py", "tests/neural/test_image_layouts.py"),
+}
+LONGEST = 900.0
+"""Seconds after which a mutated run counts as noticed: the unmutated tests of a folder need a fraction of that."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=150)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("results/mutations"))
+    options = parser.parse_args()
+    chosen = drawn(options.count, options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    kept = options.out / "mutations.json"
+    results: dict[str, dict] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    lock = threading.Lock()
+    folders: list[Path] = []
+
+    def check(mutation: Mutation) -> None:
+        with lock:
+            folder = folders.pop() if folders else copied()
+        started = time.perf_counter()
+        caught_by = noticed(mutation, folder)
+        with lock:
+            folders.append(folder)
+            results[mutation.name] = {"caught_by": caught_by, "seconds": round(time.perf_counter() - started, 1)}
+            staged = kept.with_suffix(".writing")
+            staged.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            os.replace(staged, kept)
+            print(f"{len(results):4d}  {'caught  ' if caught_by else 'SURVIVED'}  {mutation.name}", flush=True)
+
+    try:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(check, [m for m in chosen if m.name not in results]))
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(summary([m.name for m in chosen], results))
+
+
+def drawn(count: int, seed: int) -> list[Mutation]:
+    """`count` mutations: half of them shared evenly by the targets, half drawn evenly over all that are possible."""
+    generator = random.Random(seed)
+    pools = []
+    for target in TARGETS:
+        path = ROOT / target
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        pool = [
+            mutation
+            for file in files
+            if file.name != "__init__.py"
+            for mutation in mutations(str(file.relative_to(ROOT)), file.read_text(encoding="utf-8"))
+        ]
+        generator.shuffle(pool)
+        pools.append(pool)
+    turns = zip_longest(*pools)
+    even = [mutation for turn in turns for mutation in turn if mutation is not None][: count // 2]
+    rest = [mutation for pool in pools for mutation in pool if mutation not in set(even)]
+    return even + generator.sample(rest, min(count - len(even), len(rest)))
+
+
+def copied() -> Path:
+    """A copy of what the tests need, in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="mutations-"))
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def noticed(mutation: Mutation, folder: Path) -> str:
+    """The test that fails under the mutation, "timeout", or "" when none does; the copy is as before afterwards."""
+    file = folder / mutation.path
+    source = file.read_text(encoding="utf-8")
+    file.write_text(mutation.applied(source), encoding="utf-8")
+    try:
+        for tests in stages(mutation.path):
+            caught_by = first_failure(tests, folder)
+            if caught_by:
+                return caught_by
+        return ""
+    finally:
+        file.write_text(source, encoding="utf-8")
+
+
+def stages(path: str) -> list[list[str]]:
+    """The test file that mirrors a source file, then the suites of its part."""
+    parts = Path(path).with_suffix("").parts
+    mirror = Path("tests", *parts[1:-1], f"test_{parts[-1]}.py")
+    near = [str(mirror)] if (ROOT / mirror).exists() else []
+    part = parts[1] if parts[1] in SUITES else parts[-1]
+    wide = [name for name in SUITES[part] if (ROOT / name).exists()]
+    return [tests for tests in (near, wide) if tests]
+
+
+def first_failure(tests: list[str], folder: Path) -> str:
+    """The first failing test of some files or folders in a copy, or ""."""
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", *tests]
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return "timeout"
+    if done.returncode == 0:
+        return ""
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return lines[0].split(" - ")[0] if lines else f"pytest exit status {done.returncode}"
+
+
+def summary(names: list[str], results: dict[str, dict]) -> str:
+    """How many were caught, and each survivor with its explanation or the word that it has none."""
+    explained: dict[str, str] = json.loads(EXPLAINED.read_text(encoding="utf-8"))
+    run = [name for name in names if name in results]
+    survivors = [name for name in run if not results[name]["caught_by"]]
+    meaningless = [name for name in survivors if name in explained]
+    meaningful = len(run) - len(meaningless)
+    caught = len(run) - len(survivors)
+    lines = [
+        f"{len(run)} mutations, {caught} caught, {len(survivors)} survived, {len(meaningless)} of them meaningless"
+    ]
+    if meaningful:
+        lines.append(f"{caught / meaningful:.1%} of the meaningful ones are caught")
+    lines += [f"  {name}\n      {explained.get(name, 'NOT EXPLAINED: a test is missing')}" for name in survivors]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""work.py: the operations of a program are counted right, and budgets in them do not depend on the clock."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from anil_theory.certify import certify_hessian_blocks_general
+from anil_theory.certify.branch_and_bound import Ended
+from anil_theory.certify.family_constants import certify_constants
+from anil_theory.certify.work import BALL_COST, boxes_within, operations
+from anil_theory.schedule import Schedule
+from anil_theory.tasks import SoftmaxHeadFamily
+
+SOFTMAX = SoftmaxHeadFamily(classes=2, inputs=1, width=1, shots=1)
+
+
+def program(fn: Any, size: int = 3) -> Any:
+    return jax.make_jaxpr(fn)(jax.ShapeDtypeStruct((size,), np.float64))
+
+
+def test_every_number_that_a_program_computes_is_counted_once() -> None:
+    assert operations(program(lambda x: jnp.sin(x) * x)) == 6
+    assert operations(program(lambda x: jnp.sum(jnp.sin(x)))) == 4
+    assert operations(program(lambda x: jax.jit(jnp.sin)(x) * x)) == 6
+    assert operations(program(jnp.sin), program(jnp.cos)) == 6
+
+
+def test_a_loop_counts_as_often_as_it_runs() -> None:
+    def looped(x: Any) -> Any:
+        return jax.lax.scan(lambda carry, _: (jnp.sin(carry), None), x, None, length=7)[0]
+
+    assert operations(program(looped)) == 7 * 3
+
+
+def test_boxes_within_a_budget() -> None:
+    sine = program(jnp.sin)
+    assert boxes_within(300, sine) == 100 and boxes_within(300, sine, sine) == 50
+    assert boxes_within(300 * BALL_COST, sine, arithmetic="balls") == 100
+    assert boxes_within(1, sine) == 1 and boxes_within(1, sine, least=16) == 16
+
+
+@pytest.mark.parametrize("gap", [1e-6])
+def test_constants_under_a_budget_of_work_are_the_same_in_every_run(gap: float) -> None:
+    first, second = (
+        certify_constants(SOFTMAX, SOFTMAX.sample(jax.random.key(0), 1), gap=gap, operations=1e6, starts=1)
+        for _ in range(2)
+    )
+    assert {row.ended_by for row in first.values()} == {Ended.WORK}
+    for name, row in first.items():
+        assert dataclasses.replace(row, seconds=0.0) == dataclasses.replace(second[name], seconds=0.0)
+        assert "boxes allowed" in row.reason
+
+
+def test_blocks_under_a_budget_of_work_name_it_and_under_the_clock_name_the_clock() -> None:
+    losses = (lambda w, phi, y: jnp.sum(jnp.sin(w - y) + phi * w), lambda w, phi, y: jnp.sum(jnp.cos(w * phi) + y * w))
+    arguments: Any = (losses, jnp.array([0.3]), Schedule(0.1, 2), [-1.0, -1.0], [1.0, 1.0])
+    by_work = certify_hessian_blocks_general(*arguments, n_w=1, gap=1e-9, operations=1e4)
+    by_clock = certify_hessian_blocks_general(*arguments, n_w=1, gap=1e-9, seconds=1e-6)
+    assert {each.ended_by for each in by_work.values()} == {Ended.WORK}
+    assert {each.ended_by for each in by_clock.values()} == {Ended.CLOCK}
