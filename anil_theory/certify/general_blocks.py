@@ -26,13 +26,14 @@ from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.certify.ball_interpreter import run
-from anil_theory.certify.balls import NoEnclosure, Undecided, precision
+from anil_theory.certify.balls import DEFAULT_PRECISION, NoEnclosure, Undecided, precision
 from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, Progress, maximise, widest_axis
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
 from anil_theory.certify.interval_arrays import summed
 from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.interval_matrices import norms_above, norms_below
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.proof import Proof, Recorder, stated_block
 from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
@@ -61,16 +62,19 @@ def certify_hessian_blocks_general(
     arithmetic: str = "intervals",
     bits: int = 80,
     on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
+    proof: Proof | None = None,
 ) -> dict[str, Certificate]:
     """A certificate of every block of one task's L_meta over a box of flat points z = (w, phi).
 
     losses, data  (L_S, L_D) with arrays w of shape (n_w,) and phi, and the data of one task (taken as exact);
     lower, upper  the corners of the box, of dimension n_w + n_phi; phi is empty when that is n_w;
     gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;
-    arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls.
+    arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls;
+    proof         takes the boxes of the search, each with its bound, and the losses as programs; write it afterwards.
 
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
-    a primitive without a rule in both arithmetics.
+    a primitive without a rule in both arithmetics, or without a place in a proof that is asked for; NoProof when the
+    search ends without a finite bound.
     """
     require_float64("data", data)
     region = Boxes.of(lower, upper, name="box")
@@ -92,9 +96,12 @@ def certify_hessian_blocks_general(
     blocks = [b for b in live_blocks(n - n_w) if b != "phiw"]
     started = time.perf_counter()
     found: dict[str, Certificate] = {}
+    stated: dict[str, dict] = {}
     for i, block in enumerate(blocks):
+        enclose: Callable[[Boxes], BoxBounds] = partial(bounds, block)
+        recorder = Recorder()
         maximum = maximise(
-            lambda boxes, block=block: bounds(block, boxes),
+            enclose if proof is None else recorder.around(enclose),
             region,
             gap=gap,
             absolute=1e-12,
@@ -107,6 +114,16 @@ def certify_hessian_blocks_general(
         for name in ("wphi", "phiw") if block == "wphi" else (block,):
             directions = programs.directions(name, np.array(point))
             found[name] = Certificate.of(name, maximum, point, directions, 0, named)
+        if proof is not None:
+            stated[block] = stated_block(
+                recorder.tree(maximum.high),
+                upper=maximum.high,
+                lower=maximum.low,
+                point=point,
+                entries=programs.entries(block, np.array(point)),
+            )
+    if proof is not None:
+        proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated)
     return found
 
 
@@ -192,6 +209,12 @@ class _Programs:
         x, y = BLOCK_DIRECTIONS[block]
         left[at[x]], right[at[y]] = _singular_vectors(self.block(block, here))
         return tuple(left.tolist()), tuple(right.tolist())
+
+    def entries(self, block: str, z: np.ndarray) -> list[list[Enclosure]]:
+        """A block at a point, entry by entry."""
+        with precision(DEFAULT_PRECISION):
+            here = self.block(block, self._run(self.hessian, [flint.arb(float(x)) for x in z]))
+        return [[Enclosure.of(x) for x in row] for row in here]
 
     def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
         """A whole batch in float64 intervals."""

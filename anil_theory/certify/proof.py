@@ -1,26 +1,32 @@
 """Certificates written down, so that another program can check them: `anil_theory.checker` does, and shares no code.
 
-A `Recorder` sits between a search and its enclosures and keeps every box with its bound. `problem` turns the certificates
-of one task, their boxes, and the losses as programs into plain values; `write_proof` puts problems into a file. Boxes
-are a tree of cuts of the region, so that they cover it by construction; docs/proofs.md has the form.
+A `Recorder` sits between a search and its enclosures and keeps every box with its bound. A `Proof` collects problems
+(the losses of a task as programs, alpha, N, the region, and the boxes of every block) and writes them into a file.
+Boxes are a tree of cuts of the region, so that they cover it by construction. docs/proofs.md has the form.
 """
 
 import gzip
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import PyTree
 
 from anil_theory.certify.branch_and_bound import BoxBounds, Boxes
+from anil_theory.certify.certificate import BoxRegion
+from anil_theory.certify.loss_program import loss_program
+from anil_theory.certify.replay import Enclosure
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import Losses
 
 FORMAT = "anil-theory proof 1"
 
-ROUNDED = 1 - 1e-12
-"""The lower end is stated a hair below the certified one, so that a reader's own rounding does not decide."""
+MARGIN = 1e-12
+"""What is stated at a witness is wider than what was enclosed by this share: JAX's derivatives have rounded constants."""
 
 
 class NoProof(RuntimeError):
@@ -130,23 +136,75 @@ class _Planter:
         raise NoProof(f"a box of the search has a bound of {bound}, above {self.upper}, and was not cut")
 
 
-def stated_block(tree: Tree, upper: float, witness: dict[str, Any]) -> dict[str, Any]:
-    """One block of a problem, as plain values."""
-    return {"upper": upper, "witness": witness, "tree": tree.letters, "cuts": tree.cuts, "bounds": tree.bounds}
+def stated_block(tree: Tree, *, upper: float, lower: float, point: Any, entries: list[list[Enclosure]]) -> dict:
+    """One block of a problem as plain values.
+
+    upper     of the norm over the region: no bound of `tree` is larger;
+    lower     of the norm at `point`;  entries  of the block there, enclosed.
+
+    Raises NoProof for entries without finite ends.
+    """
+    rows = []
+    for row in entries:
+        widest = [MARGIN * max(abs(e.low), abs(e.high)) for e in row]
+        rows.append([[e.low - margin, e.high + margin] for e, margin in zip(row, widest, strict=True)])
+    if not np.all(np.isfinite(rows)):
+        raise NoProof("the block cannot be enclosed at the witness")
+    return {
+        "upper": upper,
+        "tree": tree.letters,
+        "cuts": tree.cuts,
+        "bounds": tree.bounds,
+        "witness": {"z": [float(x) for x in point], "lower": max(lower * (1 - MARGIN), 0.0), "block": rows},
+    }
 
 
-def stated_witness(point: Sequence[float], lower: float, entries: list[list[list[float]]]) -> dict[str, Any]:
-    """A witness: the point, an enclosure of every entry of the block there, and what its norm is above."""
-    return {"z": list(map(float, point)), "lower": max(lower * ROUNDED, 0.0), "block": entries}
+class Proof:
+    """The problems of one file."""
+
+    def __init__(self) -> None:
+        self.problems: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        losses: Losses,
+        data: PyTree,
+        schedule: Schedule,
+        region: BoxRegion,
+        *,
+        n_w: int,
+        blocks: dict[str, dict],
+        radius: float | None = None,
+    ) -> None:
+        """Add one task: its losses with the data, alpha and N, the box (and, within it, the ball), and the blocks.
+
+        Raises NoEnclosure when a loss has no program in the form.
+        """
+        n_phi = len(region.lower) - n_w
+        place: dict[str, Any] = {"lower": list(region.lower), "upper": list(region.upper)}
+        self.problems.append(
+            {
+                "alpha": schedule.alpha,
+                "inner_steps": schedule.inner_steps,
+                "n_w": n_w,
+                "n_phi": n_phi,
+                "region": place if radius is None else place | {"radius": radius},
+                "support": loss_program(losses.support, data, n_w, n_phi),
+                "query": loss_program(losses.query, data, n_w, n_phi),
+                "blocks": blocks,
+            }
+        )
+
+    def write(self, path: str | Path) -> Path:
+        """Write the file, packed by gzip whatever its name, and return its path. Raises OSError."""
+        document: dict[str, Any] = {"format": FORMAT, "problems": self.problems}
+        document["digest"] = hashlib.sha256(_plain(document)).hexdigest()
+        target = Path(path)
+        # No time stamp and no name inside: the same proof is the same file.
+        with target.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
+            file.write(_plain(document))
+        return target
 
 
-def write_proof(path: str | Path, problems: list[dict[str, Any]]) -> Path:
-    """Write problems into a file, packed by gzip whatever its name, and return the path. Raises OSError."""
-    document: dict[str, Any] = {"format": FORMAT, "problems": problems}
-    plain = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    document["digest"] = hashlib.sha256(plain.encode()).hexdigest()
-    target = Path(path)
-    # No time stamp and no name inside: the same proof is the same file.
-    with target.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-        file.write(json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
-    return target
+def _plain(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
