@@ -17,16 +17,14 @@ from jax.extend.core import ClosedJaxpr, Literal
 from jaxtyping import PyTree
 
 from anil_theory.certify.balls import NoEnclosure
+from anil_theory.certify.fixed_numbers import without_fixed_numbers
+from anil_theory.certify.loss_expansions import Expansions, Traced
 from anil_theory.tasks.base import Loss
 
-ELEMENTWISE = (
-    *("add", "sub", "mul", "div", "neg", "abs", "sign", "max", "min", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt"),
-    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "logistic", "atan", "erf", "erfc", "pow"),
-    *("lt", "le", "gt", "ge", "eq", "ne", "not", "and", "or"),
-)
+FUNCTIONS = ("add", "sub", "mul", "div", "neg", "exp", "log", "sqrt", "sin", "cos", "tanh", "logistic", "atan", "erf")
 """Primitives that are operations of the form under their own names."""
 
-REDUCTIONS = {"reduce_sum": "sum", "reduce_prod": "prod", "reduce_max": "max", "reduce_min": "min"}
+REDUCTIONS = {"reduce_prod": "mul", "reduce_max": "max", "reduce_min": "min", "reduce_and": "and", "reduce_or": "or"}
 
 MOVES = (
     *("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "rev", "slice", "concatenate", "pad"),
@@ -39,18 +37,6 @@ EXACT = (*MOVES, "iota", "lt", "le", "gt", "ge", "eq", "ne", "not", "and", "or",
 """Primitives that are exact on known numbers, floats included."""
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call")
-
-
-@dataclass(frozen=True)
-class _Traced:
-    """An array that depends on w, phi or rounded data: the flat list number `index`, in the given shape."""
-
-    index: int
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape, dtype=int))
 
 
 @dataclass(frozen=True)
@@ -68,8 +54,9 @@ def loss_program(loss: Loss, data: PyTree, n_w: int, n_phi: int) -> dict[str, An
     at = (jax.ShapeDtypeStruct((n_w,), np.float64), jax.ShapeDtypeStruct((n_phi,), np.float64))
     traced = jax.make_jaxpr(lambda w, phi: loss(w, phi, data))(*at)
     writer = _Writer()
-    (found,) = writer.run(traced, [_Traced(0, (n_w,)), _Traced(1, (n_phi,))])
+    (found,) = writer.run(traced, [Traced(0, (n_w,)), Traced(1, (n_phi,))])
     equations, result = _alive(writer.equations, writer.listed(found).index)
+    equations = without_fixed_numbers(equations, (n_w, n_phi), result)
     return {"inputs": {"w": n_w, "phi": n_phi}, "equations": equations, "result": result}
 
 
@@ -79,18 +66,19 @@ class _Writer:
     def __init__(self) -> None:
         self.equations: list[dict[str, Any]] = []
 
-    def emit(self, operation: str, inputs: Sequence[_Traced], shape: tuple[int, ...], **rest: Any) -> _Traced:
+    def emit(self, operation: str, inputs: Sequence[Traced], shape: tuple[int, ...], **rest: Any) -> Traced:
         self.equations.append({"op": operation, "in": [x.index for x in inputs], **rest})
-        return _Traced(len(self.equations) + 1, shape)
+        return Traced(len(self.equations) + 1, shape)
 
-    def listed(self, value: Any) -> _Traced:
+    def listed(self, value: Any) -> Traced:
         """A value as a list of the program."""
-        if isinstance(value, _Traced):
+        if isinstance(value, Traced):
             return value
         if isinstance(value, _Missing):
             raise NoEnclosure(value.reason)
         known = np.asarray(value)
-        numbers = known.astype(int) if known.dtype.kind == "b" else known
+        # A condition is a number: it holds where that is positive, and does not where it is negative.
+        numbers = np.where(known, 1, -1) if known.dtype.kind == "b" else known
         if not np.all(np.isfinite(numbers)):
             raise NoEnclosure(f"an infinite or undefined number in a loss has no enclosure: {numbers.tolist()}")
         return self.emit("const", [], known.shape, values=numbers.reshape(-1).tolist())
@@ -112,6 +100,9 @@ class _Writer:
     def equation(self, equation: Any, inputs: list[Any]) -> list[Any]:
         """One primitive."""
         name, out = equation.primitive.name, equation.outvars[0].aval
+        missing = [x.reason for x in inputs if isinstance(x, _Missing)]
+        if missing and name not in (*CALLS, "scan", "cond", "stop_gradient"):
+            raise NoEnclosure(missing[0])
         if all(isinstance(x, np.ndarray) for x in inputs) and self._exact(name, inputs, out):
             results = equation.primitive.bind(*inputs, **equation.params)
             return [np.asarray(x) for x in (results if equation.primitive.multiple_results else [results])]
@@ -126,8 +117,10 @@ class _Writer:
             return self.run(branches[int(np.clip(inputs[0], 0, len(branches) - 1))], inputs[1:])
         if name in MOVES and (name != "select_n" or isinstance(inputs[0], np.ndarray)):
             return self.move(equation, inputs)
-        if name in REDUCTIONS:
-            return [self.reduce(REDUCTIONS[name], inputs[0], equation.params["axes"])]
+        if name == "reduce_sum" or name in REDUCTIONS:
+            return [self.reduce(name, inputs[0], equation.params["axes"])]
+        if name == "cumsum":
+            return [self.running_sum(inputs[0], equation.params["axis"], equation.params["reverse"])]
         if name == "dot_general":
             return [self.dot(equation, *inputs)]
         if name == "stop_gradient":
@@ -142,7 +135,7 @@ class _Writer:
             return whole or out.dtype == inputs[0].dtype or (out.dtype.kind == "f" and out.dtype.itemsize >= 8)
         return name in EXACT or (whole and out.dtype.kind in "iub" and name not in (*CALLS, "scan", "cond", "while"))
 
-    def elementwise(self, name: str, equation: Any, inputs: list[Any]) -> _Traced:
+    def elementwise(self, name: str, equation: Any, inputs: list[Any]) -> Traced:
         """A function of single numbers."""
         shape = equation.outvars[0].aval.shape
         if name in ("max", "min"):
@@ -154,29 +147,28 @@ class _Writer:
         lists = [self._spread(self.listed(x), shape) for x in inputs]
         if name == "convert_element_type":
             target, source = equation.outvars[0].aval.dtype, equation.invars[0].aval.dtype
-            if source.kind == "b" and target.kind == "f":
-                one, zero = self.listed(np.ones(())), self.listed(np.zeros(()))
-                return self.emit("select", [lists[0], one, zero], shape)
             if source.kind == target.kind == "f" and target.itemsize >= 8:
                 return lists[0]
-            raise NoEnclosure(f"convert_element_type from {source} to {target} has no place in a proof")
-        if name in ("add_any", "add"):
-            return self.emit("add", lists, shape)
-        if name == "square":
-            return self.emit("mul", [lists[0], lists[0]], shape)
-        if name == "integer_pow":
-            return self.emit(name, lists, shape, y=int(equation.params["y"]))
-        if name == "select_n" and len(lists) == 3 and equation.invars[0].aval.dtype.kind == "b":
+            if source.kind != "b" or target.kind != "f":
+                raise NoEnclosure(f"convert_element_type from {source} to {target} has no place in a proof")
+            return Expansions(self, shape).number(*lists)
+        return self.function(name, lists, shape, equation.params)
+
+    def function(self, name: str, lists: Sequence[Traced], shape: tuple[int, ...], params: dict[str, Any]) -> Traced:
+        """A function of single numbers of the same shape, written out where it is none of the form."""
+        if name in FUNCTIONS or name == "add_any":
+            return self.emit(name.removesuffix("_any"), lists, shape)
+        if name == "select_n" and len(lists) == 3:
             which, no, yes = lists
             return self.emit("select", [which, yes, no], shape)
-        if name == "clamp":
-            low, x, high = lists
-            return self.emit("min", [self.emit("max", [low, x], shape), high], shape)
-        if name == "logaddexp" or name in ELEMENTWISE:
-            return self.emit(name, lists, shape)
-        raise NoEnclosure(f"the primitive {name!r} has no place in a proof")
+        written = Expansions(self, shape)
+        if name == "integer_pow":
+            return written.power(lists[0], int(params["y"]))
+        if not hasattr(Expansions, f"{name}_"):
+            raise NoEnclosure(f"the primitive {name!r} has no place in a proof")
+        return getattr(written, f"{name}_")(*lists)
 
-    def _spread(self, x: _Traced, shape: tuple[int, ...]) -> _Traced:
+    def _spread(self, x: Traced, shape: tuple[int, ...]) -> Traced:
         """Axes of length 1 repeated; a single number serves any shape as it is."""
         if x.size == 1 or x.shape == shape:
             return x
@@ -213,6 +205,8 @@ class _Writer:
     def _row(self, value: Any, at: int) -> Any:
         if isinstance(value, np.ndarray):
             return value[at]
+        if isinstance(value, _Missing):
+            return value
         return self._taken([value], np.arange(value.size).reshape(value.shape)[at])
 
     def _joined(self, parts: list[Any]) -> Any:
@@ -221,21 +215,25 @@ class _Writer:
         lists = [self.listed(part) for part in parts]
         return self._taken(lists, np.arange(sum(x.size for x in lists)).reshape(len(lists), *lists[0].shape))
 
-    def _taken(self, inputs: list[_Traced], positions: np.ndarray) -> _Traced:
+    def _taken(self, inputs: list[Traced], positions: np.ndarray) -> Traced:
         flat = positions.reshape(-1)
         if len(inputs) == 1 and np.array_equal(flat, np.arange(inputs[0].size)):
-            return _Traced(inputs[0].index, positions.shape)
+            return Traced(inputs[0].index, positions.shape)
         return self.emit("take", inputs, positions.shape, index=flat.tolist())
 
     def move(self, equation: Any, inputs: list[Any]) -> list[Any]:
         """Run a primitive on positions instead of numbers."""
-        numbers = [i for i, v in enumerate(equation.invars) if v.aval.dtype.kind == "f"]
+        kinds = {
+            x.aval.dtype.kind for x, given in zip(equation.invars, inputs, strict=True) if isinstance(given, Traced)
+        }
+        first = int(equation.primitive.name == "select_n")
+        numbers = [i for i, x in enumerate(equation.invars) if i >= first and x.aval.dtype.kind in kinds]
         lists = [self.listed(inputs[i]) for i in numbers]
         starts = np.cumsum([0, *(x.size for x in lists)])
         arguments = list(inputs)
         for i, x, start in zip(numbers, lists, starts[:-1], strict=True):
             arguments[i] = jnp.arange(start, start + x.size, dtype=np.int64).reshape(x.shape)
-        if any(isinstance(x, _Traced) for x in arguments):
+        if any(isinstance(x, Traced) for x in arguments):
             raise NoEnclosure(f"{equation.primitive.name} by indices that depend on w or phi has no place in a proof")
         params = dict(equation.params)
         if "fill_value" in params:
@@ -249,17 +247,31 @@ class _Writer:
             out.append(self._taken(lists, positions))
         return out
 
-    def reduce(self, operation: str, value: Any, axes: Sequence[int]) -> _Traced:
+    def reduce(self, name: str, value: Any, axes: Sequence[int]) -> Traced:
         """Sums and the like over groups: the axes are moved last."""
         x = self.listed(value)
         kept = [i for i in range(len(x.shape)) if i not in axes]
-        positions = np.arange(x.size).reshape(x.shape).transpose(*kept, *axes)
         shape, size = tuple(x.shape[i] for i in kept), _size([x.shape[i] for i in axes])
         if not size:
-            raise NoEnclosure("a sum over nothing has no place in a proof")
-        return self.emit(operation, [self._taken([x], positions)], shape, size=size)
+            raise NoEnclosure(f"{name} over nothing has no place in a proof")
+        positions = np.arange(x.size).reshape(x.shape).transpose(*kept, *axes).reshape(*shape, size)
+        if name == "reduce_sum":
+            return self.emit("sum", [self._taken([x], positions)], shape, size=size)
+        total = self._taken([x], positions[..., 0])
+        for i in range(1, size):
+            total = self.function(REDUCTIONS[name], [total, self._taken([x], positions[..., i])], shape, {})
+        return total
 
-    def dot(self, equation: Any, a: Any, b: Any) -> _Traced:
+    def running_sum(self, value: Any, axis: int, reverse: bool) -> Traced:
+        """Every partial sum as a sum over the whole axis, with zeros for what it leaves out."""
+        x, zero = self.listed(value), self.listed(np.zeros(()))
+        last = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1)
+        n = last.shape[-1]
+        used = np.tri(n, dtype=bool).T if reverse else np.tri(n, dtype=bool)
+        positions = np.moveaxis(np.where(used, last[..., None, :], x.size), -2, axis)
+        return self.emit("sum", [self._taken([x, zero], positions)], x.shape, size=n)
+
+    def dot(self, equation: Any, a: Any, b: Any) -> Traced:
         """Products of all pairs, summed."""
         (over_a, over_b), (batch_a, batch_b) = equation.params["dimension_numbers"]
         lists, arranged = [self.listed(a), self.listed(b)], []
@@ -271,7 +283,7 @@ class _Writer:
         products = self.emit("mul", [self._taken([lists[0]], left), self._taken([lists[1]], right)], left.shape)
         shape = equation.outvars[0].aval.shape
         if left.shape[-1] == 1:
-            return _Traced(products.index, shape)
+            return Traced(products.index, shape)
         return self.emit("sum", [products], shape, size=left.shape[-1])
 
 

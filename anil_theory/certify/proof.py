@@ -26,7 +26,7 @@ from anil_theory.tasks.base import Losses
 FORMAT = "anil-theory proof 1"
 
 MARGIN = 1e-12
-"""What is stated at a witness is wider than what was enclosed by this share: JAX's derivatives have rounded constants."""
+"""What is stated at a witness is wider by this share than what was enclosed: JAX's derivatives round constants."""
 
 
 class NoProof(RuntimeError):
@@ -96,12 +96,13 @@ class _Planter:
         while pending:
             cells, box, above = pending.pop()
             if cells is not None:
-                axis = max(range(len(cells)), key=lambda k: len(cells[k]))
+                sizes = [len(along) for along in cells]
+                axis = sizes.index(max(sizes))
                 if len(cells[axis]) > 2:
                     pending += [(part, box, above) for part in self._halves(cells, axis)]
                     continue
                 box = np.array([c[0] for c in cells] + [c[-1] for c in cells])
-            pending += [(None, part, bound) for part, bound in self._box(box, above)]
+            pending.extend((None, part, bound) for part, bound in self._box(box, above))
         return Tree("".join(self.letters), self.cuts, self.bounds)
 
     def _halves(self, cells: list[list[float]], axis: int) -> list[list[list[float]]]:

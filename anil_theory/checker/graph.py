@@ -1,26 +1,26 @@
-"""A function as a graph of numbers: shared nodes, exact constants, and its gradient as further nodes of the graph.
+"""A function as a graph of numbers: shared nodes, exact constants, and its gradient as further nodes.
 
-A node is an integer. Equal nodes are one node, so that what an unrolled loop computes twice is computed once. Numbers
-of the losses are exact rationals; sums of exponentials are rewritten (log sum exp, softmax) so that balls stay narrow.
+A node is an integer. Equal nodes are one node. Sums of exponentials are rewritten (log sum exp, softmax): balls then
+stay narrow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
-Number = int | Fraction
+SMOOTH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "logistic", "softplus", "atan", "erf")
+
+LIMIT = 2_000_000
+"""Nodes of one graph, and numbers of one program."""
 
 
 class Refused(ValueError):
-    """The file says something that this checker cannot read; the message says what."""
-
-
-LIMIT = 2_000_000
-"""Nodes of one graph: a longer loop is refused rather than unrolled."""
+    """The file says something that this checker does not read; the message says what."""
 
 
 class Graph:
-    """Nodes (operation, *arguments) in the order in which they can be computed."""
+    """Nodes (operation, *arguments); arguments come before what is computed from them."""
 
     def __init__(self) -> None:
         self.nodes: list[tuple] = []
@@ -31,12 +31,12 @@ class Graph:
         key = (operation, *arguments)
         if key not in self._known:
             if len(self.nodes) == LIMIT:
-                raise Refused(f"the unrolled losses have more than {LIMIT} operations")
+                raise Refused(f"the losses have more than {LIMIT} operations")
             self._known[key] = len(self.nodes)
             self.nodes.append(key)
         return self._known[key]
 
-    def constant(self, value: Number) -> int:
+    def constant(self, value: int | Fraction) -> int:
         return self.node("constant", Fraction(value))
 
     def value(self, node: int) -> Fraction | None:
@@ -53,15 +53,13 @@ class Graph:
         return self.node("add", min(a, b), max(a, b))
 
     def neg(self, a: int) -> int:
-        x = self.value(a)
-        if x is not None:
-            return self.constant(-x)
         operation, *arguments = self.nodes[a]
+        if operation == "constant":
+            return self.constant(-arguments[0])
         return arguments[0] if operation == "neg" else self.node("neg", a)
 
     def sub(self, a: int, b: int) -> int:
-        x, y = self.value(a), self.value(b)
-        if x == 0 or y is not None:
+        if self.value(a) == 0 or self.value(b) is not None:
             return self.add(a, self.neg(b))
         return self.constant(0) if a == b else self.node("sub", a, b)
 
@@ -70,20 +68,31 @@ class Graph:
         if x is not None and y is not None:
             return self.constant(x * y)
         for factor, other in ((x, b), (y, a)):
-            if factor is not None and abs(factor) <= 1 and factor.denominator == 1:
-                return {0: self.constant(0), 1: other, -1: self.neg(other)}[int(factor)]
+            if factor in (0, 1, -1):
+                return self.constant(0) if factor == 0 else other if factor == 1 else self.neg(other)
         return self.node("mul", min(a, b), max(a, b))
 
     def div(self, a: int, b: int) -> int:
-        """a/b; a share of a sum of exponentials becomes a logistic function, which balls keep within [0, 1]."""
+        """a/b; a share of a sum of exponentials is a logistic function, which balls keep within [0, 1]."""
         y = self.value(b)
-        if y is not None and y != 0:
+        if y:
             return self.mul(a, self.constant(1 / y))
         terms, own = self._exponents(b), self._exponents(a)
-        if terms is not None and own is not None and len(own) == 1 and own[0] in terms and len(terms) > 1:
+        if terms and own and len(own) == 1 and own[0] in terms and len(terms) > 1:
             terms.remove(own[0])
-            return self.apply("logistic", self.sub(own[0], self._log_sum_exp(terms)))
+            return self.smooth("logistic", self.sub(own[0], self._log_sum_exp(terms)))
         return self.mul(a, self.node("inv", b))
+
+    def smooth(self, function: str, a: int) -> int:
+        """One of SMOOTH."""
+        terms = self._exponents(a) if function == "log" else None
+        return self._log_sum_exp(terms) if terms else self.node(function, a)
+
+    def select(self, which: int, yes: int, no: int) -> int:
+        """`yes` where `which` > 0, `no` where it is < 0."""
+        if yes == no or self._exponents(which):
+            return yes
+        return self.node("select", which, yes, no)
 
     def _exponents(self, a: int) -> list[int] | None:
         """[x, y, ..] where a node is exp(x) + exp(y) + .., with 1 = exp(0); None where it is none."""
@@ -92,10 +101,8 @@ class Graph:
             operation, *arguments = self.nodes[waiting.pop()]
             if operation == "add":
                 waiting += arguments
-            elif operation == "exp":
-                terms.append(arguments[0])
-            elif operation == "constant" and arguments[0] == 1:
-                terms.append(self.constant(0))
+            elif operation == "exp" or (operation == "constant" and arguments[0] == 1):
+                terms.append(arguments[0] if operation == "exp" else self.constant(0))
             else:
                 return None
         return terms
@@ -103,133 +110,43 @@ class Graph:
     def _log_sum_exp(self, terms: list[int]) -> int:
         total = terms[0]
         for term in terms[1:]:
-            total = self.add(total, self.apply("softplus", self.sub(term, total)))
+            total = self.add(total, self.smooth("softplus", self.sub(term, total)))
         return total
 
-    def apply(self, function: str, a: int) -> int:
-        """A smooth function of one number."""
-        x = self.value(a)
-        if x == 0 and function in AT_ZERO:
-            return self.constant(AT_ZERO[function])
-        if function == "log" and x == 1:
-            return self.constant(0)
-        terms = self._exponents(a) if function == "log" else None
-        return self.node(function, a) if terms is None else self._log_sum_exp(terms)
-
-    def power(self, a: int, exponent: int) -> int:
-        if exponent < 0:
-            return self.div(self.constant(1), self.power(a, -exponent))
-        if exponent <= 1:
-            return a if exponent else self.constant(1)
-        half = self.power(a, exponent // 2)
-        square = self.mul(half, half)
-        return self.mul(square, a) if exponent % 2 else square
-
-    def positive(self, a: int) -> int:
-        """Whether a > 0, as a Boolean node; a box on which a may be 0 leaves it undecided."""
-        x = self.value(a)
-        if x is not None:
-            return self.node("boolean", x > 0)
-        return self.node("boolean", True) if self._exponents(a) is not None else self.node("positive", a)
-
-    def logical(self, operation: str, *arguments: int) -> int:
-        """not, and, or of Boolean nodes."""
-        known = [self.nodes[a][1] for a in arguments if self.nodes[a][0] == "boolean"]
-        if len(known) < len(arguments):
-            return self.node(operation, *arguments)
-        return self.node("boolean", {"not": not known[0], "and": all(known), "or": any(known)}[operation])
-
-    def select(self, condition: int, yes: int, no: int) -> int:
-        """`yes` where the condition holds, `no` where its opposite does."""
-        operation, *arguments = self.nodes[condition]
-        if yes == no or operation == "boolean":
-            return yes if yes == no or arguments[0] else no
-        return self.node("select", condition, yes, no)
-
     def gradient(self, result: int, variables: list[int]) -> list[int]:
-        """The derivatives of a node in others, by the chain rule backwards."""
+        """The derivatives of a node in variables, by the chain rule backwards."""
         slopes = {result: self.constant(1)}
         for here in range(result, -1, -1):
-            operation, *arguments = self.nodes[here]
-            if here not in slopes or operation in LEAVES:
-                continue
-            for argument, slope in self._backwards(here, operation, arguments, slopes[here]):
-                slopes[argument] = self.add(slopes[argument], slope) if argument in slopes else slope
+            if here in slopes and self.nodes[here][0] not in ("constant", "variable"):
+                for argument, slope in self._backwards(here, slopes[here]):
+                    slopes[argument] = self.add(slopes[argument], slope) if argument in slopes else slope
         return [slopes.get(variable, self.constant(0)) for variable in variables]
 
-    def substituted(self, results: list[int], replacement: dict[int, int]) -> list[int]:
-        """The nodes that `results` become when some nodes are replaced by others."""
-        new = dict(replacement)
-        for here in range(max(results) + 1):
-            operation, *arguments = self.nodes[here]
-            if here in new or operation in ("constant", "variable", "boolean", "two_over_root_pi"):
-                new.setdefault(here, here)
-                continue
-            if not all(a in new for a in arguments):
-                continue
-            moved = [new[a] for a in arguments]
-            if operation in SMOOTH:
-                new[here] = self.apply(operation, *moved)
-            elif operation == "inv":
-                new[here] = self.div(self.constant(1), *moved)
-            elif operation in ("not", "and", "or"):
-                new[here] = self.logical(operation, *moved)
-            else:
-                new[here] = getattr(self, operation)(*moved)
-        return [new[result] for result in results]
-
-    def _backwards(self, here: int, operation: str, arguments: list[int], slope: int) -> list[tuple[int, int]]:
-        if operation in ("add", "sub"):
-            return [(arguments[0], slope), (arguments[1], slope if operation == "add" else self.neg(slope))]
-        if operation == "mul":
-            a, b = arguments
-            return [(a, self.mul(slope, b)), (b, self.mul(slope, a))]
+    def _backwards(self, f: int, slope: int) -> list[tuple[int, int]]:
+        """The arguments of f, each with what it gets of the slope of f."""
+        operation, x, *rest = self.nodes[f]
         if operation == "select":
-            condition, yes, no = arguments
             zero = self.constant(0)
-            return [(yes, self.select(condition, slope, zero)), (no, self.select(condition, zero, slope))]
-        return [(arguments[0], self.mul(slope, self._slope(here, operation, arguments[0])))]
-
-    def _slope(self, f: int, operation: str, x: int) -> int:
-        """The derivative of f = operation(x)."""
-        one, two = self.constant(1), self.constant(2)
-        match operation:
-            case "neg":
-                return self.constant(-1)
-            case "exp":
-                return f
-            case "log":
-                return self.div(one, x)
-            case "inv":
-                return self.neg(self.mul(f, f))
-            case "sqrt":
-                return self.div(one, self.mul(two, f))
-            case "sin":
-                return self.apply("cos", x)
-            case "cos":
-                return self.neg(self.apply("sin", x))
-            case "sinh":
-                return self.apply("cosh", x)
-            case "cosh":
-                return self.apply("sinh", x)
-            case "tan":
-                return self.add(one, self.mul(f, f))
-            case "tanh":
-                return self.sub(one, self.mul(f, f))
-            case "logistic":
-                return self.mul(f, self.sub(one, f))
-            case "softplus":
-                return self.apply("logistic", x)
-            case "atan":
-                return self.div(one, self.add(one, self.mul(x, x)))
-            case "erf":
-                root = self.node("two_over_root_pi")
-                return self.mul(root, self.apply("exp", self.neg(self.mul(x, x))))
-        raise Refused(f"{operation!r} has no derivative here")
+            return [(rest[0], self.select(x, slope, zero)), (rest[1], self.select(x, zero, slope))]
+        if operation == "mul":
+            return [(x, self.mul(slope, rest[0])), (rest[0], self.mul(slope, x))]
+        if operation in ("add", "sub"):
+            return [(x, slope), (rest[0], slope if operation == "add" else self.neg(slope))]
+        return [(x, self.mul(slope, SLOPES[operation](self, x, f)))]
 
 
-LEAVES = ("constant", "variable", "boolean", "positive", "not", "and", "or", "two_over_root_pi")
-AT_ZERO = {"exp": 1, "sin": 0, "cos": 1, "tan": 0, "tanh": 0, "sinh": 0, "cosh": 1, "atan": 0, "erf": 0, "sqrt": 0} | {
-    "logistic": Fraction(1, 2)
+SLOPES: dict[str, Callable[[Graph, int, int], int]] = {
+    "neg": lambda g, x, f: g.constant(-1),
+    "inv": lambda g, x, f: g.neg(g.mul(f, f)),
+    "exp": lambda g, x, f: f,
+    "log": lambda g, x, f: g.div(g.constant(1), x),
+    "sqrt": lambda g, x, f: g.div(g.constant(1), g.add(f, f)),
+    "sin": lambda g, x, f: g.smooth("cos", x),
+    "cos": lambda g, x, f: g.neg(g.smooth("sin", x)),
+    "tanh": lambda g, x, f: g.sub(g.constant(1), g.mul(f, f)),
+    "logistic": lambda g, x, f: g.mul(f, g.sub(g.constant(1), f)),
+    "softplus": lambda g, x, f: g.smooth("logistic", x),
+    "atan": lambda g, x, f: g.div(g.constant(1), g.add(g.constant(1), g.mul(x, x))),
+    "erf": lambda g, x, f: g.div(g.smooth("exp", g.neg(g.mul(x, x))), g.smooth("sqrt", g.node("atan", g.constant(1)))),
 }
-SMOOTH = ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh", "logistic", "softplus", "atan", "erf")
+"""The derivative of f = function(x); for erf it is exp(-x^2)/sqrt(pi/4), and atan(1) is pi/4."""
