@@ -13,7 +13,7 @@ MEASURED = {"tasks", "algorithm", "estimators", "certify"}
 CLAIMED = {"statements", "ledger"}
 
 ORDER = (
-    *("_admissible", "_atomic", "_plain", "_precision", "_shapes", "constants", "schedule"),
+    *("_admissible", "_atomic", "_plain", "_precision", "_shapes", "constants", "schedule", "checker"),
     *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
     *("verdict", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),
 )

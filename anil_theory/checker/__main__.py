@@ -16,22 +16,21 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     given = parser.parse_args()
     if not given.file.is_file() or given.workers < 1:
-        parser.error(f"{given.file} is no file" if given.workers > 0 else "--workers must be an integer >= 1")
+        parser.error(f"it takes a file and at least one worker; got {given.file} and {given.workers}")
     try:
         report = check_file(given.file, given.workers)
+    except KeyboardInterrupt:
+        return 130
     except Damaged as error:
         print(f"error: {given.file}: {error}", file=sys.stderr)
         return 3
-    except KeyboardInterrupt:
-        return 130
     print(f"{'VALID' if report.valid else 'INVALID'} ({report.boxes} boxes hold)\n{report.words}")
     return 0 if report.valid else 4
 
 
-if __package__:
-    if __name__ == "__main__":
-        sys.exit(main())
-else:
+if not __package__:
     # Run as a folder: the package above, and JAX with it, is not imported.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     runpy.run_module("checker", run_name="__main__", alter_sys=True)
+elif __name__ == "__main__":
+    sys.exit(main())

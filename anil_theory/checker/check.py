@@ -19,7 +19,7 @@ import flint
 
 from .graph import Graph
 from .jets import Evaluator, Packing, exact
-from .program import build
+from .program import build, number
 
 FORMAT = "anil-theory proof 1"
 BITS, WITNESS_BITS = 64, 192
@@ -60,7 +60,7 @@ class Objective:
         w, phi = z[: self.n_w], z[self.n_w :]
         self.slopes = Evaluator(graph, graph.gradient(build(text["support"], graph, w, phi), w))
         self.outer = Evaluator(graph, [build(text["query"], graph, w, phi)])
-        self.alpha = exact(Fraction(text["alpha"]))
+        self.alpha = exact(number(text["alpha"]))
 
     def derivatives(self, packing: Packing, box: list[flint.arb]) -> dict[tuple[int, ...], flint.arb]:
         """The partial derivatives that a packing holds, over a box of balls; NaN where nothing is known."""
@@ -82,8 +82,8 @@ class Problem:
     def __init__(self, text: dict):
         n_w, self.n, self.blocks = text["n_w"], text["n_w"] + text["n_phi"], text["blocks"]
         self.lower, self.upper, self.radius = (text["region"].get(name) for name in ("lower", "upper", "radius"))
-        if [type(x) for x in (*self.lower, *self.upper)] != [float] * (2 * self.n):
-            raise Damaged("not a proof: the region is not a box")
+        if {type(x) for x in (*self.lower, *self.upper)} != {float} or not self.blocks or not text["inner_steps"] > 0:
+            raise Damaged("not a proof: the region is no box, no block is stated, or N is not positive")
         self.objective = Objective(text)
         with flint.ctx.workprec(WITNESS_BITS):
             self.sharp = Objective(text)
@@ -99,11 +99,6 @@ class Problem:
 
     def monomial(self, *coordinates: int) -> tuple[int, ...]:
         return tuple(coordinates.count(k) for k in range(self.n))
-
-    def claims(self) -> Iterator[str]:
-        """What is proved when everything holds, a line a block."""
-        for block, text in self.blocks.items():
-            yield f"{block}: the largest norm lies in [{text['witness']['lower']!r}, {text['upper']!r}]"
 
     def boxes(self, block: str) -> Iterator[Box]:
         """The boxes of a block's tree: they are cut from the region, so that together they are the region."""
@@ -241,7 +236,7 @@ def _length(entries: list[flint.arb]) -> flint.arb:
 def digest(document: dict) -> str:
     """The digest of everything else in a proof."""
     rest = {name: value for name, value in document.items() if name != "digest"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
 def read(path: str | Path) -> dict:
@@ -249,18 +244,12 @@ def read(path: str | Path) -> dict:
     try:
         with gzip.open(path) as file:
             raw = file.read(LARGEST + 1)
-        document = json.loads(raw, parse_constant=_float, parse_float=_float) if len(raw) <= LARGEST else None
+        document = json.loads(raw) if len(raw) <= LARGEST else None
     except (ValueError, EOFError, OSError, zlib.error, RecursionError) as error:
         raise Damaged(f"not a proof: {error}") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise Damaged(f"not a proof: its format is not {FORMAT!r}")
+    if not isinstance(document, dict) or document.get("format") != FORMAT or not document.get("problems"):
+        raise Damaged(f"not a proof: its format is not {FORMAT!r}, or it has no problems")
     return document
-
-
-def _float(text: str) -> float:
-    if not math.isfinite(float(text)):
-        raise ValueError(f"{text} is not finite")
-    return float(text)
 
 
 _problems: list[Problem] = []
@@ -293,6 +282,7 @@ def check_file(path: str | Path, workers: int = 1) -> Report:
     """Check a proof, in so many processes. Raises Damaged for a file that cannot be read as one."""
     document, pool, done, bits, cap = read(path), None, 0, flint.ctx.prec, flint.ctx.cap
     try:
+        expected = digest(document)
         _prepare(document)
         for problem in _problems:
             for block in problem.blocks:
@@ -302,7 +292,7 @@ def check_file(path: str | Path, workers: int = 1) -> Report:
             done += held
             if reason:
                 raise Invalid(reason)
-        if document["digest"] != digest(document):
+        if document["digest"] != expected:
             raise Invalid("the digest is not that of the contents: the file was changed after it was written")
     except Invalid as error:
         return Report(False, str(error), done)
@@ -312,4 +302,7 @@ def check_file(path: str | Path, workers: int = 1) -> Report:
         flint.ctx.prec, flint.ctx.cap = bits, cap
         if pool:
             pool.terminate()
-    return Report(True, "\n".join(line for problem in _problems for line in problem.claims()), done)
+    claims = ((b, t["witness"]["lower"], t["upper"]) for problem in _problems for b, t in problem.blocks.items())
+    return Report(
+        True, "\n".join(f"{b}: the largest norm lies in [{low!r}, {high!r}]" for b, low, high in claims), done
+    )

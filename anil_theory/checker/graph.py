@@ -15,10 +15,6 @@ LIMIT = 2_000_000
 """Nodes of one graph, and numbers of one program."""
 
 
-class Refused(ValueError):
-    """The file says something that this checker does not read; the message says what."""
-
-
 class Graph:
     """Nodes (operation, *arguments); arguments come before what is computed from them."""
 
@@ -31,7 +27,7 @@ class Graph:
         key = (operation, *arguments)
         if key not in self._known:
             if len(self.nodes) == LIMIT:
-                raise Refused(f"the losses have more than {LIMIT} operations")
+                raise ValueError(f"the losses have more than {LIMIT} operations")
             self._known[key] = len(self.nodes)
             self.nodes.append(key)
         return self._known[key]

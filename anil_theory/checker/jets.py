@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import flint
 
-from .graph import Graph, Refused
+from .graph import Graph
 
 Monomial = tuple[int, ...]
 Series = flint.arb_series
@@ -27,7 +27,8 @@ REACH = 60
 class Packing:
     """The shortest of some regular choices of exponents for the monomials that divide one of `tops`.
 
-    The coordinates of w get p + shift, those of phi q + shift, for small p and q. Raises Refused for too many of them.
+    The coordinates of w get p + shift, those of phi q + shift, for small p and q.
+    Raises ValueError for too many of them.
     """
 
     def __init__(self, tops: Iterable[Monomial], n_w: int):
@@ -40,7 +41,7 @@ class Packing:
             if max(powers) < last and _separates(exponents, self.wanted, powers):
                 last, self.exponents = max(powers), exponents
         if last == math.inf or max(n_w, n_phi) > len(SHIFTS[0]):
-            raise Refused("the coordinates are too many for this checker")
+            raise ValueError("the coordinates are too many for this checker")
         self.length = int(last) + 1
 
     def variable(self, i: int, value: flint.arb) -> Series:
@@ -114,7 +115,8 @@ def _composed(taylor: Callable[[flint.arb], list[flint.arb]]) -> Callable:
         if isinstance(x, flint.arb):
             return taylor(x)[0]
         value, first, second, third = taylor(x[0])
-        move = x - x[0]
+        # x without its constant term: x - x[0] would keep the radius of the ball.
+        move = x.derivative().integral()
         return value + move * (first + move * (second + move * third))
 
     return function
