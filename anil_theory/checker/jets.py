@@ -51,7 +51,7 @@ class Packing:
 
     def derivatives(self, series: Series) -> dict[Monomial, flint.arb]:
         """The partial derivatives that a packed series holds; NaN where it is too short."""
-        known = series.prec >= self.length
+        known = series.prec >= self.length and series[0].is_finite()
         return {
             m: series[_power(m, self.exponents)] * math.prod(map(math.factorial, m)) if known else flint.arb("nan")
             for m in self.wanted
@@ -145,7 +145,9 @@ def _softplus(x: flint.arb) -> list[flint.arb]:
 
 def _select(which: Series | flint.arb, yes: object, no: object) -> object:
     value = which[0] if isinstance(which, Series) else which
-    return yes if value > 0 else no if value < 0 else flint.arb("nan")
+    if not (value > 0 or value < 0):
+        raise ValueError("a branch is open on this box")
+    return yes if value > 0 else no
 
 
 FUNCTIONS: dict[str, Callable] = {
