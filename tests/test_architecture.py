@@ -14,6 +14,7 @@ CLAIMED = {"statements", "ledger"}
 
 ORDER = (
     *("_admissible", "_atomic", "_plain", "_printable", "_console", "_precision", "_shapes", "constants", "schedule"),
+    "checker",
     *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
     *("verdict", "falsifier", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),
 )

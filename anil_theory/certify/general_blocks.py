@@ -31,7 +31,7 @@ from jaxtyping import PyTree
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.meta_gradient import meta_gradient
-from anil_theory.certify.balls import precision
+from anil_theory.certify.balls import DEFAULT_PRECISION, precision
 from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, ClosingStatus, Progress, maximise
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
 from anil_theory.certify.interval_matrices import norms_above, norms_below
@@ -48,6 +48,7 @@ from anil_theory.certify.lipschitz_enclosures import (
 )
 from anil_theory.certify.own_derivatives import differentiates_as_written
 from anil_theory.certify.plain_losses import plain_losses
+from anil_theory.certify.proof import Proof, Recorder, stated_block
 from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.work import OPERATIONS, boxes_within
@@ -80,17 +81,20 @@ def certify_hessian_blocks_general(
     arithmetic: str = "intervals",
     bits: int = 80,
     on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
+    proof: Proof | None = None,
 ) -> dict[str, Certificate]:
     """A certificate of every block of one task's L_meta over a box of flat points z = (w, phi).
 
     losses, data  (L_S, L_D) with arrays w of shape (n_w,) and phi, and the data of one task (taken as exact);
     lower, upper  the corners of the box, of dimension n_w + n_phi; phi is empty when that is n_w;
     gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;
-    arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls.
+    arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls;
+    proof         takes the boxes of the search, each with its bound, and the losses as programs; write it afterwards.
 
     A block whose meta-gradient may jump has upper = inf and the status UNDECIDED_BRANCH, with the primitive as reason.
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
-    a primitive without a rule in both arithmetics or call a `custom_vjp` function.
+    a primitive without a rule in both arithmetics, call a `custom_vjp` function, or have no place in a proof that is
+    asked for; NoProof when the search ends without a finite bound.
     """
     require_float64("data", data)
     region = Boxes.of(lower, upper, name="box")
@@ -117,9 +121,12 @@ def certify_hessian_blocks_general(
     blocks = [block for block in live_blocks(n - n_w) if block != "phiw" or not symmetric]
     started = time.perf_counter()
     found: dict[str, Certificate] = {}
+    stated: dict[str, dict] = {}
     for i, block in enumerate(blocks):
+        enclose: Callable[[Boxes], BoxBounds] = partial(bounds, block)
+        recorder = Recorder()
         maximum = maximise(
-            lambda boxes, block=block: bounds(block, boxes),
+            enclose if proof is None else recorder.around(enclose),
             region,
             gap=gap,
             absolute=1e-12,
@@ -134,6 +141,16 @@ def certify_hessian_blocks_general(
         for name in ("wphi", "phiw") if block == "wphi" and symmetric else (block,):
             directions = programs.directions(name, np.array(point))
             found[name] = Certificate.of(name, maximum, point, directions, 0, named)
+        if proof is not None and block != "phiw":
+            stated[block] = stated_block(
+                recorder.tree(maximum.high),
+                upper=maximum.high,
+                lower=maximum.low,
+                point=point,
+                entries=programs.entries(block, np.array(point)),
+            )
+    if proof is not None:
+        proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated)
     return found
 
 
@@ -181,6 +198,12 @@ class _Programs:
         x, y = BLOCK_DIRECTIONS[block]
         left[at[x]], right[at[y]] = _singular_vectors(self.block(block, here))
         return tuple(left.tolist()), tuple(right.tolist())
+
+    def entries(self, block: str, z: np.ndarray) -> list[list[Enclosure]]:
+        """A block at a point, entry by entry."""
+        with precision(DEFAULT_PRECISION):
+            here = self.block(block, at_point(self.programs.first, z))
+        return [[Enclosure.of(x) for x in row] for row in here]
 
     def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
         """A whole batch in float64 intervals."""
