@@ -7,7 +7,6 @@ from typing import Any
 import flint
 import numpy as np
 
-from anil_theory.certify.ball_elementwise import largest, smallest
 from anil_theory.certify.balls import NoEnclosure, Rule, Value, to_balls, typed
 
 
@@ -43,9 +42,8 @@ def _reduce(combine: Callable[[Any, Any], Any], start: Any) -> Rule:
         out = np.empty(rows.shape[:-1], dtype=object)
         exact = flint.arb if equation.invars[0].aval.dtype.kind == "f" else (lambda x: x)
         for index in np.ndindex(out.shape):
-            row = list(rows[index])
-            total = exact(start) if start is not None else row.pop(0)
-            for value in row:
+            total = exact(start)
+            for value in rows[index]:
                 total = combine(total, value)
             out[index] = total
         return [typed(equation, out)]
@@ -130,8 +128,6 @@ ARRAYS: dict[str, Rule] = {
     "dot_general": _dot_general,
     "reduce_sum": _reduce(operator.add, 0),
     "reduce_prod": _reduce(operator.mul, 1),
-    "reduce_max": _reduce(largest, None),
-    "reduce_min": _reduce(smallest, None),
     "cumsum": _cumulative_sum,
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,

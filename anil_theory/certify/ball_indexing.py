@@ -60,25 +60,6 @@ def _empty(equation: Any, *_: Value) -> list[Value]:
     return [np.full(aval.shape, flint.arb("nan"), dtype=object)]
 
 
-def _any(equation: Any, a: Value) -> list[Value]:
-    return [_joined_booleans(equation, a, decisive=True)]
-
-
-def _all(equation: Any, a: Value) -> list[Value]:
-    return [_joined_booleans(equation, a, decisive=False)]
-
-
-def _joined_booleans(equation: Any, a: Value, decisive: bool) -> Value:
-    """One entry that is `decisive` decides; otherwise one that is not known leaves the result unknown."""
-    rows = _rows(equation, a)
-    out = np.empty(rows.shape[:-1], dtype=object)
-    for index in np.ndindex(out.shape):
-        row = list(rows[index])
-        found = [x is not None and bool(x) is decisive for x in row]
-        out[index] = decisive if any(found) else None if any(x is None for x in row) else not decisive
-    return out
-
-
 def _rows(equation: Any, a: Value) -> Value:
     """The reduced axes as the last one."""
     axes = tuple(equation.params["axes"])
@@ -183,8 +164,6 @@ BALL_INDEXING: dict[str, Rule] = {
     "unstack": _unstack,
     "empty": _empty,
     "empty2": _empty,
-    "reduce_or": _any,
-    "reduce_and": _all,
     "argmax": _extreme_index(1),
     "argmin": _extreme_index(-1),
     "sort": _sort,

@@ -23,6 +23,8 @@ from anil_theory.certify.ball_indexing import BALL_INDEXING
 from anil_theory.certify.ball_linear import BALL_LINEAR
 from anil_theory.certify.ball_special import BALL_SPECIAL
 from anil_theory.certify.balls import DEFAULT_PRECISION, Balls, NoEnclosure, Rule, Undecided, Value, precision, to_balls
+from anil_theory.certify.branches import OF_ITSELF, recorded, undecided
+from anil_theory.certify.smooth_primitives import frozen_balls
 from anil_theory.certify.source_lines import user_line
 
 
@@ -58,17 +60,39 @@ def run(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
 
     for equation in jaxpr.eqns:
         name = equation.primitive.name
-        if name not in RULES:
+        if name in OF_ITSELF and equation.invars[0] is equation.invars[1]:
+            results = [np.full(equation.outvars[0].aval.shape, OF_ITSELF[name], dtype=object)]
+        elif name in RULES:
+            results = _ruled(RULES[name], equation, list(map(read, equation.invars)))
+        else:
             raise NoEnclosure(f"the primitive {name!r} has no enclosure in ball arithmetic{user_line(equation)}")
-        results = RULES[name](equation, *map(read, equation.invars))
         known.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _ruled(rule: Rule, equation: Any, inputs: list[Value]) -> list[Value]:
+    """A rule that cannot go on without a decision leaves that in the record: what stands behind may jump."""
+    try:
+        return rule(equation, *inputs)
+    except Undecided:
+        undecided(True, equation, jump=True)
+        raise
 
 
 def _call(equation: Any, *inputs: Value) -> list[Value]:
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     closed = next(equation.params[name] for name in names if name in equation.params)
     return run(_closed(closed), list(inputs))
+
+
+def _free_shift(equation: Any, *inputs: Value) -> list[Value]:
+    """The middle of what the program computes here: any number does, so that no branch on the way matters."""
+    with recorded():
+        try:
+            (value,) = run(equation.params["upstream"], list(inputs))
+        except (NoEnclosure, Undecided):
+            value = None
+    return [frozen_balls(value, equation.outvars[0].aval.shape)]
 
 
 def _closed(jaxpr: Any) -> Any:
@@ -145,6 +169,7 @@ CONTROL: dict[str, Rule] = {
     "checkpoint": _call,
     "custom_jvp_call": _call,
     "custom_vjp_call": _call,
+    "free_shift": _free_shift,
     "scan": _scan,
     "while": _while,
     "cond": _cond,

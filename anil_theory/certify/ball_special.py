@@ -1,4 +1,4 @@
-"""Rules of special and inverse functions, of powers, and of what only data can decide, in ball arithmetic.
+"""Rules of special and inverse functions, and of powers, in ball arithmetic.
 
 A monotone function of a wide ball is enclosed by its values at the two ends: Arb's own enclosure of a wide ball may be
 wider, or unknown.
@@ -104,33 +104,10 @@ def _polygamma(order: flint.arb, a: flint.arb) -> flint.arb:
     return _on_positive(lambda x: sign * flint.arb(n).fac() * flint.arb(n + 1).zeta(x))(a)
 
 
-def _whole(round_down: Callable[[flint.arb], flint.arb]) -> Callable[[Any], Any]:
-    """A step function where it is constant on the ball, and the steps between where it is not."""
-
-    def of_ball(a: Any) -> Any:
-        return round_down(a.lower()).union(round_down(a.upper()))
-
-    return of_ball
-
-
-def _nearest_even(a: flint.arb) -> flint.arb:
-    floor = (a + flint.arb(0.5)).floor()
-    tie = (a + flint.arb(0.5)) == floor
-    odd = tie and not (floor / 2).is_integer()
-    return floor - 1 if odd else floor
-
-
 def truncated(a: flint.arb) -> flint.arb:
     """The integer between a and 0 next to a, of an exact ball or of one on which it is constant."""
     low, high = (end.floor() if end >= 0 else end.ceil() for end in (a.lower(), a.upper()))
     return low.union(high)
-
-
-def _remainder(a: Any, b: Any) -> Any:
-    """The remainder with the sign of the dividend, as C has it."""
-    if not isinstance(a, flint.arb):
-        return int(np.fmod(a, b))
-    return a - b * truncated(a / b)
 
 
 def to_integer(a: flint.arb) -> int:
@@ -155,7 +132,4 @@ BALL_SPECIAL: dict[str, Rule] = {
     "lgamma": elementwise(_log_gamma),
     "digamma": elementwise(_on_positive(lambda a: a.digamma())),
     "polygamma": elementwise(_polygamma, 2),
-    "floor": elementwise(_whole(lambda a: a.floor())),
-    "ceil": elementwise(_whole(lambda a: a.ceil())),
-    "rem": elementwise(_remainder, 2),
 }

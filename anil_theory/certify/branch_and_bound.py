@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, nonnegative, positive, within
+from anil_theory.certify.undecided_boxes import FINEST, stays_undecided
 
 CEILING = 600.0
 """Seconds that a search may take unless told otherwise: far more than its work takes on an ordinary machine."""
@@ -31,6 +32,8 @@ class ClosingStatus(StrEnum):
     """the enclosure is as narrow as asked"""
     INCONCLUSIVE = "INCONCLUSIVE"
     """a budget was used up; the enclosure is right and wider than asked"""
+    UNDECIDED_BRANCH = "UNDECIDED_BRANCH"
+    """the function may jump where a branch of its program stays undecided: the upper bound is infinite"""
 
 
 class Ended(StrEnum):
@@ -83,13 +86,15 @@ class BoxBounds(NamedTuple):
     high   (n,) at least the supremum over the box; -inf for a box without admissible points, which is dropped;
     low    (n,) at most the value at `point`; -inf where `point` is not admissible;
     point  (n, d) a point of each box;
-    axis   (n,) the coordinate to cut next.
+    axis   (n,) the coordinate to cut next;
+    jumps  (n,) whether `high` is infinite because a branch is undecided there; None where that cannot be.
     """
 
     high: np.ndarray
     low: np.ndarray
     point: np.ndarray
     axis: np.ndarray
+    jumps: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Maximum:
     """max f in [low, high]; low is (at most) the value at `point`, of the function `label`.
 
     boxes    how many boxes were enclosed;  seconds  how long it took;
-    status   CLOSED or INCONCLUSIVE, with the reason in words;
+    status   CLOSED, INCONCLUSIVE or UNDECIDED_BRANCH, with the reason in words;
     ended_by what ended the search: `Ended.CLOCK` alone depends on the load of the machine.
     """
 
@@ -160,7 +165,13 @@ def maximise(
     started = time.perf_counter()
     pending = Boxes.of(*region)
     search.add(pending, np.full(len(pending.lower), math.inf))
+    widths = pending.upper.max(axis=0) - pending.lower.min(axis=0)
+    rounds = 0
     while True:
+        rounds += 1
+        if search.is_undecided(rounds, widths):
+            reason = f"a branch stays undecided on boxes of {FINEST:.1g} of the region, where the function may jump"
+            return search.result(time.perf_counter() - started, ClosingStatus.UNDECIDED_BRANCH, reason)
         elapsed = time.perf_counter() - started
         on_progress(Progress(search.low, search.high, search.boxes, elapsed))
         if search.closed:
@@ -177,6 +188,9 @@ def maximise(
         elif not search.cut(min(batch, max(1, (max_boxes - search.boxes) // 2))):
             ended, stopped = Ended.RESOLUTION, "no box can be cut further in float64"
         if ended is not None:
+            if search.jumps.any():
+                reason = f"{stopped} while a branch is undecided, where the function may jump"
+                return search.result(elapsed, ClosingStatus.UNDECIDED_BRANCH, reason, ended)
             reason = f"{stopped}: the enclosure is {_percent(search)} wide"
             return search.result(elapsed, ClosingStatus.INCONCLUSIVE, reason, ended)
 
@@ -190,6 +204,7 @@ class _Search:
         self.boxes = 0
         self.active: Boxes | None = None
         self.highs, self.axes = np.empty(0), np.empty(0, int)
+        self.jumps = np.empty(0, bool)
 
     @property
     def high(self) -> float:
@@ -213,23 +228,38 @@ class _Search:
         # NaN means that nothing is known.
         highs = np.minimum(np.where(np.isnan(bounds.high), math.inf, bounds.high), parents)
         lows = np.where(np.isnan(bounds.low), -math.inf, bounds.low)
+        jumps = np.zeros(len(highs), bool) if bounds.jumps is None else np.asarray(bounds.jumps)
         best = int(np.argmax(lows))
         if lows[best] > self.low:
             self.low, self.label = float(lows[best]), int(boxes.label[best])
             self.point = tuple(map(float, bounds.point[best]))
         if self.active is None:
-            self.active, self.highs, self.axes = boxes, highs, np.asarray(bounds.axis)
+            self.active, self.highs, self.axes, self.jumps = boxes, highs, np.asarray(bounds.axis), jumps
         else:
             parts = zip(self.active, boxes, strict=True)
             self.active = Boxes(*(np.concatenate(pair) for pair in parts))
             self.highs = np.concatenate([self.highs, highs])
             self.axes = np.concatenate([self.axes, bounds.axis])
+            self.jumps = np.concatenate([self.jumps, jumps])
         self._keep(self.highs > self.low)
 
     def _keep(self, which: np.ndarray) -> None:
         assert self.active is not None
         if not which.all():
             self.active, self.highs, self.axes = self.active.take(which), self.highs[which], self.axes[which]
+            self.jumps = self.jumps[which]
+
+    def is_undecided(self, rounds: int, widths: np.ndarray) -> bool:
+        """Whether a branch stays undecided in one of the boxes; asked in the rounds 1, 2, 4, 8, .."""
+        if rounds & (rounds - 1) or not self.jumps.any():
+            return False
+        assert self.active is not None
+        undecided = np.flatnonzero(self.jumps)
+        sizes = np.max(self.active.upper[undecided] - self.active.lower[undecided], axis=1)
+        smallest = self.active.take([undecided[np.argmin(sizes)]])
+        found, enclosed = stays_undecided(self.enclose, smallest, widths)
+        self.boxes += enclosed
+        return found
 
     def cut(self, batch: int) -> bool:
         """Replace the `batch` boxes of largest upper bound by their halves; False when none of them can be cut."""

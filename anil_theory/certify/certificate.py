@@ -31,7 +31,8 @@ class Certificate:
     block       "ww", "wphi", "phiw" or "phiphi";
     point       a flat z where the norm is at least `lower`, in task `task`;
     directions  the two unit vectors that show it (the block's output and input, as flat vectors);
-    status      CLOSED, or INCONCLUSIVE when a budget was used up (the enclosure is right and wider than asked);
+    status      CLOSED, or INCONCLUSIVE when a budget was used up (the enclosure is right and wider than asked), or
+                UNDECIDED_BRANCH when the meta-gradient may jump: `upper` is inf, and no verdict is CONFIRMED with it;
     ended_by    what ended the search: only where it was the clock does the result depend on the machine's load.
     """
 

@@ -4,6 +4,10 @@
     mu    s - largest norm of s I - D_w^2 L_S, with s = the analytic L (then s I - D_w^2 L_S has no eigenvalue < 0);
     rho   largest norm of D^3 L_S [z; w, w] unfolded to a matrix of n rows; tau: of D^3 L_S [z; w, phi].
 
+Each is the Lipschitz constant of a field (of L_D for M, of a gradient for L, of a Hessian for rho and tau), or for mu
+how fast D_w L_S grows: `lipschitz_enclosures` says when its derivative bounds it. A loss with a kink (relu) in the ball
+has no such bound: `upper` is inf then (-inf for mu), and the status UNDECIDED_BRANCH.
+
 Claim: every true constant of the task lies between `lower` (a point that an audit found, in float64) and `upper`
 (branch and bound); mu the other way round. The norm of an unfolded tensor is at least its norm as a
 multilinear form, with equality when the slices have rank one, as for two classes or n_w = 1: elsewhere rho and tau
@@ -15,7 +19,6 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import flint
 import jax
@@ -23,8 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, positive
-from anil_theory.certify.ball_interpreter import run
-from anil_theory.certify.balls import Undecided, precision
+from anil_theory.certify.balls import precision
 from anil_theory.certify.branch_and_bound import (
     CEILING,
     BoxBounds,
@@ -35,20 +37,18 @@ from anil_theory.certify.branch_and_bound import (
     maximise,
     widest_axis,
 )
-from anil_theory.certify.general_blocks import (
-    PARTS,
+from anil_theory.certify.general_blocks import PARTS, norm_above, norm_below, subdivided
+from anil_theory.certify.interval_matrices import norms_above, norms_below
+from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.lipschitz_enclosures import (
+    FieldPrograms,
+    enclosed_balls,
     enclosed_intervals,
-    norm_above,
-    norm_below,
+    field_programs,
     pulled_axis,
     serves_intervals,
-    subdivided,
 )
-from anil_theory.certify.interval_matrices import norms_above, norms_below
-from anil_theory.certify.interval_values import interval_program
-from anil_theory.certify.intervals import Intervals
 from anil_theory.certify.plain_losses import plain_losses
-from anil_theory.certify.program import flat_program
 from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.constants import Region
@@ -69,7 +69,8 @@ class CertifiedConstant:
     lower     what a search found (for mu: the smallest curvature found, which is above mu);
     upper     certified (for mu: certified to be below mu; it may be negative);
     analytic  what the family declares (NaN for a mu that it does not);
-    status    CLOSED, or INCONCLUSIVE with the reason when a budget was used up: `upper` holds all the same;
+    status    CLOSED, or INCONCLUSIVE with the reason when a budget was used up (`upper` holds all the same), or
+              UNDECIDED_BRANCH (`upper` is infinite);
     ended_by  what ended the search: only where it was the clock does the result depend on the machine's load.
     """
 
@@ -144,7 +145,7 @@ def _row(family: Family, name: str, found: float, maximum: Maximum) -> Certified
 
 
 class _Derivatives:
-    """Derivatives of both losses of order 1 to 4 as jaxprs, traced when they are first asked for."""
+    """Derivatives of both losses of order 0 to 4 as jaxprs, traced when they are first asked for."""
 
     def __init__(self, family: Family, tasks: TaskSet):
         self.n_w, self.n, self.shift = family.n_w, family.n_w + family.n_phi, family.constants.L
@@ -152,33 +153,27 @@ class _Derivatives:
         centre = jnp.zeros(self.n)
         plain = plain_losses(tasks.losses, data, centre[: self.n_w], centre[self.n_w :])
         self.losses = [lambda z, loss=loss: loss(z[: self.n_w], z[self.n_w :], data) for loss in plain]
-        self.traced: dict[tuple[int, int], Any] = {}
-        self.of_intervals: dict[tuple[int, int], Any] = {}
+        self.traced: dict[tuple[int, int], FieldPrograms] = {}
+        self.converted: dict[tuple[int, int], FieldPrograms] = {}
 
-    def program(self, which: int, order: int) -> Any:
-        """D^order of L_S (0) or L_D (1) as a jaxpr."""
+    def programs(self, name: str, which: int) -> FieldPrograms:
+        """Of L_S (0) or L_D (1): the field whose Lipschitz constant the constant is, and its derivatives."""
+        order = ORDERS[name]
         if (which, order) not in self.traced:
-            derivative = jax.grad(self.losses[which])
-            for _ in range(order - 1):
-                derivative = jax.jacfwd(derivative)
-            shape = jax.ShapeDtypeStruct((self.n,), np.float64)
-            self.traced[which, order] = flat_program(jax.make_jaxpr(derivative)(shape), _BITS)
+            field = self.losses[which]
+            if order > 1:
+                field = jax.grad(field)
+            for _ in range(order - 2):
+                field = jax.jacfwd(field)
+            self.traced[which, order] = field_programs(field, self.n, _BITS)
         return self.traced[which, order]
 
-    def interval_program(self, which: int, order: int) -> Any:
-        """The same with its constants as intervals."""
-        if (which, order) not in self.of_intervals:
-            self.of_intervals[which, order] = interval_program(self.program(which, order))
-        return self.of_intervals[which, order]
-
-    def evaluate(self, which: int, order: int, z: list[flint.arb]) -> np.ndarray:
-        """The derivative in balls; NaN balls where control flow cannot be decided."""
-        program = self.program(which, order)
-        try:
-            (out,) = run(program, [np.array(z, dtype=object)])
-        except Undecided:
-            return np.full(program.out_avals[0].shape, flint.arb("nan"), dtype=object)
-        return np.asarray(out, dtype=object)
+    def of_intervals(self, name: str, which: int) -> FieldPrograms:
+        """The same with their constants as intervals."""
+        key = which, ORDERS[name]
+        if key not in self.converted:
+            self.converted[key] = self.programs(name, which).of_intervals()
+        return self.converted[key]
 
     def part(self, name: str, derivative: np.ndarray) -> np.ndarray:
         """The matrix whose norm is the constant (for mu: before the shift), from the last axes of a derivative."""
@@ -205,11 +200,11 @@ class _Derivatives:
 
     def serves_intervals(self, name: str, labels: list[int]) -> bool:
         """Whether float64 intervals have a rule for all that a constant needs."""
-        return all(serves_intervals(self.interval_program(which, ORDERS[name] + 1), self.n) for which in labels)
+        return all(serves_intervals(self.of_intervals(name, which), self.n) for which in labels)
 
 
 ORDERS = {"M": 1, "L": 2, "mu": 2, "rho": 3, "tau": 3}
-"""Which derivative a constant is about; boxes are narrowed with the next one."""
+"""Which derivative a constant is about: the one before it is the field whose Lipschitz constant it is."""
 
 
 def _search(
@@ -230,21 +225,26 @@ def _search(
         points = np.where((np.sum(middle**2, axis=1) * (1 + 1e-14) <= limit)[:, None], middle, nearest)
         inside = np.sum(points**2, axis=1) * (1 + 1e-14) <= limit
         kept = np.sum(nearest**2, axis=1) <= limit * (1 + 1e-12)
-        high, low, axes = np.full(len(inside), -np.inf), np.full(len(inside), -np.inf), widest_axis(boxes)
+        jumps = np.zeros(len(inside), bool)
+        bounds = BoxBounds(
+            high=np.full(len(inside), -np.inf),
+            low=np.full(len(inside), -np.inf),
+            point=points,
+            axis=widest_axis(boxes),
+            jumps=jumps,
+        )
         for which in np.unique(boxes.label[kept]):
             i = np.flatnonzero(kept & (boxes.label == which))
-            high[i], low[i], axes[i] = of_boxes(int(which), boxes.take(i), points[i])
-        return BoxBounds(high, np.where(inside, low, -np.inf), points, axes)
+            found = of_boxes(int(which), boxes.take(i), points[i])
+            bounds.high[i], bounds.low[i], bounds.axis[i] = found.high, found.low, found.axis
+            jumps[i] = found.jumps
+        return bounds._replace(low=np.where(inside, bounds.low, -np.inf))
 
     if fast:
         region = subdivided(region, PARTS)
     # The dearer of the losses decides: a search over both cannot tell in advance which of them it will look at.
     kind = "intervals" if fast else "balls"
-    orders = (ORDERS[name], ORDERS[name] + 1)
-    allowed = min(
-        boxes_within(operations, *(programs.program(which, order) for order in orders), arithmetic=kind)
-        for which in labels
-    )
+    allowed = min(boxes_within(operations, *programs.programs(name, which), arithmetic=kind) for which in labels)
     return maximise(
         enclose,
         region,
@@ -256,46 +256,23 @@ def _search(
     )
 
 
-Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of boxes: at least the norm over each, at most the norm at its point, the axis to cut."""
+def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:
+    found = enclosed_intervals(programs.of_intervals(name, which), boxes, points)
+    above, below = (programs.interval_matrix(name, each) for each in (found.over, found.here))
+    high = np.where(found.unknown, np.inf, norms_above(above))
+    low = np.where(found.unknown, -np.inf, norms_below(below))
+    return BoxBounds(high, low, points, pulled_axis(found.pull, boxes), found.jumps)
 
 
-def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> Bounds:
-    order = ORDERS[name]
-    over, here, pull = enclosed_intervals(
-        programs.interval_program(which, order), programs.interval_program(which, order + 1), boxes, points
-    )
-    above, below = (programs.interval_matrix(name, each) for each in (over, here))
-    return norms_above(above), norms_below(below), pulled_axis(pull, boxes)
-
-
-def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> Bounds:
-    rows = []
+def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:
+    highs, lows, pulls, jumps = [], [], [], []
     with precision(_BITS):
         for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
-            over, here, pull = _enclosed(programs, name, which, lower, upper, point)
-            rows.append((norm_above(over), norm_below(here), pull))
-    high, low, pulls = (np.array(column) for column in zip(*rows, strict=True))
-    return high, low, pulled_axis(pulls, boxes)
-
-
-def _enclosed(
-    programs: _Derivatives, name: str, which: int, lower: np.ndarray, upper: np.ndarray, point: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The matrix over the box (plain evaluation met with the mean value form), at the point, and each axis' share."""
-    order = ORDERS[name]
-    box = [flint.arb(float(a)).union(flint.arb(float(b))) for a, b in zip(lower, upper, strict=True)]
-    centre = [flint.arb(float(x)) for x in point]
-    here, plain = (programs.evaluate(which, order, z) for z in (centre, box))
-    slopes = programs.evaluate(which, order + 1, box)
-    moves = [x - c for x, c in zip(box, centre, strict=True)]
-    centred = here + sum(slopes[..., k] * moves[k] for k in range(programs.n))
-    over = np.asarray(np.frompyfunc(_meet, 2, 1)(plain, centred))
-    pull = np.array([sum(float((abs(t) * moves[k]).rad()) for t in slopes[..., k].flat) for k in range(programs.n)])
-    return programs.matrix(name, over), programs.matrix(name, here), pull
-
-
-def _meet(a: flint.arb, b: flint.arb) -> flint.arb:
-    if not (a.is_finite() and b.is_finite()):
-        return b if b.is_finite() else a
-    return a.intersection(b)
+            found = enclosed_balls(programs.programs(name, which), lower, upper, point)
+            over, here = (programs.matrix(name, each) for each in (found.over, found.here))
+            highs.append(math.inf if found.unknown else norm_above(over))
+            lows.append(-math.inf if found.unknown else norm_below(here))
+            pulls.append(found.pull)
+            jumps.append(found.jumps)
+    axis = pulled_axis(np.array(pulls), boxes)
+    return BoxBounds(np.array(highs), np.array(lows), points, axis, np.array(jumps))

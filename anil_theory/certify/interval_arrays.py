@@ -35,14 +35,6 @@ def _sum(equation: Any, a: Value) -> list[Value]:
     return [x]
 
 
-def _extreme(combine: Any) -> Rule:
-    def rule(equation: Any, a: Value) -> list[Value]:
-        axes = tuple(axis + 1 for axis in equation.params["axes"])
-        return [floats(a).rearranged(lambda end: combine.reduce(end, axis=axes))]
-
-    return rule
-
-
 def _dot(equation: Any, a: Value, b: Value) -> list[Value]:
     x, y = floats(a), floats(b)
     (contract_a, contract_b), (batch_a, batch_b) = equation.params["dimension_numbers"]
@@ -181,8 +173,6 @@ def _same(equation: Any, a: Value, *_: Value) -> list[Value]:
 INTERVAL_ARRAYS: dict[str, Rule] = {
     "dot_general": _dot,
     "reduce_sum": _sum,
-    "reduce_max": _extreme(np.maximum),
-    "reduce_min": _extreme(np.minimum),
     "broadcast_in_dim": _moved(_broadcast),
     "reshape": _moved(_reshape),
     "squeeze": _moved(_reshape),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from anil_theory.certify.balls import NoEnclosure, Undecided
+from anil_theory.certify.branching_intervals import BRANCHING_INTERVALS, of_truth
 from anil_theory.certify.interval_values import Rule, Truth, Value, aligned, floats
 from anil_theory.certify.intervals import Intervals
 
@@ -24,64 +25,11 @@ def _arithmetic(of_intervals: Callable[..., Intervals], of_integers: Callable[..
     return rule
 
 
-def _compared(relation: Callable[[Any, Any], Any]) -> Rule:
-    def rule(equation: Any, a: Value, b: Value) -> list[Value]:
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-            return [np.asarray(relation(a, b), bool)]
-        x, y = map(floats, aligned(equation, a, b))
-        name = equation.primitive.name
-        if name in ("eq", "ne"):
-            apart = (x.hi < y.lo) | (y.hi < x.lo)
-            same = (x.lo == x.hi) & (y.lo == y.hi) & (x.lo == y.lo)
-            return [Truth(same, apart) if name == "eq" else Truth(apart, same)]
-        # The worst and the best case of `relation`: the ends that make it hardest and easiest.
-        low, high = (x.hi, y.lo) if name in ("lt", "le") else (x.lo, y.hi)
-        easy_low, easy_high = (x.lo, y.hi) if name in ("lt", "le") else (x.hi, y.lo)
-        unknown = np.isnan(x.lo + x.hi) | np.isnan(y.lo + y.hi)
-        return [Truth(relation(low, high) & ~unknown, ~relation(easy_low, easy_high) & ~unknown)]
-
-    return rule
-
-
-def _is_finite(equation: Any, a: Value) -> list[Value]:
-    x = floats(a)
-    finite = np.isfinite(x.lo) & np.isfinite(x.hi)
-    return [Truth(finite, np.zeros_like(finite))]
-
-
-def _logic(equation: Any, *inputs: Value) -> list[Value]:
-    name = equation.primitive.name
-    if all(isinstance(x, np.ndarray) for x in inputs):
-        return [np.asarray({"and": np.bitwise_and, "or": np.bitwise_or, "not": np.bitwise_not}[name](*inputs))]
-    given = [Truth.of(x) for x in aligned(equation, *inputs)]
-    if name == "not":
-        return [Truth(given[0].no, given[0].yes)]
-    a, b = given
-    return [Truth(a.yes & b.yes, a.no | b.no) if name == "and" else Truth(a.yes | b.yes, a.no & b.no)]
-
-
-def _select(equation: Any, which: Value, *cases: Value) -> list[Value]:
-    if isinstance(which, np.ndarray) and which.dtype.kind != "b" and which.size == 1:
-        return [cases[int(which.reshape(()))]]
-    if len(cases) != 2 or (isinstance(which, np.ndarray) and which.dtype.kind != "b"):
-        raise NoEnclosure("select_n among more than two cases has no enclosure in interval arithmetic")
-    if isinstance(which, np.ndarray) and all(isinstance(case, np.ndarray) for case in cases):
-        return [np.where(which, np.asarray(cases[1]), np.asarray(cases[0]))]
-    truth, no, yes = aligned(equation, Truth.of(which), *map(floats, cases))
-    assert isinstance(truth, Truth) and isinstance(no, Intervals) and isinstance(yes, Intervals)
-    return [
-        Intervals(
-            np.where(truth.yes, yes.lo, np.where(truth.no, no.lo, np.minimum(no.lo, yes.lo))),
-            np.where(truth.yes, yes.hi, np.where(truth.no, no.hi, np.maximum(no.hi, yes.hi))),
-        )
-    ]
-
-
 def _convert(equation: Any, a: Value) -> list[Value]:
     target = equation.outvars[0].aval.dtype
     if isinstance(a, Truth):
         if target.kind == "f":
-            return [Intervals(a.yes.astype(float), (~a.no).astype(float))]
+            return [of_truth(equation, a)]
         if target.kind == "b":
             return [a]
         raise Undecided("an index depends on a comparison that the intervals cannot decide")
@@ -111,38 +59,19 @@ def _raised(x: Intervals, y: int) -> Intervals:
     return power
 
 
-def _signs(x: Intervals) -> Intervals:
-    return Intervals(
-        np.where(x.lo > 0, 1.0, np.where(x.lo >= 0, 0.0, -1.0)), np.where(x.hi < 0, -1.0, np.where(x.hi <= 0, 0.0, 1.0))
-    )
-
-
 def _logistic(x: Intervals) -> Intervals:
     one = Intervals.exact(np.ones((1,) * x.lo.ndim))
     found = one / (one + (-x).exp())
     return Intervals(np.maximum(found.lo, 0.0), np.minimum(found.hi, 1.0))
 
 
-def _larger(a: Intervals, b: Intervals) -> Intervals:
-    return Intervals(np.maximum(a.lo, b.lo), np.maximum(a.hi, b.hi))
-
-
-def _smaller(a: Intervals, b: Intervals) -> Intervals:
-    return Intervals(np.minimum(a.lo, b.lo), np.minimum(a.hi, b.hi))
-
-
-INTERVAL_ELEMENTWISE: dict[str, Rule] = {
+INTERVAL_ELEMENTWISE: dict[str, Rule] = BRANCHING_INTERVALS | {
     "add": _arithmetic(operator.add, operator.add),
     "add_any": _arithmetic(operator.add, operator.add),
     "sub": _arithmetic(operator.sub, operator.sub),
     "mul": _arithmetic(operator.mul, operator.mul),
     "div": _arithmetic(operator.truediv),
     "neg": _arithmetic(lambda a: -a, operator.neg),
-    "max": _arithmetic(_larger, np.maximum),
-    "min": _arithmetic(_smaller, np.minimum),
-    "clamp": _arithmetic(lambda low, a, high: _smaller(_larger(a, low), high)),
-    "abs": _arithmetic(lambda a: a.magnitude(), np.abs),
-    "sign": _arithmetic(_signs, np.sign),
     "square": _arithmetic(lambda a: a.squared(), np.square),
     "one_minus_square": _arithmetic(lambda a: Intervals.exact(1.0) - a.squared()),
     "integer_pow": _integer_power,
@@ -156,16 +85,5 @@ INTERVAL_ELEMENTWISE: dict[str, Rule] = {
     "sin": _arithmetic(lambda a: a.sin_cos()[0]),
     "cos": _arithmetic(lambda a: a.sin_cos()[1]),
     "tanh": _arithmetic(lambda a: a.tanh()),
-    "lt": _compared(operator.lt),
-    "le": _compared(operator.le),
-    "gt": _compared(operator.gt),
-    "ge": _compared(operator.ge),
-    "eq": _compared(operator.eq),
-    "ne": _compared(operator.ne),
-    "is_finite": _is_finite,
-    "and": _logic,
-    "or": _logic,
-    "not": _logic,
-    "select_n": _select,
     "convert_element_type": _convert,
 }

@@ -90,21 +90,6 @@ def _empty(equation: Any, *_: Value) -> list[Value]:
     return [Intervals(np.full(shape, -np.inf), np.full(shape, np.inf))]
 
 
-def _reduced_booleans(certain: Any, impossible: Any) -> Rule:
-    """`certain` joins what is certainly true, `impossible` what is certainly false."""
-
-    def rule(equation: Any, a: Value) -> list[Value]:
-        axes = tuple(equation.params["axes"])
-        if isinstance(a, np.ndarray):
-            return [np.asarray(certain(a, axis=axes))]
-        if not isinstance(a, Truth):
-            raise NoEnclosure(f"{equation.primitive.name!r} has no enclosure in interval arithmetic")
-        behind = tuple(axis + 1 for axis in axes)
-        return [Truth(certain(a.yes, axis=behind), impossible(a.no, axis=behind))]
-
-    return rule
-
-
 def _cumulative_sum(equation: Any, a: Value) -> list[Value]:
     axis, reverse = equation.params["axis"], equation.params["reverse"]
     if isinstance(a, np.ndarray):
@@ -179,8 +164,6 @@ INTERVAL_INDEXING: dict[str, Rule] = {
     "unstack": _unstack,
     "empty": _empty,
     "empty2": _empty,
-    "reduce_or": _reduced_booleans(np.any, np.all),
-    "reduce_and": _reduced_booleans(np.all, np.any),
     "cumsum": _cumulative_sum,
     "cumprod": _cumulative_product,
     "reduce_prod": _product,

@@ -17,6 +17,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from anil_theory._scan_layout import scan_layout
 from anil_theory.certify.balls import NoEnclosure, Undecided
+from anil_theory.certify.branches import OF_ITSELF, recorded
 from anil_theory.certify.interval_arrays import INTERVAL_ARRAYS
 from anil_theory.certify.interval_elementwise import INTERVAL_ELEMENTWISE
 from anil_theory.certify.interval_indexing import INTERVAL_INDEXING
@@ -45,14 +46,15 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
         name, inputs = equation.primitive.name, list(map(read, equation.invars))
         if name in _CALLS:
             results = run_intervals(_inner(equation), inputs)
+        elif name == "free_shift":
+            results = [_free_shift(equation, inputs)]
         elif name == "scan":
             results = _scan(equation, inputs)
         elif name == "mul" and equation.invars[0] is equation.invars[1] and isinstance(inputs[0], Intervals):
             # x x is a square, which a product of two intervals does not know.
             results = [inputs[0].squared()]
-        elif name in ("eq", "ne") and equation.invars[0] is equation.invars[1]:
-            # A real number equals itself: so programs ask whether it is NaN, which no real number is.
-            results = [np.full(equation.outvars[0].aval.shape, name == "eq")]
+        elif name in OF_ITSELF and equation.invars[0] is equation.invars[1]:
+            results = [np.full(equation.outvars[0].aval.shape, OF_ITSELF[name])]
         elif name in INTERVAL_RULES:
             results = INTERVAL_RULES[name](equation, *inputs)
         else:
@@ -86,6 +88,19 @@ def _inner(equation: Any) -> ClosedJaxpr:
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     jaxpr = next(equation.params[name] for name in names if name in equation.params)
     return jaxpr if hasattr(jaxpr, "consts") else ClosedJaxpr(jaxpr, ())
+
+
+def _free_shift(equation: Any, inputs: list[Value]) -> Value:
+    """The middle of what the program computes in each box, or 0: any number does, and no branch on the way matters."""
+    with recorded():
+        try:
+            (value,) = run_intervals(equation.params["upstream"], inputs)
+        except (NoEnclosure, Undecided):
+            value = None
+    if not isinstance(value, Intervals):
+        return Intervals.exact(np.zeros((1, *equation.outvars[0].aval.shape)))
+    middle = value.lo / 2 + value.hi / 2
+    return Intervals.exact(np.where(np.isfinite(middle), middle, 0.0))
 
 
 def _at(value: Value, i: int) -> Value:

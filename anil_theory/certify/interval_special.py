@@ -91,13 +91,6 @@ def polygamma(order: int, x: Intervals) -> Intervals:
     return _within(x, found, *GAMMA_RANGE)
 
 
-def remainder(a: Intervals, b: Intervals) -> Intervals:
-    """a - b trunc(a/b), where a/b is truncated to one integer or to a few."""
-    quotient = a / b
-    whole = Intervals(np.trunc(quotient.lo), np.trunc(quotient.hi))
-    return a - b * whole
-
-
 def _each(function: Callable[..., Intervals]) -> Rule:
     def rule(equation: Any, *inputs: Value) -> list[Value]:
         if equation.outvars[0].aval.dtype.kind != "f":
@@ -133,10 +126,7 @@ INTERVAL_SPECIAL: dict[str, Rule] = {
     "lgamma": _each(log_gamma),
     "digamma": _each(lambda a: polygamma(0, a)),
     "polygamma": _polygamma,
-    "rem": _each(remainder),
     "rsqrt": _each(lambda a: _one(a) / a.sqrt()),
-    "floor": _each(lambda a: a.rearranged(np.floor)),
-    "ceil": _each(lambda a: a.rearranged(np.ceil)),
     "exp2": _each(lambda a: (a * _LOG_2.rearranged(lambda e: e.reshape((1,) * a.lo.ndim))).exp()),
     "sinh": _each(lambda a: rising(np.sinh, a)),
     "cosh": _each(lambda a: rising(np.cosh, a.magnitude())),

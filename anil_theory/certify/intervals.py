@@ -138,4 +138,6 @@ def _wave(function: Any, x: Intervals, peak: float) -> Intervals:
     at_lo, at_hi = function(np.where(far, 0.0, x.lo)), function(np.where(far, 0.0, x.hi))
     lo = np.maximum(np.minimum(at_lo, at_hi) - PAD, -1.0)
     hi = np.minimum(np.maximum(at_lo, at_hi) + PAD, 1.0)
-    return Intervals(np.where(bottoms | far, -1.0, lo), np.where(tops | far, 1.0, hi))
+    # What is not a number (the logarithm of a negative one) has no sine: NaN says so.
+    undefined = np.where(np.isnan(x.lo) | np.isnan(x.hi), np.nan, 0.0)
+    return Intervals(np.where(bottoms | far, -1.0, lo) + undefined, np.where(tops | far, 1.0, hi) + undefined)

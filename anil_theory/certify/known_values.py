@@ -30,6 +30,10 @@ class Flat(Protocol):
         """Every equation of a jaxpr; its outputs."""
         ...
 
+    def written(self, equation: Any, inputs: list[Atom]) -> list[Atom]:
+        """The equation as it is, over the flat program's variables; its outputs."""
+        ...
+
     def known(self, variable: Var) -> Atom:
         """The value of a variable that is a constant, or the variable itself."""
         ...

@@ -103,7 +103,7 @@ def _shifts(closed: ClosedJaxpr, point: Sequence[Any] | None) -> dict[Any, np.nd
     for equation in closed.jaxpr.eqns:
         if equation.primitive.name == "stop_gradient" and equation.outvars[0].aval.dtype.kind == "f":
             (variable,) = equation.outvars
-            if is_invariant(closed.jaxpr, variable):
+            if is_invariant(closed.jaxpr, equation):
                 found[variable] = _constant(closed, variable, point)
     return found
 
@@ -256,11 +256,11 @@ def _logistic(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials])
 
 
 def _custom(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> list[Any] | None:
-    return [smooth_functions.log_add_exp(*inputs)] if _is_log_add_exp(equation) else None
+    return [smooth_functions.log_add_exp(*inputs)] if is_log_add_exp(equation) else None
 
 
-def _is_log_add_exp(equation: Any) -> bool:
-    """Whether a function with a derivative of its own is JAX's logaddexp: both programs are the same."""
+def is_log_add_exp(equation: Any) -> bool:
+    """Whether a `custom_jvp_call` is JAX's logaddexp: by its program and that of its derivative, not by its name."""
     if len(equation.invars) != 2 or len(equation.outvars) != 1:
         return False
     shapes = tuple((v.aval.shape, str(v.aval.dtype)) for v in equation.invars)

@@ -4,7 +4,8 @@ Claim: the flat program has the same outputs, as functions of real numbers, wher
 numbers (a term that is multiplied by 0, or that no output needs, is dropped; it may be NaN there). Calls are inlined,
 scans and loops whose length data decide are unrolled, branches that data decide are taken; a branch that parameters
 decide becomes a `select_n` of both branches. What depends on data only becomes a constant (`data_folding`). Equal
-equations are computed once, and what no output needs is dropped.
+equations are computed once, and what no output needs is dropped. So a branch that parameters decide is either left to
+the interpreters, which record it (`branches`), or proved to change nothing.
 
 Constants of the result are balls and integers; `interval_program` converts them outwards.
 """
@@ -22,6 +23,7 @@ from anil_theory.certify.data_folding import folded, is_floating, known_value
 from anil_theory.certify.known_values import Atom, Known, is_boolean, is_zero, known_constants, zeros
 from anil_theory.certify.program_control import CONTROL, MOST_EQUATIONS
 from anil_theory.certify.program_simplifications import SIMPLER
+from anil_theory.certify.smooth_primitives import FORMULAS
 from anil_theory.certify.source_lines import LINE, user_line
 
 CALLS = {
@@ -87,6 +89,8 @@ class _Flat:
             return self.inlined(inner.jaxpr, known_constants(inner.consts), inputs)
         if name in CONTROL:
             return CONTROL[name](self, equation, inputs)
+        if name in FORMULAS:
+            return self.traced(FORMULAS[name], inputs, [v.aval for v in equation.invars])
         if name == "mul" and any(isinstance(x, Known) and is_zero(x.value) for x in inputs):
             return [Known(zeros(equation.outvars[0].aval))]
         if all(isinstance(x, Known) for x in inputs):

@@ -11,6 +11,7 @@ from jax.extend.core import ClosedJaxpr, Var
 from anil_theory._scan_layout import scan_layout
 from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.known_values import Atom, Flat, Known, Rule, known_constants, zeros
+from anil_theory.certify.smooth_primitives import frozen_balls
 
 MOST_EQUATIONS = 200_000
 """A scan that would make a program longer is refused: interpreting it over thousands of boxes would never end."""
@@ -147,7 +148,21 @@ def _factors(A: Any) -> Any:
     return jnp.concatenate([A[:1], jnp.concatenate([below[:, None], rest], axis=1)])
 
 
+def _free_shift(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
+    """Any number serves: of data alone it is what the program computes here, or 0 where that has no enclosure."""
+    if not all(isinstance(x, Known) for x in inputs):
+        return flat.written(equation, inputs)
+    upstream, value = equation.params["upstream"], None
+    try:
+        (found,) = flat.inlined(upstream.jaxpr, known_constants(upstream.consts), inputs)
+        value = found.value if isinstance(found, Known) else None
+    except NoEnclosure:
+        pass
+    return [Known(frozen_balls(value, equation.outvars[0].aval.shape))]
+
+
 CONTROL: dict[str, Rule] = {
+    "free_shift": _free_shift,
     "scan": _scan,
     "cond": _cond,
     "while": _while,

@@ -1,7 +1,8 @@
 """softplus, logsumexp, softmax and the logistic function, written so that their enclosures and derivatives are narrow.
 
 The libraries' own formulas subtract a maximum, take absolute values or divide sums by sums: right in floats, and wide
-or undecided over a box. As functions of real numbers those here are the same, with the same derivatives.
+or undecided over a box. As functions of real numbers those here are the same, with the same derivatives. Each is a
+primitive, so that nothing takes its derivative apart again.
 """
 
 from collections.abc import Callable
@@ -10,54 +11,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-
-@jax.custom_jvp
-def logistic(x: Any) -> Any:
-    """1/(1 + e^-x)."""
-    return jax.lax.logistic(x)
+from anil_theory.certify.smooth_primitives import smooth_primitive
 
 
-@jax.custom_jvp
-def logistic_slope(x: Any) -> Any:
-    """The derivative of the logistic function, 1/(4 cosh^2(x/2)): it falls with |x|."""
-    return 0.25 / jnp.cosh(0.5 * x) ** 2
+def _slope(x: Any, dx: Any) -> Any:
+    return logistic_slope(x) * dx
 
 
-@jax.custom_jvp
-def half_tanh(x: Any) -> Any:
-    """tanh(x/2) = 2 logistic(x) - 1."""
-    return jnp.tanh(0.5 * x)
+def _curvature(x: Any, dx: Any) -> Any:
+    return -(logistic_slope(x) * half_tanh(x)) * dx
 
 
-@logistic.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (dx,) = primals, tangents
-    return logistic(x), logistic_slope(x) * dx
+def _twice_the_slope(x: Any, dx: Any) -> Any:
+    return 2 * logistic_slope(x) * dx
 
 
-@logistic_slope.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (dx,) = primals, tangents
-    slope = logistic_slope(x)
-    return slope, -(slope * half_tanh(x)) * dx
+logistic = smooth_primitive("logistic", jax.lax.logistic, _slope)
+"""1/(1 + e^-x)."""
 
+logistic_slope = smooth_primitive("logistic_slope", lambda x: 0.25 / jnp.cosh(0.5 * x) ** 2, _curvature)
+"""The derivative of the logistic function, 1/(4 cosh^2(x/2)): it falls with |x|."""
 
-@half_tanh.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (dx,) = primals, tangents
-    return half_tanh(x), 2 * logistic_slope(x) * dx
+half_tanh = smooth_primitive("half_tanh", lambda x: jnp.tanh(0.5 * x), _twice_the_slope)
+"""tanh(x/2) = 2 logistic(x) - 1."""
 
-
-@jax.custom_jvp
-def softplus(x: Any) -> Any:
-    """log(1 + e^x), a monotone function of a monotone one."""
-    return jnp.log1p(jnp.exp(x))
-
-
-@softplus.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (dx,) = primals, tangents
-    return softplus(x), logistic(x) * dx
+softplus = smooth_primitive("softplus", lambda x: jnp.log1p(jnp.exp(x)), lambda x, dx: logistic(x) * dx)
+"""log(1 + e^x), a monotone function of a monotone one."""
 
 
 def log_add_exp(a: Any, b: Any) -> Any:
@@ -65,34 +44,26 @@ def log_add_exp(a: Any, b: Any) -> Any:
     return b + softplus(a - b)
 
 
-def log_sum_exp(x: Any) -> Any:
-    """log of the sum of e^x over the last axis."""
-    return _log_sum_exp(x)
+def _weighted(x: Any, dx: Any) -> Any:
+    return jnp.sum(softmax(x) * dx, axis=-1)
 
 
-@jax.custom_jvp
-def _log_sum_exp(x: Any) -> Any:
-    return jnp.log(jnp.sum(jnp.exp(x), axis=-1))
+log_sum_exp = smooth_primitive("log_sum_exp", lambda x: jnp.log(jnp.sum(jnp.exp(x), axis=-1)), _weighted, reduces=True)
+"""log of the sum of e^x over the last axis."""
 
 
-@_log_sum_exp.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    (x,), (dx,) = primals, tangents
-    return _log_sum_exp(x), jnp.sum(softmax(x) * dx, axis=-1)
-
-
-@jax.custom_jvp
-def softmax(x: Any) -> Any:
-    """e^x_i/sum_j e^x_j over the last axis, as 1/(1 + sum over j other than i of e^(x_j - x_i))."""
+def _softmax(x: Any) -> Any:
     return 1 / (1 + jnp.sum(_others(jnp.exp(_differences(x))), axis=-1))
 
 
-@softmax.defjvp
-def _(primals: Any, tangents: Any) -> Any:
+def _softmax_change(x: Any, dx: Any) -> Any:
     """p_i sum_j p_j (dx_i - dx_j): what is common to all of x does not move it."""
-    (x,), (dx,) = primals, tangents
     p = softmax(x)
-    return p, -p * jnp.sum(p[..., None, :] * _differences(dx), axis=-1)
+    return -p * jnp.sum(p[..., None, :] * _differences(dx), axis=-1)
+
+
+softmax = smooth_primitive("softmax", _softmax, _softmax_change)
+"""e^x_i/sum_j e^x_j over the last axis, as 1/(1 + sum over j other than i of e^(x_j - x_i))."""
 
 
 def _differences(x: Any) -> Any:

@@ -86,6 +86,9 @@ def certify(
     out: Annotated[Path, typer.Option(help="Folder for records and the plot.")] = Path("results/certify"),
     as_json: Annotated[bool, typer.Option("--json", help="Certificates as JSON on standard output.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the folder.")] = False,
+    proof: Annotated[
+        Path | None, typer.Option(help="Write the boxes, each with its bound, for `anil-theory check`.")
+    ] = None,
 ) -> None:
     """Enclose the constants of Propositions 2 and 3 on sampled tasks from both sides, with proof, over a ball.
 
@@ -110,7 +113,7 @@ def certify(
             else:
                 options = {"radius": 1.0 if radius is None else radius, "gap": 0.05 if gap is None else gap, **shared}
                 cells += [FamilyCell(name, N, c=c, **options) for N in inner_steps or (1, 3)]
-        code, report = run_certify(cells, out=out, resume=resume, console=Console(stderr=as_json))
+        code, report = run_certify(cells, out=out, resume=resume, proof=proof, console=Console(stderr=as_json))
     finish(code, report, as_json)
 
 
@@ -181,3 +184,20 @@ def audit(
         console = Console(stderr=as_json)
         code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, resume=resume, console=console)
     finish(code, report, as_json)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="What `certify --proof` has written.")],
+    workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores, if left out.")] = None,
+) -> None:
+    """Check a proof with a second, independent program, in ball arithmetic alone and in a process without JAX.
+
+    Exit status: 0 VALID, 2 misuse, 3 a file that cannot be read as a proof, 4 INVALID, 130 interrupted.
+    """
+    import subprocess
+    import sys
+
+    checker = Path(__file__).parents[1] / "checker"
+    asked = [] if workers is None else ["--workers", str(workers)]
+    raise typer.Exit(subprocess.run([sys.executable, str(checker), str(file), *asked]).returncode)

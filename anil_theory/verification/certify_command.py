@@ -7,7 +7,7 @@ proof. The factor bound/truth lies between bound/upper and bound/lower.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
 from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
+from anil_theory.certify.proof import Proof
 from anil_theory.certify.witness import replay_witness
 from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants, Geometry, Region
@@ -124,11 +125,16 @@ def certify_cells(
 
 
 def certify_cell(
-    cell: Cell, on_progress: Callable[[str, Progress], None] = lambda block, progress: None
+    cell: Cell,
+    on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
+    proof: Proof | None = None,
 ) -> list[dict[str, Any]]:
     """One row per block: the enclosure, both bounds, how far they are from the truth, and the verdict."""
     tasks = cell.sample()
-    certificates = cell.certificates(tasks, on_progress)
+    if isinstance(cell, FamilyCell):
+        certificates = cell.certificates(tasks, on_progress, proof)
+    else:
+        certificates = cell.certificates(tasks, on_progress)
     statement = STATEMENTS[PROPOSITIONS[cell.constants.geometry]]
     rows = []
     for block, certificate in certificates.items():
@@ -198,15 +204,22 @@ def _ratio(bound: float, truth: float) -> float:
 
 
 def run_certify(
-    cells: Sequence[Cell], *, out: Path, resume: bool = False, console: Console
+    cells: Sequence[Cell], *, out: Path, resume: bool = False, proof: Path | None = None, console: Console
 ) -> tuple[int, dict[str, Any]]:
     """Certify every cell, keep each as a record when it is done, print and draw; exit status and plain values.
 
+    proof   a file for the boxes of every search, each with its bound (`certify.proof`).
+
     Exit status: `study.ending`; 1 when a bound was refuted by a witness. Raises InvalidParameter for a folder that
-    cannot be written.
+    cannot be written, and for a proof of tasks whose search is of another kind or is taken from a record.
     """
+    if proof is not None and not all(isinstance(cell, FamilyCell) for cell in cells):
+        raise InvalidParameter("--proof", "asked of --family softmax-head, two-layer-head or linear-body", "separable")
+    if proof is not None and resume:
+        raise InvalidParameter("--proof", "asked without --resume: a record does not keep the boxes", str(proof))
     store = RecordStore(out / "records")
-    jobs = [_job(cell) for cell in cells]
+    kept = None if proof is None else Proof()
+    jobs = [_job(cell, kept) for cell in cells]
     summary = run_jobs(jobs, store, resume=resume, display=Display("certifying", "cells"))
     rows = [dict(row) for record in summary.records for row in record.verdicts]
     ending = Ending()
@@ -214,6 +227,8 @@ def run_certify(
     ending.attempt("the samples were not printed", lambda: print_samples(console, rows))
     say_clock(console, [row["ended_by"] for row in rows])
     drawn = ending.draw({out / "certificates.png": lambda path: plot_certificates(rows, path)})
+    if kept is not None and proof is not None:
+        drawn += ending.write(proof, partial(kept.write, proof))
     code = ending.close(console, summary, store, written=drawn, refuted=summary.refuted > 0)
     return code, {"certificates": encode_floats(rows)}
 
@@ -230,9 +245,9 @@ def say_clock(console: Console, ends: Sequence[str]) -> None:
         )
 
 
-def _job(cell: Cell) -> Job:
+def _job(cell: Cell, proof: Proof | None) -> Job:
     def measure(hand: Hand) -> Result:
-        return Result(verdicts=certify_cell(cell, lambda block, now: hand.report(0.0, _state(block, now))))
+        return Result(verdicts=certify_cell(cell, lambda block, now: hand.report(0.0, _state(block, now)), proof))
 
     name = f"{cell.where}{cell.constants.geometry.value}, N = {cell.schedule.inner_steps}"
     return Job(cell=to_plain(cell), measure=measure, name=name)

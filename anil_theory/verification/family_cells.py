@@ -24,6 +24,7 @@ from anil_theory.certify.general_blocks import PARTS, subdivided
 from anil_theory.certify.interval_arrays import summed
 from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.proof import Proof
 from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
@@ -111,9 +112,12 @@ class FamilyCell:
         return self.family.sample(jax.random.key(self.seed), 1)
 
     def certificates(
-        self, tasks: TaskSet, on_progress: Callable[[str, Progress], None] = lambda block, progress: None
+        self,
+        tasks: TaskSet,
+        on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
+        proof: Proof | None = None,
     ) -> dict[str, Certificate]:
-        """Every block over the box."""
+        """Every block over the box; `proof` takes what the search has enclosed."""
         return certify_hessian_blocks_general(
             tasks.losses,
             tasks.task(0),
@@ -124,6 +128,7 @@ class FamilyCell:
             operations=self.operations,
             seconds=self.seconds,
             on_progress=on_progress,
+            proof=proof,
         )
 
     @cached_property

@@ -41,6 +41,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         lambda a, b: jnp.where((a < b) & ~(a > 1) | (a >= 2) | (a == b) | (a != a), a, b) * jnp.isfinite(a),
         (x, y),
     ),
+    "steps": (lambda a, b: jnp.floor(3 * a) + jnp.ceil(b) + ((a < b) ^ (a > 1)), (x, y)),
+    "any and all": (lambda a, b: jnp.any(a > b, axis=0) + 2.0 * jnp.all(a > 0.35, axis=0), (x, y)),
     "reductions": (
         lambda a, b: jnp.stack([a.sum(), jnp.prod(b), a.max(), b.min(), jnp.cumsum(a, axis=1)[1, 2], jnp.mean(a)]),
         (x, y),
@@ -97,7 +99,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         ),
         (x, y),
     ),
-    "steps": (lambda a, b: jnp.floor(3 * a) + jnp.ceil(b) + jax.lax.rem(a, b), (x, y)),
+    "remainders": (lambda a, b: jnp.floor(3 * a) + jnp.ceil(b) + jax.lax.rem(a, b), (x, y)),
     "entries by index": (
         lambda a, i: (
             a[:, i]
@@ -162,7 +164,8 @@ def test_every_rule_is_exercised() -> None:
     never_emitted = {
         # names that other versions of JAX, or transformations, use for the rules that are exercised above
         "pjit", "closed_call", "core_call", "remat", "checkpoint", "copy", "copy_p", "stop_gradient",
-        "optimization_barrier", "custom_vjp_call", "add_any", "expand_dims", "dynamic_update_slice", "empty2",
+        "optimization_barrier", "free_shift",
+        "custom_vjp_call", "add_any", "expand_dims", "dynamic_update_slice", "empty2",
     }  # fmt: skip
     never_emitted |= {"one_minus_square"} if jax.__version_info__ < (0, 12) else set()
     assert set(RULES) - exercised <= never_emitted

@@ -29,6 +29,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "logic": lambda z: (
         jnp.where((z < 0.5) & ~(z > 1) | (z >= 2) | (z == 0) | (z != z), z, -z) * jnp.isfinite(z) + (z > 0)
     ),
+    "steps": lambda z: jnp.floor(3 * z) + jnp.ceil(z - 0.3) + ((z < 0.5) ^ (z > -1)),
+    "any and all": lambda z: jnp.any(z > 1) + 2.0 * jnp.all(z > -1) + jnp.where(jnp.where(z < 0, z > 1, z < 1), z, 1.0),
     "reductions": lambda z: jnp.stack([z.sum(), z.max(), z.min(), jnp.mean(z * z), jax.nn.logsumexp(z)]),
     "shapes": lambda z: (
         jnp.concatenate([z.reshape(3, 1).T[:, ::-1], jnp.pad(z, (1, 2))[None, 1:6:2]], axis=1)
@@ -58,7 +60,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "triangular": lambda z: jax.scipy.linalg.solve_triangular(
         jnp.linalg.cholesky(jnp.outer(z, z) + jnp.eye(3)), jnp.ones((3, 1)), lower=True
     ) + jax.lax.linalg.triangular_solve(jnp.outer(z, z) + 9 * jnp.eye(3), z[None], lower=False, transpose_a=True).T,
-    "steps": lambda z: jnp.floor(z) + jnp.ceil(2 * z) + jax.lax.rem(z, 0.7 + 0 * z),
+    "remainders": lambda z: jnp.floor(z) + jnp.ceil(2 * z) + jax.lax.rem(z, 0.7 + 0 * z),
     "unwritten memory": lambda z: jnp.where(z < 9, z, jax.lax.empty((3,), z.dtype)),
     "derivatives": lambda z: jax.hessian(lambda t: jnp.tanh(t @ t) * jax.nn.log_softmax(t)[0])(z),
 }  # fmt: skip

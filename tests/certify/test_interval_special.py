@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flint
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from scipy import special
 from anil_theory.certify import interval_special
 from anil_theory.certify.ball_special import LGAMMA_MINIMUM, integer_power
 from anil_theory.certify.balls import precision
+from anil_theory.certify.branches import recorded
+from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.interval_special import GAMMA_RANGE, SPECIAL_PAD, UNDERFLOW, falling, rising
 from anil_theory.certify.intervals import Intervals
 
@@ -150,7 +153,12 @@ def test_powers_of_balls_hold_the_powers_of_their_points(seed: int, n: int) -> N
 
 @given(st.floats(-9, 9), st.floats(0.1, 3), st.sampled_from([0.0, 1e-3, 0.7]))
 def test_remainders_stay_inside(a: float, b: float, width: float) -> None:
-    found = interval_special.remainder(Intervals(np.array([a]), np.array([a + width])), Intervals.exact([b]))
+    program = jax.make_jaxpr(lambda t: jax.lax.rem(t, b))(jax.ShapeDtypeStruct((), np.float64))
+    with recorded() as branches:
+        (found,) = run_intervals(program, [Intervals(np.array([a]), np.array([a + width]))])
+    assert isinstance(found, Intervals)
     points = np.linspace(a, a + width, 9)
     values = np.fmod(points, b)
+    # It jumps by b, and only where that is recorded.
+    assert branches.jumps[0] or np.ptp(values) <= width + 1e-12
     assert np.all(found.lo - 1e-12 <= values) and np.all(values <= found.hi + 1e-12)

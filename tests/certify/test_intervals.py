@@ -86,6 +86,26 @@ def test_a_quotient_by_what_may_be_zero_is_unbounded() -> None:
     assert 0.49 < quotient.lo[1] <= 0.5 and 2.0 <= quotient.hi[1] < 2.01
 
 
+def test_a_quotient_by_an_interval_that_ends_at_0_is_unbounded() -> None:
+    divisors = Intervals(np.array([0.0, -1.0, 0.0]), np.array([1.0, 0.0, 0.0]))
+    quotient = Intervals.exact([1.0, 1.0, 0.0]) / divisors
+    assert (quotient.lo == -np.inf).all() and (quotient.hi == np.inf).all()
+
+
+@given(st.floats(2.0**20, 2.0**60), st.sampled_from([0.0, 1e-9, 1.0]))
+def test_sines_of_large_arguments_are_not_narrowed(x: float, width: float) -> None:
+    for end in (x, -x):
+        at = Intervals(np.array([end - width]), np.array([end + width]))
+        for wave in at.sin_cos():
+            if abs(end) - width > intervals._LARGEST_ARGUMENT:
+                assert wave.lo[0] == -1 and wave.hi[0] == 1
+
+
+def test_what_is_no_number_has_no_sine() -> None:
+    for wave in Intervals.exact([np.nan]).sin_cos():
+        assert np.isnan(wave.lo[0]) and np.isnan(wave.hi[0])
+
+
 def test_two_enclosures_meet() -> None:
     both = Intervals.exact([0.0, 1.0]).meet(Intervals(np.array([np.nan, 0.5]), np.array([np.nan, 2.0])))
     assert both.lo.tolist() == [0.0, 1.0] and both.hi.tolist() == [0.0, 1.0]
