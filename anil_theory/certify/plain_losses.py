@@ -18,7 +18,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Literal, Var, jaxpr_as_fun
 from jaxtyping import PyTree
 
-from anil_theory.algorithm.inner_loop import check_losses
+from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.certify import smooth_functions
 from anil_theory.certify.program import needed_variables
 from anil_theory.certify.shift_invariance import is_invariant
@@ -36,8 +36,8 @@ def plain_losses(losses: Losses, data: PyTree, w: PyTree, phi: PyTree) -> Losses
 
     w, phi   a point of the region: its shapes count, and the size of shifts there.
     """
-    check_losses({"support": losses.support, "query": losses.query}, w, phi, data)
-    return Losses(*(_plain_loss(loss, data, w, phi) for loss in losses))
+    admitted = [admit_loss(name, loss, w, phi, data) for name, loss in zip(Losses._fields, losses, strict=True)]
+    return Losses(*(_plain_loss(loss, data, w, phi) for loss in admitted))
 
 
 def _plain_loss(loss: Callable[..., Any], data: PyTree, w: PyTree, phi: PyTree) -> Callable[..., Any]:
