@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import jax
+import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._plain import to_plain
@@ -33,6 +34,7 @@ from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, measure_block_lipschitz
+from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.worst_task import WorstTask, worst_task
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Claim
@@ -144,7 +146,8 @@ def worst_evidence(
 
     seeds     of the ascents over tasks, which `longest` inner steps are compiled for.
 
-    Empty where no instance is known: constants on a ball (the realised losses need the whole space), mu = L.
+    Empty where no instance is known: constants on a ball (the realised losses need the whole space), mu = L, loops so
+    long that numbers overflow.
     """
     if math.isfinite(constants.region.radius):
         return ()
@@ -167,8 +170,10 @@ def _realised(constants: Constants, schedule: Schedule, block: str) -> Evidence 
 def _realised_once(constants: Constants, schedule: Schedule, block: str) -> Evidence | None:
     span = short_span(constants)
     try:
-        realised = realise(constants, schedule, block, span=span)
-    except InvalidParameter:
+        # Underflow of a long loop leaves directions without a length: NaN then, and no instance.
+        with np.errstate(divide="raise", invalid="raise", over="raise"):
+            realised = realise(constants, schedule, block, span=span)
+    except (InvalidParameter, ArithmeticError):
         return None
     enclosure = block_entry(realised)
     if not math.isfinite(enclosure.low) or enclosure.low < 0:
@@ -185,17 +190,21 @@ def _realised_once(constants: Constants, schedule: Schedule, block: str) -> Evid
 
 @lru_cache(maxsize=4096)
 def _ascended(constants: Constants, schedule: Schedule, block: str, seed: int, longest: int) -> WorstTask | None:
-    """None when no task of the family has the constants."""
+    """None when no task of the family has the constants, or when the block overflows at every start."""
     try:
         family = SeparableFamily(constants, 2, 2)
     except InvalidParameter:
         return None
-    return worst_task(family, schedule, block, starts=STARTS, iterations=ITERATIONS, seed=seed, max_inner_steps=longest)
+    options = {"starts": STARTS, "iterations": ITERATIONS, "seed": seed, "max_inner_steps": longest}
+    try:
+        return worst_task(family, schedule, block, **options)
+    except NotFinite:
+        return None
 
 
 def _worst_of_family(constants: Constants, schedule: Schedule, block: str, seed: int, longest: int) -> Evidence | None:
     found = _ascended(constants, _plain_setting(schedule), CROSS.get(block, block), seed, longest)
-    if found is None or not math.isfinite(found.estimate.value):
+    if found is None:
         return None
     return evidence_of_task(found, schedule, block)
 
@@ -223,7 +232,10 @@ def _sampled(constants: Constants, schedule: Schedule, block: str, *, seed: int,
     except InvalidParameter:
         return []
     population = family.sample(jax.random.key(seed), tasks)
-    found = measure_block_lipschitz(family, population, schedule, seed=seed, budget=Budget())[block].values()
+    try:
+        found = measure_block_lipschitz(family, population, schedule, seed=seed, budget=Budget())[block].values()
+    except NotFinite:
+        return []
     return [Evidence(e, partial(replay_witness, population, schedule, e, 2), to_plain(population.data)) for e in found]
 
 

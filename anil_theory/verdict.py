@@ -10,7 +10,9 @@
 
 NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. With constants that are
 estimated from samples the right-hand side is no bound: CONFIRMED and REFUTED become INCONCLUSIVE. The slack is rounding
-(of the estimate and of the bound) plus k standard errors: computed from the inputs, never chosen per test.
+(of the estimate and of the bound) plus k standard errors. No slack is chosen for a single test. The rounding of an
+estimate is derived from its program, to first order and doubled, or it is a heuristic, a count of roundings that knows
+nothing of the loss; `Estimate.rounding_kind` says which, and so does every report.
 
 What says nothing is INCONCLUSIVE, never CONFIRMED and never CONSISTENT: an estimate that is not a finite number; one
 whose rounding exceeds its own value or the bound (a bound of exactly 0 is an identity, and is met up to rounding). An

@@ -108,7 +108,7 @@ def test_estimates_of_the_separable_family(a: float, c: float) -> None:
         audited = {name: e.value for name, e in audit_constants(family, tasks, starts=2, iterations=20).items()}
         found.append((blocks, audited))
     (blocks, audited), (other_blocks, other_audited) = found
-    units = {"L": a / c**2, "rho": a / c**3, "tau": a / c**3, "M": a / c}
+    units = {"L": a / c**2, "L - mu": a / c**2, "rho": a / c**3, "tau": a / c**3, "M": a / c}
     for name, value in blocks.items():
         assert other_blocks[name] == pytest.approx(value * a / c**2, rel=1e-9)
     for name, unit in units.items():

@@ -53,7 +53,7 @@ from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.work import OPERATIONS, boxes_within
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate
-from anil_theory.estimators.constants_audit import audit_constants
+from anil_theory.estimators.constants_audit import CURVATURE_RANGE, audit_constants
 from anil_theory.tasks.base import Family, TaskSet
 
 NAMES = ("M", "L", "mu", "rho", "tau")
@@ -119,17 +119,19 @@ def certify_constants(
     positive("seconds", seconds)
     one = tasks.take(jnp.array([range(len(tasks))[task]]))
     refuse_custom_vjp(one.losses, one.task(0), family.n_w, family.n_phi)
-    audited = audit_constants(family, one, starts=starts, iterations=60)
+    audit = audit_constants(family, one, starts=starts, iterations=60)
+    # The audit measures L - mu, a supremum; the row that is certified is that of mu.
+    audited = {"mu" if name == CURVATURE_RANGE else name: estimate.value for name, estimate in audit.items()}
     names = [name for name in NAMES if name in audited]
     started, found = time.perf_counter(), {}
     programs = _Derivatives(family, one)
     for i, name in enumerate(names):
         left = max((seconds - (time.perf_counter() - started)) / (len(names) - i), 1e-3)
         # mu is measured as a small difference of large numbers: its own size sets the width to reach.
-        size = max(abs(family.constants.L - audited[name].value), MU_FLOOR * family.constants.L)
+        size = max(abs(family.constants.L - audited[name]), MU_FLOOR * family.constants.L)
         widths = (0.0, gap * size) if name == "mu" else (gap, 1e-9)
         maximum = _search(programs, name, region.radius, widths, operations, left)
-        found[name] = _row(family, name, audited[name].value, maximum)
+        found[name] = _row(family, name, audited[name], maximum)
     return found
 
 

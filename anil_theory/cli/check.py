@@ -41,7 +41,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
     rows: Annotated[str, typer.Option(help="Rows to print: auto, tightest, all.")] = "auto",
     break_: Annotated[
-        str | None, typer.Option("--break", help="Halve the bounds of a block on purpose: ww, wphi, phiw, phiphi.")
+        str | None, typer.Option("--break", help="Halve the bounds of a block on purpose, e.g. ww, wphi, 'L - mu'.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the folder.")] = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """The `ww` constant at the point where the extremal task attains it: the only Hessian entry right of the start."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -8,34 +9,46 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._precision import gamma
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import meta_field
+from anil_theory.estimators.not_finite import NotFinite
+from anil_theory.estimators.rounding import heuristic, rounding_at, with_rounding
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.extremal import ExtremalFamily
+
+DERIVED_UP_TO = 300
+"""Inner steps up to which the rounding is derived: the tape of that derivation grows like N^2."""
 
 
 def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
     """{"ww": the Rayleigh quotient u^T D_w^2 L_meta(z) v at the attaining point}, direction LOWER.
 
-    One-dimensional, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound.
+    One-dimensional, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound. Raises
+    NotFinite where the quotient overflows.
     """
     schedule = family.schedule
     tasks = family.sample(jax.random.key(0), 1)
     z = family.attaining_point()
     active = jnp.asarray(schedule.inner_steps)
-    losses = (tasks.support, tasks.query)
-    value = float(_curvature(losses, family.max_inner_steps, tasks.task(0), z, jnp.asarray(schedule.one_alpha), active))
+    static = ((tasks.support, tasks.query), family.max_inner_steps)
+    setting = (tasks.task(0), z, jnp.asarray(schedule.one_alpha), active)
+    value = float(_curvature(*static, *setting))
+    operations = 64 * schedule.inner_steps
+    if not math.isfinite(value):
+        raise NotFinite(f"meta_gradient_lipschitz/ww is not finite at the attaining point z = {np.asarray(z).tolist()}")
+    if family.max_inner_steps > DERIVED_UP_TO:
+        rounding = heuristic(value, operations, f"derived up to N = {DERIVED_UP_TO} only")
+    else:
+        rounding = rounding_at(partial(_rounded, *static), *setting, value=value, operations=operations)
     witness = Witness({"z": np.asarray(z).tolist(), "u": [-1.0, 0.0], "v": [1.0, 0.0]}, 0)
-    rounding = gamma(64 * schedule.inner_steps) * abs(value)
     return {
         "ww": Estimate(
             "meta_gradient_lipschitz/ww",
             value,
             Direction.LOWER,
             "witness",
-            rounding=rounding,
-            rounding_kind=COUNTED,
+            rounding=rounding.error,
+            rounding_kind=rounding.kind,
             witness=witness,
         )
     }
@@ -48,3 +61,11 @@ def _curvature(losses: tuple[Any, Any], inner_steps: int, data: PyTree, z: Array
         TaskSet(*losses, batch), (z[:1], z[1:]), alpha=alpha, inner_steps=inner_steps, active_steps=active
     )
     return -jax.jvp(lambda z: field(z, data), (z,), (jnp.array([1.0, 0.0]),))[1][0]
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _rounded(
+    losses: tuple[Any, Any], inner_steps: int, data: PyTree, z: Array, alpha: Array, active: Array
+) -> tuple[Array, Array]:
+    """The same number, and the bound of its error."""
+    return with_rounding(partial(_curvature, losses, inner_steps))(data, z, alpha, active)

@@ -17,6 +17,7 @@ from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.algorithm.population import task_losses
 from anil_theory.estimators.base import COUNTED, Direction, Estimate
+from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -77,10 +78,14 @@ def initial_gap(family: Family, tasks: TaskSet, schedule: Schedule, w: PyTree, p
     """D0 <= L_meta(z_0) - mean_i inf L_D^i, with `family.query_infimum`: an upper bound of the initial gap.
 
     Direction UPPER: the mean of infima is at most inf L_meta, and the value at z_0 is exact for a finite population.
+    Raises NotFinite where the loss of a task overflows at z_0.
     """
     require_float64("tasks", tasks.data)
     at_start = np.asarray(task_losses(tasks, w, phi, alpha=schedule.alpha, inner_steps=schedule.inner_steps, **loop))
     lowest = np.asarray(family.query_infimum(tasks.data))
+    if not np.isfinite(at_start).all():
+        task = int(np.flatnonzero(~np.isfinite(at_start))[0])
+        raise NotFinite(f"initial_gap is not finite: the adapted query loss of task {task} is {at_start[task]}")
     size = float(np.abs(at_start).max() + np.abs(lowest).max())
     return Estimate(
         quantity="initial_gap",

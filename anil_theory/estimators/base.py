@@ -16,6 +16,11 @@ COUNTED = "heuristic: a number of roundings that the loss was not asked for"
 """The `rounding_kind` of estimates whose rounding is not derived from their program."""
 
 
+def is_heuristic(rounding_kind: str) -> bool:
+    """Whether a rounding of this kind is no bound of the error."""
+    return rounding_kind.startswith("heuristic")
+
+
 class Direction(StrEnum):
     """On which side of the true value an estimate can lie (theory, section 7)."""
 
@@ -55,6 +60,8 @@ class Estimate:
     samples    how many points, pairs, starts or seeds stand behind it;
     seed       the integer the random key was made from;
     outside    by how much (in norm) the computation left the region where the constants hold; 0 if it stayed inside;
+    outside_kind   how the rounding that `outside` allows for was found, in the words of `rounding_kind`; empty where
+               the region is the whole space;
     dropped    how many of the samples were left out because the quantity is not finite there;
     first_dropped   the first of them in words: loss, task, block, point;
     witness    the point that shows the value.
@@ -70,6 +77,7 @@ class Estimate:
     seed: int = 0
     outside: float = 0.0
     rounding_kind: str = ""
+    outside_kind: str = ""
     dropped: int = 0
     first_dropped: str = ""
     witness: Witness | None = field(default=None, compare=False)

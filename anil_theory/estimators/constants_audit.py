@@ -1,12 +1,12 @@
-"""The constants mu, L, rho, tau and M of a family, measured from below against what it declares.
+"""The constants L, M, L - mu, rho and tau of a family, measured from below against what it declares.
 
 Each is the supremum of a multilinear form (see `forms`):
 
-    L     D^2 f [u, v],    u, v in z,              f = L_S and f = L_D;
-    M     D L_D [u],       u in z;
-    mu    L - x^T (D_w^2 L_S) x, x in w: the range of curvature, at most L - mu;
-    rho   D^3 L_S [d, x, y], d in z, x, y in w;
-    tau   D^3 L_S [d, x, y], d in z, x in w, y in phi.
+    L        D^2 f [u, v],    u, v in z,              f = L_S and f = L_D;
+    M        D L_D [u],       u in z;
+    L - mu   L - x^T (D_w^2 L_S) x,  x in w: L minus the smallest curvature (at most 2L in the nonconvex geometry);
+    rho      D^3 L_S [d, x, y],  d in z,  x, y in w;
+    tau      D^3 L_S [d, x, y],  d in z,  x in w,  y in phi.
 
 Source of the definitions: Assumptions 1, 2 and Definition 2 of the paper. Direction LOWER: an audit can show that a
 declaration is false, never that it is true.
@@ -29,11 +29,14 @@ from anil_theory.estimators.forms import Form, Search, ascend, start_directions
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.tasks.base import Family, TaskSet
 
+CURVATURE_RANGE = "L - mu"
+"""The name of L minus the smallest curvature: a supremum, which mu itself is not."""
+
 _FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "L_support": ("support", ("z", "z")),
     "L_query": ("query", ("z", "z")),
     "M": ("query", ("z",)),
-    "mu": ("support", ("w", "w")),
+    CURVATURE_RANGE: ("support", ("w", "w")),
     "rho": ("support", ("z", "w", "w")),
     "tau": ("support", ("z", "w", "phi")),
 }
@@ -48,14 +51,14 @@ def audit_constants(
     iterations: int = 60,
     region: Region | None = None,
 ) -> dict[str, Estimate]:
-    """Lower estimates of L, M, rho, tau and of the range of curvature ("mu"), over all the given tasks.
+    """Lower estimates of L, M, rho, tau and L - mu, over all the given tasks.
 
     starts, iterations   how many ascents per task and constant, and how long each is;
     region               the ball the points are kept in; default: the one where the family's constants hold.
 
-    Returns {name: Estimate} with names "mu", "L", "rho", "tau", "M" ("tau" left out when phi is empty). Raises
-    InvalidParameter for tasks that are not float64 and for starts or iterations below 1, and NotFinite for a constant
-    that is finite at no start; starts where it is not are left out and counted.
+    Returns {name: Estimate} with names "L - mu", "L", "rho", "tau", "M" ("tau" left out when phi is empty).
+    Raises InvalidParameter for tasks that are not float64 and for starts or iterations below 1, and NotFinite for a
+    constant that is finite at no start; starts where it is not are left out and counted.
     """
     require_float64("tasks", tasks.data)
     count("starts", starts)
@@ -84,8 +87,8 @@ def audit_constants(
         dropped, reason = left_out(values, np.asarray(starting), explain_first, f"constants/{constant}")
         task, start = np.unravel_index(np.argmax(values), values.shape)
         value = float(values[task, start])
-        # The Rayleigh quotient is -x^T H x; the range of curvature adds L, a number >= 0 that a bound can bound.
-        value = value + L if constant == "mu" else value
+        # The Rayleigh quotient is -x^T H x; with L it is a number >= 0, which a bound can bound.
+        value = value + L if constant == CURVATURE_RANGE else value
         directions = np.asarray(search.directions)[task, start]
         points = {"z": np.asarray(search.point)[task, start].tolist(), "directions": directions.tolist(), "loss": loss}
         estimate = Estimate(
@@ -93,7 +96,7 @@ def audit_constants(
             value,
             Direction.LOWER,
             method="ascent",
-            rounding=relative * (abs(value) + (L if constant == "mu" else 0)),
+            rounding=relative * (abs(value) + (L if constant == CURVATURE_RANGE else 0)),
             rounding_kind=COUNTED,
             samples=values.size,
             seed=seed,
@@ -126,7 +129,7 @@ def _search(
         if name == "tau" and sizes[1] == 0:
             continue
         stacked = jnp.stack([masks[b] for b in blocks])
-        form = Form(stacked, sign=-1.0, tied=True, shift=L) if name == "mu" else Form(stacked)
+        form = Form(stacked, sign=-1.0, tied=True, shift=L) if name == CURVATURE_RANGE else Form(stacked)
 
         def climb(z: Array, data: PyTree, normals: Array, form: Form = form, field=fields[loss]) -> Search:
             directions = start_directions(form, normals[: form.masks.shape[0]])

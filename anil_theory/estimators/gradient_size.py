@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._precision import gamma, require_float64
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
-from anil_theory.estimators.fields import meta_field
+from anil_theory._precision import require_float64
+from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.estimators.not_finite import explain, left_out
+from anil_theory.estimators.rounding import rounding_at, with_rounding
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
 
@@ -36,7 +37,8 @@ def measure_gradient_size(
     length = max(schedule.inner_steps, max_inner_steps or 1)
     active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
     losses, sizes = (tasks.support, tasks.query), (family.n_w, family.n_phi)
-    norms = np.asarray(_norms(losses, sizes, length, tasks.data, z, jnp.asarray(schedule.alpha), active))
+    static, loop = (losses, sizes, length), (jnp.asarray(schedule.alpha), active)
+    norms = np.asarray(_norms(*static, tasks.data, z, *loop))
     operations = schedule.inner_steps * (8 * sum(sizes) + 64)
     found = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
@@ -45,13 +47,16 @@ def measure_gradient_size(
         sizes_here = np.where(np.isfinite(norms[..., i]), norms[..., i], -np.inf)
         task, point = np.unravel_index(np.argmax(sizes_here), norms.shape[:2])
         value = float(norms[task, point, i])
+        mask = block_masks(*sizes)[block]
+        shown = (tasks.task(int(task)), z[task, point], mask, *loop)
+        rounding = rounding_at(partial(_rounded, *static), *shown, value=value, operations=operations)
         found[block] = Estimate(
             f"gradient_size/{block}",
             value,
             Direction.LOWER,
             method="points",
-            rounding=gamma(operations) * value,
-            rounding_kind=COUNTED,
+            rounding=rounding.error,
+            rounding_kind=rounding.kind,
             samples=norms[..., i].size,
             seed=seed,
             dropped=dropped,
@@ -77,3 +82,25 @@ def _norms(
     field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
     g = jax.vmap(jax.vmap(field, in_axes=(0, None)))(z, data)
     return jnp.stack([jnp.linalg.norm(g[..., : sizes[0]], axis=-1), jnp.linalg.norm(g[..., sizes[0] :], axis=-1)], -1)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _rounded(
+    losses: tuple[Any, Any],
+    sizes: tuple[int, int],
+    inner_steps: int,
+    data: PyTree,
+    z: Array,
+    mask: Array,
+    alpha: Array,
+    active_steps: Array | None,
+) -> tuple[Array, Array]:
+    """The norm of the block that a mask leaves, at one point of one task, and the bound of its error."""
+    template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
+
+    def norm(data: PyTree, z: Array, mask: Array, alpha: Array, active_steps: Array | None) -> Array:
+        tasks = TaskSet(*losses, jax.tree.map(lambda leaf: leaf[None], data))
+        field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+        return jnp.linalg.norm(mask * field(z, data))
+
+    return with_rounding(norm)(data, z, mask, alpha, active_steps)

@@ -1,5 +1,6 @@
 """Proposition 1 at points: how far the three evaluations of the meta-gradient are apart, block by block."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -55,7 +56,8 @@ def measure_identity(
 
     constants, alpha, N = family.constants, schedule.alpha, schedule.inner_steps
     contracts = constants.mu is not None and alpha * constants.L <= 1
-    amplification = 1.0 if contracts else (1 + alpha * constants.L) ** (2 * N)
+    # The growth of a long loop is capped below the largest float64, beyond which Python raises.
+    amplification = 1.0 if contracts else math.exp(min(2 * N * math.log1p(alpha * constants.L), 700.0))
     sensitivity = constants.L + alpha * N * constants.rho * constants.M
     operations = N * (8 * (family.n_w + family.n_phi) + 64)
     rounding = gamma(operations) * amplification * (constants.M + sensitivity * largest)

@@ -1,17 +1,21 @@
 """How far inner iterates leave the region where constants hold: what makes a claim not applicable to an estimate."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from anil_theory._precision import gamma
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Estimate
+from anil_theory.estimators.local_rounding import NoRule
+from anil_theory.estimators.rounding import FIRST_ORDER, with_rounding
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 
@@ -28,10 +32,11 @@ def mark_exits(
 ) -> dict[str, dict[str, Estimate]]:
     """The same estimates with `outside` set from the points of their witnesses.
 
-    outside is max over the points and over m = 0..N of |(w_m, phi)| - radius, 0 when all iterates stay inside (or
-    beyond it by rounding only). The ball is convex, so two runs that stay inside are compared inside. A run that
-    diverges to infinity or NaN counts as outside by the largest float64. One evaluation of the inner loop per point,
-    and none at all when the region is the whole space.
+    outside is max over the points and over m = 0..N of |(w_m, phi)| - radius, 0 when all iterates stay inside, or
+    beyond it by no more than rounding: that of the norm, derived from its program (see `rounding`), and that of
+    moving a point to the sphere. `outside_kind` says whether it was derived or, where a primitive has no rule, is a
+    heuristic. The ball is convex, so two runs that stay inside are compared inside. A run that diverges to infinity
+    or NaN counts as outside by the largest float64. None of this is computed when the region is the whole space.
     """
     if np.isinf(region.radius):
         return estimates
@@ -43,29 +48,51 @@ def mark_exits(
     length = max(schedule.inner_steps, max_inner_steps or 1)
     active = jnp.asarray(schedule.inner_steps)
     alpha = jnp.asarray(schedule.alpha)
-    norms = np.asarray(_largest_norms(tasks.support, (n_w, length), tasks.data, starts, indices, alpha, active))
-    slack = gamma(8 * starts.shape[-1] + 64) * region.radius
+    setting = (tasks.data, starts, indices, alpha, active)
+    try:
+        norms, errors = map(np.asarray, _rounded_norms(tasks.support, (n_w, length), *setting))
+        kind = FIRST_ORDER
+    except NoRule as missing:
+        norms = np.asarray(_largest_norms(tasks.support, (n_w, length), *setting))
+        errors = gamma(schedule.inner_steps * (8 * starts.shape[-1] + 64)) * norms
+        kind = f"heuristic, a count of roundings: the primitive {str(missing)!r} has no rule"
     finite = np.where(np.isfinite(norms), norms, np.finfo(float).max)
-    outside = np.where(finite > region.radius + slack, finite - region.radius, 0.0)
+    # A point on the sphere was put there by z * (R/|z|), of n + 3 roundings.
+    slack = np.where(np.isfinite(errors), errors, 0.0) + gamma(starts.shape[-1] + 3) * region.radius
+    outside = np.max(np.where(finite > region.radius + slack, finite - region.radius, 0.0), axis=1)
     marked = {block: dict(found) for block, found in estimates.items()}
     witnessed = [(block, method, e) for block, method, e in flat if e.witness]
     for (block, method, estimate), amount in zip(witnessed, outside, strict=True):
-        marked[block][method] = dataclasses.replace(estimate, outside=float(amount))
+        marked[block][method] = dataclasses.replace(estimate, outside=float(amount), outside_kind=kind)
     return marked
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _largest_norms(
     support: Any, sizes: tuple[int, int], data: Any, starts: Any, indices: Any, alpha: Any, active: Any
-) -> Any:
+) -> Array:
+    """The largest norm of an iterate and phi together, from each of two starts: (E, 2)."""
+    return _over_starts(partial(_largest_norm, support, sizes), data, starts, indices, alpha, active)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _rounded_norms(
+    support: Any, sizes: tuple[int, int], data: Any, starts: Any, indices: Any, alpha: Any, active: Any
+) -> tuple[Array, Array]:
+    """The same norms, and the bounds of their errors."""
+    rounded = with_rounding(partial(_largest_norm, support, sizes))
+    return _over_starts(rounded, data, starts, indices, alpha, active)
+
+
+def _over_starts(norm: Callable[..., Any], data: Any, starts: Any, indices: Any, alpha: Any, active: Any) -> Any:
+    of_tasks = jax.tree.map(lambda leaf: leaf[indices], data)
+    over_places = jax.vmap(norm, in_axes=(0, None, None, None))
+    return jax.vmap(over_places, in_axes=(0, 0, None, None))(starts, of_tasks, alpha, active)
+
+
+def _largest_norm(support: Any, sizes: tuple[int, int], z: Array, task: Any, alpha: Any, active: Any) -> Array:
     n_w, steps = sizes
-
-    def norm(z: Any, index: Any) -> Any:
-        w, phi = z[:n_w], z[n_w:]
-        task = jax.tree.map(lambda leaf: leaf[index], data)
-        run = inner_loop(support, w, phi, task, alpha=alpha, inner_steps=steps, active_steps=active)
-        iterates = jnp.concatenate([run.iterates, run.final[None]])
-        return jnp.sqrt(jnp.max(jnp.sum(iterates**2, axis=1)) + phi @ phi)
-
-    over_places = jax.vmap(norm, in_axes=(0, None))
-    return jnp.max(jax.vmap(over_places)(starts, indices), axis=1)
+    w, phi = z[:n_w], z[n_w:]
+    run = inner_loop(support, w, phi, task, alpha=alpha, inner_steps=steps, active_steps=active)
+    iterates = jnp.concatenate([run.iterates, run.final[None]])
+    return jnp.sqrt(jnp.max(jnp.sum(iterates**2, axis=1)) + phi @ phi)

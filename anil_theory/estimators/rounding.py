@@ -154,6 +154,18 @@ CONTROL: dict[str, Callable[[Any, list[Array], Array], list[Array]]] = {
 }
 
 
+def rounding_at(function: Callable[..., tuple[Array, Array]], *args: Any, value: float, operations: int) -> Rounding:
+    """The rounding of `value`, which `function` (made by `with_rounding`) computes again at the same inputs.
+
+    operations   what is counted instead where a primitive has no rule or a derivative is not finite.
+    """
+    try:
+        again, error = function(*args)
+    except NoRule as missing:
+        return heuristic(value, operations, f"the primitive {str(missing)!r} has no rule")
+    return judged(value, float(again), float(error), operations)
+
+
 def judged(value: float, again: float, error: float, operations: int) -> Rounding:
     """The rounding of `value`, given the same number computed again with a bound of its error."""
     total = error + abs(value - again)

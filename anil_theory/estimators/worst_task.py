@@ -6,6 +6,7 @@ ascent over those numbers and the point at once, from many starts in one call: a
 finds the worst one near each. Direction: lower. Source: theory, section 4.
 """
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,11 +16,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anil_theory._admissible import count, one_of
-from anil_theory._precision import gamma
 from anil_theory.estimators.adam_ascent import adam_ascent
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
 from anil_theory.estimators.matrix_norm import top_directions
+from anil_theory.estimators.not_finite import NotFinite
+from anil_theory.estimators.rounding import mark_roundings
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import (
@@ -57,7 +59,8 @@ def worst_task(
     starts, iterations   how many ascents, in one batched call, and how long each is;
     max_inner_steps   compile for this many steps, so that a grid over N (and over the blocks) compiles once.
 
-    Raises InvalidParameter for an unknown block, a block of an empty phi, and counts below 1.
+    Raises InvalidParameter for an unknown block, a block of an empty phi, and counts below 1, and NotFinite where the
+    block overflows at every start.
     """
     one_of("block", block, live_blocks(family.n_phi))
     count("starts", starts)
@@ -82,6 +85,8 @@ def worst_task(
     values, best = _search(static, setting, points, iterations)
     top = int(jnp.argmax(values))
     data, value, u, v = _at_best(static, setting, {name: leaf[top] for name, leaf in best.items()})
+    if not math.isfinite(float(value)):
+        raise NotFinite(f"meta_gradient_lipschitz/{block} is finite at no start of the ascent over tasks")
     z = best["z"][top]
     tasks = TaskSet(support_loss, QUERY_LOSSES[family.query], jax.tree.map(lambda leaf: leaf[None], data))
     witness = {name: np.asarray(vector).tolist() for name, vector in (("z", z), ("u", u), ("v", v))}
@@ -90,13 +95,12 @@ def worst_task(
         float(value),
         Direction.LOWER,
         method="worst task",
-        rounding=gamma(schedule.inner_steps * (8 * n + 64)) * float(value),
-        rounding_kind=COUNTED,
         samples=starts,
         seed=seed,
         witness=Witness(witness, 0),
     )
-    return WorstTask(estimate, tasks, np.sort(np.asarray(values)))
+    marked = mark_roundings({block: {"worst task": estimate}}, tasks, schedule, n_w, max_inner_steps)
+    return WorstTask(marked[block]["worst task"], tasks, np.sort(np.asarray(values)))
 
 
 class _Static(NamedTuple):

@@ -13,8 +13,10 @@ from anil_theory.report.rows import (
     Row,
     all_rows,
     bound,
+    left_out,
     number,
     power,
+    rounding,
     tightest_rows,
     tightness,
 )
@@ -27,7 +29,10 @@ NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured
 power of a row: had its smallest bound been f times what it is, or less, the row would say REFUTED; of an identity there
 is no such factor. *order* is the printed order with its hidden factor poly(L, M, rho, tau) set to 1: for comparison,
 never judged. Blocks of Propositions 2 and 3 are judged by the worst instance known, *sampled* is what the tasks of the
-row's own population reach."""
+row's own population reach. *rounding* says what the rounding in the slack is: *derived* from the program that was
+measured, to first order and doubled, or a *heuristic*, a count of roundings that knows nothing of the loss and is no
+bound; a dash where there is none (an exact number, a certificate). *left out* counts the samples that are not
+finite."""
 
 UNREPORTED = ("started", "finished")
 
@@ -45,6 +50,9 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
     reasons = sorted({f"- {row['outcome']}: {in_markdown(row['reason'])}" for row in judged})
     if reasons:
         lines += ["## Reasons", "", *reasons, ""]
+    remarks = dict.fromkeys(filter(None, map(left_out, rows)))
+    if remarks:
+        lines += ["## Samples left out", "", *(f"- {in_markdown(remark)}" for remark in remarks), ""]
     if records:
         origin = {name: str(value) for name, value in records[-1].provenance.items()}
         lines += ["## Provenance", ""]
@@ -107,9 +115,11 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
         "order",
         "tightness",
         "notices",
+        "rounding",
+        "left out",
         "verdict",
     ]
-    table = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * 8 + "---|"]
+    table = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * 8 + "---|---:|---|"]
     for row in rows:
         verdict = row["outcome"]
         if counts:
@@ -128,6 +138,8 @@ def _table(rows: Sequence[Row], counts: bool) -> list[str]:
             *(bound(row, kind) for kind in BOUND_KINDS),
             tightness(row),
             power(row),
+            rounding(row),
+            str(row.get("dropped", 0)),
             verdict,
         ]
         table.append("| " + " | ".join(cells) + " |")

@@ -68,6 +68,26 @@ def power(row: Row) -> str:
     return "-" if math.isnan(value) else f"x{math.floor(value * 1000) / 1000:.3f}"
 
 
+def is_heuristic(row: Row) -> bool:
+    """Whether the rounding in the slack of a row is a count of roundings, which is no bound of the error."""
+    return row.get("rounding_kind", "").startswith("heuristic")
+
+
+def rounding(row: Row) -> str:
+    """What the rounding of a row's estimate is: derived from its program, a heuristic, or absent (a dash)."""
+    if is_heuristic(row):
+        return "heuristic"
+    return "derived" if row.get("rounding_kind") else "-"
+
+
+def left_out(row: Row) -> str:
+    """How many samples were left out because they are not finite, and the first of them; empty where none was."""
+    if not row.get("dropped"):
+        return ""
+    where = f"{row['statement']}/{row['block']} at {row['setting']}"
+    return f"{where}: {row['dropped']} samples left out as not finite; the first: {row['first_dropped']}"
+
+
 def weakest_rows(rows: Iterable[Row]) -> list[Row]:
     """Of each statement the row with the least power, among those that have one."""
     weakest: dict[str, Row] = {}

@@ -7,7 +7,17 @@ from rich.table import Table
 from rich.text import Text
 
 from anil_theory._printable import printable
-from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, power, tightness, weakest_rows
+from anil_theory.report.rows import (
+    BLOCK_LABELS,
+    Row,
+    bound,
+    is_heuristic,
+    left_out,
+    number,
+    power,
+    tightness,
+    weakest_rows,
+)
 from anil_theory.report.tables import print_whole
 
 STYLES = {
@@ -46,6 +56,7 @@ def _step_size(row: Row) -> str:
 def print_rows(console: Console, rows: list[Row], title: str) -> None:
     """One line per row: block, setting, measured, bounds, tightness (measured/smallest bound), verdict, by statement.
 
+    A tilde behind a measured number says that its rounding is a heuristic (the summary says it in words).
     On a wide terminal also the sharp bound, and the power: the factor below which a wrong bound would be noticed.
 
     What all rows of a heading share stands beside it once; the settings in the lines are what differs.
@@ -84,7 +95,7 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
         table.add_row(
             BLOCK_LABELS.get(row["block"], row["block"]),
             setting,
-            number(row["measured"]),
+            number(row["measured"]) + ("~" if is_heuristic(row) else ""),
             *(bound(row, kind) for kind in kinds),
             tightness(row),
             *([power(row)] if wide else []),
@@ -101,13 +112,31 @@ def _print_power(console: Console, rows: list[Row]) -> None:
         console.print(printable(f"{least} ({where})"), markup=False, highlight=False)
 
 
+def _print_roundings(console: Console, rows: list[Row], limit: int = 5) -> None:
+    """How many rows rest on a heuristic rounding, and which samples were left out."""
+    guessed = [row for row in rows if is_heuristic(row)]
+    if guessed:
+        blocks = ", ".join(dict.fromkeys(row["statement"] for row in guessed))
+        text = f"~ {len(guessed)} of {len(rows)} rows ({blocks}): the rounding of the estimate is a heuristic, no bound"
+        console.print(text, markup=False, highlight=False)
+    remarks = list(dict.fromkeys(filter(None, map(left_out, rows))))
+    for remark in remarks[:limit]:
+        console.print(printable(remark), markup=False, highlight=False)
+    if len(remarks) > limit:
+        console.print(f"samples were left out of {len(remarks) - limit} more rows", highlight=False)
+
+
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
-    """Counts of outcomes; for refuted and inapplicable rows the reason, the suspects and the replay."""
+    """Counts of outcomes, heuristic roundings and samples left out; why rows say nothing or are refuted, with suspects.
+
+    Of every outcome but CONSISTENT and CONFIRMED the reasons are shown, of refutations the replay too.
+    """
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
     parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]
     console.print(Text.assemble(f"{len(rows)} rows:  ", Text("   ").join(parts)))
     _print_power(console, rows)
-    for outcome in ("REFUTED", "NOT_APPLICABLE"):
+    _print_roundings(console, rows)
+    for outcome in ("REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE"):
         shown: set[str] = set()
         for row in rows:
             if row["outcome"] != outcome or len(shown) >= refuted_limit:

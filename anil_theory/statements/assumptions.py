@@ -2,6 +2,8 @@
 
 Claim: L_S and L_D are L-smooth in z, L_D is M-Lipschitz, D_w^2 L_S is rho-Lipschitz, D_phi D_w L_S is tau-Lipschitz,
 and the curvature of L_S in w stays within [mu, L] (in [-L, L] in the nonconvex geometry).
+The row of the curvature is called "L - mu", which is what it bounds: L minus the smallest curvature. In the nonconvex
+geometry, which has no mu, -L stands in its place and the bound is 2L.
 Kind: upper bounds, declared by the family. Source: Assumptions 1, 2 and Definition 2 of the paper.
 """
 
@@ -29,7 +31,7 @@ STATEMENT = Statement(
     "the paper, Assumptions 1 and 2, Definition 2",
     None,
     (
-        _claim("mu", r"L - \lambda_{\min}(D_w^2 L_S) \le L - \mu", lambda c: c.L - c.lowest_curvature),
+        _claim("L - mu", r"L - \lambda_{\min}(D_w^2 L_S) \le L - \mu", lambda c: c.L - c.lowest_curvature),
         _claim("L", r"\|D^2 L_S\|, \|D^2 L_D\| \le L", lambda c: c.L),
         _claim("rho", r"\mathrm{Lip}(D_w^2 L_S) \le \rho", lambda c: c.rho),
         _claim("tau", r"\mathrm{Lip}(D_\phi D_w L_S) \le \tau", lambda c: c.tau),

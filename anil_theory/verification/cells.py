@@ -16,7 +16,7 @@ class Check(StrEnum):
     """What a cell measures."""
 
     CONSTANTS = "constants"
-    """the declared mu, L, rho, tau, M against an audit of the family"""
+    """the declared L, M, L - mu, rho, tau against an audit of the family"""
     IDENTITY = "identity"
     """Proposition 1"""
     BLOCKS = "blocks"

@@ -10,11 +10,13 @@ import jax
 from anil_theory.certify.witness import replay_witness
 from anil_theory.estimators import (
     Estimate,
+    NotFinite,
     audit_constants,
     measure_attained,
     measure_block_lipschitz,
     measure_identity,
 )
+from anil_theory.estimators.base import is_heuristic
 from anil_theory.falsifier import SEEDS, Evidence, judge_by_all, strongest_first, worst_evidence
 from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
 from anil_theory.tasks import ExtremalFamily, TaskSet
@@ -41,6 +43,9 @@ class Row:
     `sampled` is the largest value on the cell's own tasks, `measured` that on any instance tried; they differ where a
     worse instance is known. `power` is the factor below which the bound of kind `powered` (the smallest that was
     judged) would have been noticed to be wrong; NaN where there is no such factor (an identity, a certificate).
+    `rounding_kind` is that of the estimate `measured`, or, where only that one is, the kind of its `outside`: it begins
+    with "heuristic" where the slack is no bound. `dropped` samples on the cell's own tasks were left out because they
+    are not finite; `first_dropped` explains one.
     """
 
     statement: str
@@ -61,6 +66,9 @@ class Row:
     sampled: float = math.nan
     power: float = math.nan
     powered: str = ""
+    rounding_kind: str = ""
+    dropped: int = 0
+    first_dropped: str = ""
 
 
 def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
@@ -70,7 +78,13 @@ def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
     """
     tasks = cell.family.sample(jax.random.key(cell.seed), 1 if cell.check is Check.ATTAINED else cell.tasks)
     rows = []
-    for block, measured in MEASUREMENTS[cell.check](cell, tasks).items():
+    try:
+        found = MEASUREMENTS[cell.check](cell, tasks)
+    except NotFinite as error:
+        found = _without_estimates(cell, str(error))
+    except OverflowError as error:
+        found = _without_estimates(cell, f"not finite: a number of this setting is beyond float64 ({error})")
+    for block, measured in found.items():
         claims = measured.claims
         if block == broken:
             claims = [c if c.kind is Kind.ORDER else halved(c) for c in claims]
@@ -84,16 +98,28 @@ def _registered(cell: Cell, found: dict[str, list[Estimate]]) -> dict[str, Measu
     return {block: Measured(estimates, [c for c in claims if c.block == block]) for block, estimates in found.items()}
 
 
+def _without_estimates(cell: Cell, reason: str) -> dict[str, Measured]:
+    """What a cell has to say when its quantities are finite at none of the points: every block, without a number."""
+    blocks = dict.fromkeys(claim.block for claim in STATEMENTS[cell.statement].claims)
+    if cell.check is Check.ATTAINED:
+        blocks = {"ww": None}
+    registered = _registered(cell, {block: [] for block in blocks})
+    return {block: dataclasses.replace(each, remark=reason) for block, each in registered.items()}
+
+
 def _blocks(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
-    found = measure_block_lipschitz(
-        cell.family,
-        tasks,
-        cell.schedule,
-        seed=cell.seed,
-        max_inner_steps=cell.max_inner_steps,
-        budget=cell.budget,
-    )
-    measured = _registered(cell, {block: list(by_method.values()) for block, by_method in found.items()})
+    try:
+        found = measure_block_lipschitz(
+            cell.family,
+            tasks,
+            cell.schedule,
+            seed=cell.seed,
+            max_inner_steps=cell.max_inner_steps,
+            budget=cell.budget,
+        )
+        measured = _registered(cell, {block: list(by_method.values()) for block, by_method in found.items()})
+    except NotFinite as error:
+        measured = _without_estimates(cell, str(error))
     seeds = tuple(cell.seed + further for further in SEEDS)
     worst = partial(worst_evidence, cell.constants, cell.schedule, seeds=seeds, longest=cell.max_inner_steps)
     return {block: dataclasses.replace(each, worst=worst(block)) for block, each in measured.items()}
@@ -146,7 +172,7 @@ def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
         "regime": "-" if cell.check in (Check.CONSTANTS, Check.COUNT) else cell.regime.value,
         "setting": cell.describe(),
     }
-    if not measured.estimates:
+    if not measured.estimates and not measured.worst:
         return _unmeasured(cell, measured, common)
     own = _evidence(cell, tasks, measured.estimates)
     evidence = strongest_first([*own, *measured.worst])
@@ -170,10 +196,19 @@ def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
         reason=f"{worst.reason}; {measured.remark}" if measured.remark else worst.reason,
         verdicts=[_plain_verdict(v, c) for v, c in zip(verdicts, measured.claims, strict=True)],
         estimates=[_plain_evidence(e) for e in (*own, *measured.worst)],
-        sampled=strongest_first(own)[0].estimate.value,
+        sampled=strongest_first(own)[0].estimate.value if own else math.nan,
         power=smallest.power if smallest else math.nan,
         powered=smallest.kind.value if smallest else "",
+        rounding_kind=_rounding_kind(best),
+        dropped=sum(estimate.dropped for estimate in measured.estimates),
+        first_dropped=next((e.first_dropped for e in measured.estimates if e.dropped), ""),
     )
+
+
+def _rounding_kind(estimate: Estimate) -> str:
+    """The kind of the estimate's rounding; a heuristic one, of its value or of the region, comes first."""
+    kinds = (estimate.rounding_kind, estimate.outside_kind)
+    return next((kind for kind in kinds if is_heuristic(kind)), estimate.rounding_kind)
 
 
 def _limit(verdict: Verdict) -> float:

@@ -12,7 +12,6 @@ from rich.console import Console
 from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
-from anil_theory.estimators import BLOCKS
 from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report import (
     all_rows,
@@ -24,6 +23,7 @@ from anil_theory.report import (
     write_markdown,
 )
 from anil_theory.report.rows import Row
+from anil_theory.statements import STATEMENTS
 from anil_theory.study import Ending
 from anil_theory.verdict import Outcome
 from anil_theory.verification.cells import Cell
@@ -33,6 +33,9 @@ from anil_theory.verification.runner import run_cells
 
 EXIT_UNBROKEN = 4
 """A bound was broken on purpose and nothing refuted it: the checker, or what was asked of it, is blind there."""
+
+BREAKABLE = tuple(dict.fromkeys(claim.block for statement in STATEMENTS.values() for claim in statement.claims))
+"""What --break admits: the blocks of all statements."""
 
 FEW_ROWS = 40
 """Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
@@ -89,7 +92,7 @@ def run_verify(
     """
     one_of("rows", shown, ("auto", "tightest", "all"))
     if broken is not None:
-        one_of("break", broken, BLOCKS)
+        one_of("break", broken, BREAKABLE)
     cells = _cells(statements, options, admissible_seed("seed", seed), quick)
     store = RecordStore(out / "records")
     with _cheap_compilation(quick):

@@ -10,6 +10,7 @@ from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.estimators import Direction, Estimate, largest, measure_block_lipschitz
 from anil_theory.estimators.average_gradient import average_gradient, initial_gap
+from anil_theory.estimators.base import is_heuristic
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, table2_cost_comparison, thm1_strongly_convex, thm2_nonconvex
@@ -82,6 +83,10 @@ def measure_terms(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
         "phi_noise": phi + min(1 / r for r in ratios) * w,
     }
     relative = max(e.rounding / e.value for e in (*best.values(), *sizes.values()) if e.value > 0)
+    kinds = [e.rounding_kind for e in (*best.values(), *sizes.values())]
+    # The largest of the relative roundings, four times: each term holds at most two products of two measured numbers.
+    kind = next(filter(is_heuristic, kinds), kinds[0])
+    dropped = [e for e in (*best.values(), *sizes.values()) if e.dropped]
     # The decay terms are proportional to D0, on both sides.
     claims = STATEMENTS["table1"].given(D0=1.0).claims
     return {
@@ -93,6 +98,9 @@ def measure_terms(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
                     Direction.LOWER,
                     method="points",
                     rounding=4 * relative * value,
+                    rounding_kind=kind,
+                    dropped=sum(e.dropped for e in dropped),
+                    first_dropped=dropped[0].first_dropped if dropped else "",
                     samples=best["ww"].samples,
                     seed=cell.seed,
                 )

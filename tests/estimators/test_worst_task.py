@@ -63,7 +63,7 @@ def test_the_worst_task_keeps_the_assumptions() -> None:
     constants = family.constants
     audited = audit_constants(family, found(0.3, 3, "phiphi").tasks, starts=4, iterations=100)
     for name, estimate in audited.items():
-        if name == "mu":
+        if name == "L - mu":
             assert estimate.value <= (constants.L - constants.lowest_curvature) * (1 + 1e-9)
         else:
             assert estimate.value <= getattr(constants, name) * (1 + 1e-9), name

@@ -116,3 +116,28 @@ def test_numbers_are_written_for_people() -> None:
     assert tightness(row) == "1.000000"
     assert tightness(row | {"tightness": 0.5}) == "0.500"
     assert tightness(row | {"tightness": math.nan, "measured": 1e-15}) == "1e-03*"
+
+
+def test_a_heuristic_rounding_and_samples_left_out_are_said_in_every_report(tmp_path: Path) -> None:
+    derived, guessed = record(1, "CONSISTENT", 0.9), record(5, "CONSISTENT", 0.8, block="phiphi")
+    derived.verdicts[0]["rounding_kind"] = "first-order bound, doubled"
+    left_out = {"dropped": 3, "first_dropped": "task 1, block phiphi, at z = [0.0]: the Hessian is not finite"}
+    guessed.verdicts[0].update(rounding_kind="heuristic: a number of roundings", **left_out)
+    rows = all_rows([derived, guessed])
+    console = Console(record=True, width=140)
+    print_rows(console, rows, "title")
+    print_summary(console, rows)
+    text = " ".join(console.export_text().split())
+    assert "0.8~" in text and "0.9~" not in text
+    assert "~ 1 of 2 rows (prop2): the rounding of the estimate is a heuristic, no bound" in text
+    assert "prop2/phiphi at N=5: 3 samples left out as not finite; the first: task 1, block phiphi" in text
+    write_markdown(tmp_path / "report.md", [derived, guessed], "anil-theory verify", [])
+    report = (tmp_path / "report.md").read_text()
+    assert "| derived | 0 | CONSISTENT |" in report and "| heuristic | 3 | CONSISTENT |" in report
+    assert "## Samples left out" in report and "the Hessian is not finite" in report
+
+
+def test_why_a_row_says_nothing_is_printed() -> None:
+    console = Console(record=True, width=140)
+    print_summary(console, all_rows([record(5, "INCONCLUSIVE", math.nan)]))
+    assert "INCONCLUSIVE prop2/ww at N=5: because of 5" in console.export_text()

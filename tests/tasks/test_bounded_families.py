@@ -70,9 +70,9 @@ def test_the_declared_bounds_hold_on_the_ball_and_halving_enough_is_refuted(name
     for key, estimate in found.items():
         assert judge(CLAIMS[key], constants, schedule, estimate).outcome is Outcome.CONSISTENT, (key, estimate.value)
         # The bound can fail: declare less than what was found.
-        declared = constants.L - constants.lowest_curvature if key == "mu" else getattr(constants, key)
+        declared = constants.L - constants.lowest_curvature if key == "L - mu" else getattr(constants, key)
         assert 0 < estimate.value <= declared
-        if key == "mu":
+        if key == "L - mu":
             continue
         liar = dataclasses.replace(constants, mu=None, **{key: 0.9 * estimate.value})
         assert judge(CLAIMS[key], liar, schedule, estimate).outcome is Outcome.REFUTED

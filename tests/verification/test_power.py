@@ -72,6 +72,16 @@ def test_a_block_that_sampled_tasks_hardly_reach_is_broken_and_refuted(tmp_path:
     assert code == 1 and "2 of 2 rows with a halved bound are refuted" in text
 
 
+@pytest.mark.parametrize("geometry", ["strongly-convex", "nonconvex"])
+def test_the_range_of_curvature_is_broken_by_its_name(geometry: str, tmp_path: Path) -> None:
+    setting = ["--geometry", geometry, "--mu", "0.3", "--inner-steps", "1"]
+    code, text = run("assumptions", "--break", "L - mu", *setting, out=tmp_path)
+    assert code == 1 and "1 of 1 rows with a halved bound are refuted" in text, text
+    found = all_rows(RecordStore(tmp_path / "records"))
+    assert {row["block"] for row in found if row["outcome"] == "REFUTED"} == {"L - mu"}
+    assert {row["block"] for row in found} == {"L - mu", "L", "rho", "tau", "M"}
+
+
 def test_a_break_that_nothing_refutes_has_a_status_of_its_own(tmp_path: Path) -> None:
     """The identity has no block of that name, so nothing was broken: that must not look like a clean run."""
     code, text = run("prop1", "--break", "phiphi", "--mu", "0.3", "--inner-steps", "1", *SMALL, out=tmp_path)
