@@ -140,6 +140,7 @@ class _Freed:
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = jaxpr
         self.known: dict[Any, Any] = {}
+        self.freed: dict[Any, Any] = {}
 
     def __call__(self, equation: Any, inputs: list[Any]) -> list[Any] | None:
         if equation.primitive.name == "custom_linear_solve" and not is_library_solve(self.jaxpr, equation):
@@ -149,8 +150,12 @@ class _Freed:
         (source,) = equation.invars
         if isinstance(source, Literal) or not is_invariant(self.jaxpr, equation):
             return inputs
-        upstream, operands = _upstream(self.jaxpr, source)
-        return [free_shift_p.bind(*(self.known[variable] for variable in operands), upstream=upstream)]
+        if source not in self.freed:
+            # One for all that stop the same variable: only together they may be without influence.
+            upstream, operands = _upstream(self.jaxpr, source)
+            given = [self.known[variable] for variable in operands]
+            self.freed[source] = free_shift_p.bind(*given, upstream=upstream)
+        return [self.freed[source]]
 
 
 def _solved(equation: Any, inputs: list[Any]) -> list[Any]:
