@@ -110,11 +110,13 @@ def write(lines: dict[str, str]) -> None:
         "losses": len(cells),
         "enclosed": sum(c[3] == "yes" for c in cells),
         "closed": sum(c[4] == "yes" for c in cells),
+        "open": sum(c[2] == str(ClosingStatus.UNDECIDED_BRANCH) for c in cells),
         "refused": sum(c[2] == "REFUSED" for c in cells),
     }
-    summary = "{losses} losses: {enclosed} are enclosed, {closed} close within 5 %, {refused} are refused.".format(
-        **counts
-    )
+    summary = (
+        "{losses} losses: {enclosed} are enclosed, {closed} close within 5 %; {open} have a branch that stays "
+        "undecided, {refused} are refused."
+    ).format(**counts)
     before = PAGE.read_text().partition(START)[0]
     body = "\n".join([HEADER, *ordered])
     PAGE.write_text(f"{before}{START}\n\n{summary}\n\n{body}\n\n{END}\n")

@@ -4,8 +4,9 @@ Automatic differentiation takes two things on trust that a certificate must not:
 that a `custom_jvp` or `custom_vjp` rule is the derivative of its function. What the product computes may use both; the
 derivative of what it computes may not. In the program of `with_own_derivative`
 
-    a custom function is its own computation, except logaddexp (and with it softplus), which becomes that of
-    `smooth_functions`; the smooth primitives stay, for their derivatives are proved;
+    a custom function, and a linear solve by a solver of the user's, is its own computation, except logaddexp (and with
+    it softplus), which becomes that of `smooth_functions`; the smooth primitives stay, for their derivatives are
+    proved;
     a stop_gradient is a free shift where the result is proved not to depend on it, and the identity elsewhere,
 
 so that jacfwd of the program is the derivative of the function that the traced one computes. Any lines of the user's
@@ -23,6 +24,7 @@ from jax.extend.source_info_util import user_context
 from jax.interpreters import partial_eval
 
 from anil_theory._scan_layout import scan_layout
+from anil_theory.certify.linear_solves import is_library_solve
 from anil_theory.certify.plain_losses import is_log_add_exp
 from anil_theory.certify.shift_invariance import is_invariant
 from anil_theory.certify.smooth_functions import log_add_exp
@@ -138,15 +140,29 @@ class _Freed:
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = jaxpr
         self.known: dict[Any, Any] = {}
+        self.freed: dict[Any, Any] = {}
 
     def __call__(self, equation: Any, inputs: list[Any]) -> list[Any] | None:
+        if equation.primitive.name == "custom_linear_solve" and not is_library_solve(self.jaxpr, equation):
+            return _solved(equation, inputs)
         if equation.primitive.name != "stop_gradient":
             return None
         (source,) = equation.invars
         if isinstance(source, Literal) or not is_invariant(self.jaxpr, equation):
             return inputs
-        upstream, operands = _upstream(self.jaxpr, source)
-        return [free_shift_p.bind(*(self.known[variable] for variable in operands), upstream=upstream)]
+        if source not in self.freed:
+            # One for all that stop the same variable: only together they may be without influence.
+            upstream, operands = _upstream(self.jaxpr, source)
+            given = [self.known[variable] for variable in operands]
+            self.freed[source] = free_shift_p.bind(*given, upstream=upstream)
+        return [self.freed[source]]
+
+
+def _solved(equation: Any, inputs: list[Any]) -> list[Any]:
+    """What the solver of a linear system computes, whether that solves it or not."""
+    lengths, solve = equation.params["const_lengths"], equation.params["jaxprs"].solve
+    start = lengths.matvec + lengths.vecmat
+    return _evaluated(solve, [*inputs[start : start + lengths.solve], *inputs[sum(lengths) :]], _inlined)
 
 
 def _upstream(jaxpr: Jaxpr, source: Any) -> tuple[ClosedJaxpr, list[Any]]:
@@ -160,8 +176,8 @@ def _upstream(jaxpr: Jaxpr, source: Any) -> tuple[ClosedJaxpr, list[Any]]:
 def differentiates_as_written(function: Callable[..., Any], n: int) -> bool:
     """Whether differentiation of a function of n numbers takes nothing on trust.
 
-    That is: it meets no rule of the user's own (`custom_jvp`, `custom_vjp`), and no stop_gradient on whose argument the
-    result depends.
+    That is: it meets no rule of the user's own (`custom_jvp`, `custom_vjp`, a linear solver), and no stop_gradient on
+    whose argument the result depends.
     """
     shapes = (jax.ShapeDtypeStruct((n,), np.float64),)
     traced = jax.make_jaxpr(function)(*shapes)
@@ -180,7 +196,10 @@ def _has_own_rules(jaxpr: Jaxpr) -> bool:
 
 def _hides(jaxpr: Jaxpr) -> bool:
     for equation in jaxpr.eqns:
-        if equation.primitive.name == "stop_gradient" and not is_invariant(jaxpr, equation):
+        name = equation.primitive.name
+        if name == "stop_gradient" and not is_invariant(jaxpr, equation):
+            return True
+        if name == "custom_linear_solve" and not is_library_solve(jaxpr, equation):
             return True
         if any(map(_hides, _inside(equation))):
             return True

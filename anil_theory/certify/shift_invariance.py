@@ -49,15 +49,20 @@ _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
 def is_invariant(jaxpr: Jaxpr, seed: Any) -> bool:
-    """Whether the outputs of a jaxpr are the same whatever number replaces the result of `seed`, an equation of it."""
-    m = seed.outvars[0]
-    shape = m.aval.shape
+    """Whether the outputs of a jaxpr are the same whatever number replaces the result of `seed`, a stop_gradient of it.
+
+    The same number replaces the results of all that stop the same variable.
+    """
+    (source,) = seed.invars
+    alike = [e for e in jaxpr.eqns if e.primitive is seed.primitive and e.invars[0] is source]
+    seeds = {e.outvars[0] for e in (seed, *alike)}
+    shape = seed.outvars[0].aval.shape
     entry = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
-    known: dict[Any, _Dependence] = {m: _Dependence(False, np.ones(shape), entry)}
+    known: dict[Any, _Dependence] = {m: _Dependence(False, np.ones(shape), entry) for m in seeds}
     zeros: set[Any] = set()
     try:
         for equation in jaxpr.eqns:
-            if equation is not seed:
+            if not seeds.intersection(equation.outvars):
                 _follow(equation, known, zeros)
     except _Unproven:
         return False

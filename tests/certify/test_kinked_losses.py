@@ -146,14 +146,19 @@ def test_a_kink_outside_of_the_box_is_none() -> None:
 
 
 def test_what_differentiation_takes_on_trust_is_differentiated() -> None:
-    """stop_gradient hides w from the derivative, and a custom rule says that it is 0: the field moves all the same."""
+    """stop_gradient hides w from the derivative, and own rules say that it is 0: the field moves all the same."""
 
     @jax.custom_jvp
     def flat(u: Any) -> Any:
         return u**3
 
     flat.defjvp(lambda primals, tangents: (flat(*primals), 0 * tangents[0]))
-    for hidden in (jax.lax.stop_gradient, flat):
+
+    def solved(u: Any) -> Any:
+        # The system is x = 1, and the solver says x = u.
+        return jax.lax.custom_linear_solve(lambda x: x, 1 + 0 * u, lambda matvec, b: u * b, symmetric=True)
+
+    for hidden in (jax.lax.stop_gradient, flat, solved):
 
         def loss(w: Any, phi: Any, data: Any, hidden: Any = hidden) -> Any:
             return hidden(w[0]) * w[0] + phi[0] * w[0] + 0.5 * phi[0] ** 2

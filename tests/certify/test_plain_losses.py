@@ -16,6 +16,14 @@ from anil_theory.certify.shift_invariance import is_invariant
 
 X = jnp.array([[0.3, -0.7, 1.1], [0.2, 0.9, -0.4]])
 
+
+def stopped_twice(x: Any) -> Any:
+    """A log softmax that stops one maximum twice."""
+    largest = jnp.max(x, axis=1, keepdims=True)
+    first, again = jax.lax.stop_gradient(largest), jax.lax.stop_gradient(largest)
+    return x - first - jnp.log(jnp.sum(jnp.exp(x - again), axis=1, keepdims=True) + jnp.exp(x - first))
+
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "softmax": lambda x: jnp.sum(jax.nn.softmax(x, axis=0) ** 2 + jax.nn.softmax(x) ** 3),
     "softmax over two axes": lambda x: jnp.sum(jax.nn.softmax(x, axis=(0, 1)) ** 2),
@@ -28,6 +36,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "written softmax": lambda x: jnp.sum(x * jnp.exp(x) / jnp.sum(jnp.exp(x), axis=1, keepdims=True)),
     "masked softmax": lambda x: jnp.sum(jax.nn.softmax(jnp.where(jnp.arange(3) < 2, x, -jnp.inf)) ** 2),
     "cross entropy": lambda x: jnp.sum(optax.softmax_cross_entropy_with_integer_labels(x, jnp.array([2, 0]))),
+    "two stops": lambda x: jnp.sum(stopped_twice(x)),
     "shift that matters": lambda x: jnp.sum(jnp.exp(x - jax.lax.stop_gradient(jnp.max(x)))),
     "stopped gradient": lambda x: jnp.sum(x * jax.lax.stop_gradient(x) ** 2),
     "scanned": lambda x: jnp.sum(
@@ -91,6 +100,16 @@ def test_only_shifts_that_do_not_matter_are_left_away() -> None:
     # Each row has a maximum of its own: a sum over both rows mixes two changes.
     assert stops(lambda x: jnp.sum(jnp.exp(x - stop(x)) / jnp.sum(jnp.exp(x - stop(x))))) == [False, False]
     assert stops(lambda x: jnp.sum(jnp.exp(2 * (x - stop(x))))) == [False]
+
+    def stopped_twice(x: Any, second: float) -> Any:
+        largest = jnp.max(x, axis=1, keepdims=True)
+        first, again = jax.lax.stop_gradient(largest), jax.lax.stop_gradient(largest)
+        below = jnp.sum(jnp.exp(x - first), axis=1, keepdims=True) + jnp.exp(x - second * again)
+        return jnp.sum(x - first - jnp.log(below))
+
+    # Together they are without influence, and none of them is alone.
+    assert stops(lambda x: stopped_twice(x, 1.0)) == [True, True]
+    assert stops(lambda x: stopped_twice(x, 2.0)) == [False, False]
     assert stops(lambda x: jnp.sum(abs(x - stop(x)))) == [False]
 
 

@@ -68,8 +68,7 @@ def test_a_row_says_what_a_short_search_finds_and_is_not_wrong(name: str) -> Non
     assert line[2] != "REFUSED"
     if all(c.upper < math.inf for c in found.values()):
         assert line[3] == "yes"
-    if item.smooth:
-        assert wrong(item, found) == []
+    assert wrong(item, found) == []
 
 
 @pytest.mark.slow
@@ -81,7 +80,7 @@ def test_a_whole_row_is_produced_again_and_is_not_wrong(name: str) -> None:
     assert again[:5] == line[:5] and again[6] == line[6]
     if again[4] == "yes":
         assert again[5] == line[5]
-    if again[2] != "REFUSED" and item.smooth:
+    if again[2] != "REFUSED":
         assert wrong(item, certificates(item, seconds=loss_table.SECONDS)) == []
 
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -120,9 +121,9 @@ def test_numbers_are_written_for_people() -> None:
 
 def test_a_heuristic_rounding_and_samples_left_out_are_said_in_every_report(tmp_path: Path) -> None:
     derived, guessed = record(1, "CONSISTENT", 0.9), record(5, "CONSISTENT", 0.8, block="phiphi")
-    derived.verdicts[0]["rounding_kind"] = "first-order bound, doubled"
+    cast(dict[str, Any], derived.verdicts[0])["rounding_kind"] = "first-order bound, doubled"
     left_out = {"dropped": 3, "first_dropped": "task 1, block phiphi, at z = [0.0]: the Hessian is not finite"}
-    guessed.verdicts[0].update(rounding_kind="heuristic: a number of roundings", **left_out)
+    cast(dict[str, Any], guessed.verdicts[0]).update(rounding_kind="heuristic: a number of roundings", **left_out)
     rows = all_rows([derived, guessed])
     console = Console(record=True, width=140)
     print_rows(console, rows, "title")
