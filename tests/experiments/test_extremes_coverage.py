@@ -8,7 +8,7 @@ from experiments.extremes_coverage import Comparison, comparisons, counts, lower
 def test_where_an_interval_lies() -> None:
     setting = ("separable", "nonconvex", 1, "ww", 0, 1.0, 1.1)
     ends = {"covers": (1.05, 2.0), "above": (1.2, 2.0), "below": (0.5, 0.9), "refused": (None, None)}
-    rows = [Comparison(*setting, low, high, "") for low, high in ends.values()]
+    rows = [Comparison(*setting, low=low, high=high, refused="") for low, high in ends.values()]
     assert [row.place for row in rows] == list(ends)
     assert counts(rows) == {"blocks": 4, "accepted": 3, "covers": 1, "above": 1, "below": 1}
     assert lower_end(95, 100) == pytest.approx(0.8977, abs=1e-3)
