@@ -87,8 +87,23 @@ class CertifiedConstant:
     ended_by: Ended = Ended.GAP
 
     @property
+    def best(self) -> float:
+        """The better of the certified and the analytic bound (for mu: the larger); both are proved."""
+        if math.isnan(self.analytic):
+            return self.upper
+        return max(self.upper, self.analytic) if self.name == "mu" else min(self.upper, self.analytic)
+
+    @property
+    def best_from(self) -> str:
+        """Where `best` comes from: "certified" (branch and bound) or "on paper" (an inequality)."""
+        return "certified" if self.best == self.upper else "on paper"
+
+    @property
     def estimate(self) -> Estimate:
-        """The certified bound as an UPPER estimate, with which an assumption can be CONFIRMED. Not for mu."""
+        """The certified bound as an UPPER estimate, with which an assumption can be CONFIRMED. Not for mu.
+
+        Never `best`: a declaration on paper cannot confirm itself.
+        """
         if self.name == "mu":
             raise InvalidParameter("name", "a constant that is a supremum", self.name)
         return Estimate(f"constants/{self.name}", self.upper, Direction.UPPER, "branch and bound", samples=self.boxes)
