@@ -6,6 +6,9 @@ The blocks decouple into coordinate pairs (`pair_jets`), the ball into discs: as
 (u_k, v_k) runs through the whole disc of radius R, so the supremum over the ball is the largest of the suprema of
 |h_k| over discs, which branch and bound encloses (all tasks and coordinates in one search).
 
+Why an upper bound: these losses are analytic (sin, cos, tanh, polynomials), so that the meta-gradient has a continuous
+derivative everywhere; its largest norm on the ball, which is convex, is the Lipschitz constant there.
+
 On what it rests: IEEE 754 arithmetic and the accuracy of numpy's sin, cos and tanh assumed in `intervals`; the task's
 float64 numbers taken as exact; and its rotations taken as the orthogonal matrices that they are to within rounding
 (some 1e-15): the certificate is for the task with exactly orthogonal U and V.
