@@ -14,12 +14,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from anil_theory._admissible import InvalidParameter, count, nonnegative, positive, within
+from anil_theory._admissible import count, nonnegative, positive, within
+from anil_theory.certify.boxes import BoxBounds, Boxes
+from anil_theory.certify.polish import Ascent, ascend
 from anil_theory.certify.undecided_boxes import FINEST, stays_undecided
+
+__all__ = [
+    "CEILING",
+    "BoxBounds",
+    "Boxes",
+    "ClosingStatus",
+    "Ended",
+    "Maximum",
+    "Progress",
+    "maximise",
+    "widest_axis",
+]
 
 CEILING = 600.0
 """Seconds that a search may take unless told otherwise: far more than its work takes on an ordinary machine."""
@@ -36,6 +50,22 @@ class ClosingStatus(StrEnum):
     """the function may jump where a branch of its program stays undecided: the upper bound is infinite"""
 
 
+FOLLOWED = 4
+"""Boxes from which a local ascent starts."""
+
+POLISHING = 1 / 8
+"""The share of the boxes allowed that one local ascent may take, of which there are two."""
+
+POLISH_BOXES, POLISH_BATCHES = 512, 16
+"""What one may take otherwise, in boxes, and in batches of boxes that are dear."""
+
+LATE = 0.1
+"""By this share of the time allowed the last ascent may pass it."""
+
+AT_TOP = 1e-9
+"""An enclosure of this relative width is not polished."""
+
+
 class Ended(StrEnum):
     """What ended a search."""
 
@@ -47,54 +77,6 @@ class Ended(StrEnum):
     """the ceiling on the time, before the boxes allowed: another machine, or this one less busy, gets further"""
     RESOLUTION = "resolution"
     """cutting boxes further does not help, or float64 has none to cut"""
-
-
-class Boxes(NamedTuple):
-    """n boxes in d dimensions, corners of shape (n, d); `label` (n,) says which function of a set each belongs to."""
-
-    lower: np.ndarray
-    upper: np.ndarray
-    label: np.ndarray
-
-    @classmethod
-    def of(cls, lower: Any, upper: Any, label: Any = None, name: str = "region") -> Self:
-        """Validated boxes; one box may be given by two vectors.
-
-        Raises InvalidParameter for corners that are NaN, infinite, of different shapes, or in the wrong order.
-        """
-        low, high = np.asarray(lower, float), np.asarray(upper, float)
-        low, high = (np.atleast_2d(corner) if corner.ndim < 2 else corner for corner in (low, high))
-        if low.shape != high.shape or low.ndim != 2 or not low.size:
-            raise InvalidParameter(name, "two corners of one shape (d,) or (n, d), not empty", (low.shape, high.shape))
-        if not np.all(np.isfinite(low) & np.isfinite(high)):
-            raise InvalidParameter(name, "bounded: finite corners, no NaN", (low.tolist(), high.tolist()))
-        if np.any(low > high):
-            raise InvalidParameter(name, "not empty: lower <= upper in every coordinate", (low.tolist(), high.tolist()))
-        labels = np.zeros(len(low), int) if label is None else np.asarray(label, int)
-        if labels.shape != (len(low),):
-            raise InvalidParameter("label", f"one integer per box, shape ({len(low)},)", labels.shape)
-        return cls(low, high, labels)
-
-    def take(self, index: Any) -> Self:
-        """The boxes that an index array selects."""
-        return type(self)(*(part[index] for part in self))
-
-
-class BoxBounds(NamedTuple):
-    """What `enclose` says of n boxes.
-
-    high   (n,) at least the supremum over the box; -inf for a box without admissible points, which is dropped;
-    low    (n,) at most the value at `point`; -inf where `point` is not admissible;
-    point  (n, d) a point of each box;
-    axis   (n,) the coordinate to cut next;
-    jumps  (n,) whether `high` is infinite because a branch is undecided there; None where that cannot be.
-    """
-
-    high: np.ndarray
-    low: np.ndarray
-    point: np.ndarray
-    axis: np.ndarray
-    jumps: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -148,24 +130,45 @@ def maximise(
     max_boxes: int = 2_000_000,
     batch: int = 2048,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    ascent: Ascent | None = None,
 ) -> Maximum:
     """Enclose the maximum over all boxes of `region` (the largest over all labels).
 
     gap        stop when (high - low)/high <= gap;  absolute  or when high - low <= absolute;
     max_boxes  the budget: when it is used up the best enclosure so far is returned as INCONCLUSIVE;
     seconds    a ceiling on the time, with the same effect, which the result names;
-    batch      how many boxes are cut at a time.
+    batch      how many boxes are cut at a time;
+    ascent     polishes `low` after the first batch and at the end (`polish`), each time with an eighth of the boxes
+               allowed at most; without it `low` is of midpoints.
 
     Raises InvalidParameter for a region that is empty, unbounded or NaN, and for budgets that are not positive.
     """
     gap = within("gap", gap, 0.0, 1.0, "in [0, 1]")
     absolute, seconds = nonnegative("absolute", absolute), positive("seconds", seconds)
     max_boxes, batch = count("max_boxes", max_boxes), count("batch", batch)
-    search = _Search(enclose, gap, absolute)
     started = time.perf_counter()
     pending = Boxes.of(*region)
+    search = _Search(enclose, gap, absolute)
     search.add(pending, np.full(len(pending.lower), math.inf))
+    polishing = 0 if ascent is None else min(POLISH_BATCHES * batch, POLISH_BOXES, int(POLISHING * max_boxes))
+    if ascent is not None and time.perf_counter() - started < seconds:
+        search.polish(ascent, pending, polishing)
     widths = pending.upper.max(axis=0) - pending.lower.min(axis=0)
+
+    def polished(ended: Ended, stopped: str) -> Maximum:
+        spent = time.perf_counter() - started
+        room = polishing
+        if ended is Ended.CLOCK:
+            # A tenth of the time more, at the speed so far.
+            room = min(room, int(LATE * seconds * search.boxes / spent))
+        if ascent is not None:
+            search.polish(ascent, pending, room)
+        spent = time.perf_counter() - started
+        if search.closed:
+            return search.result(spent, ClosingStatus.CLOSED, f"closed to {_percent(search)}", Ended.GAP)
+        reason = f"{stopped}: the enclosure is {_percent(search)} wide"
+        return search.result(spent, ClosingStatus.INCONCLUSIVE, reason, ended)
+
     rounds = 0
     while True:
         rounds += 1
@@ -175,9 +178,10 @@ def maximise(
         elapsed = time.perf_counter() - started
         on_progress(Progress(search.low, search.high, search.boxes, elapsed))
         if search.closed:
-            return search.result(elapsed, ClosingStatus.CLOSED, f"closed to {_percent(search)}", Ended.GAP)
+            return polished(Ended.GAP, "")
         ended, stopped = None, ""
-        if search.boxes >= max_boxes:
+        left = max_boxes - polishing - search.boxes
+        if left <= 0:
             ended, stopped = Ended.WORK, f"the boxes allowed ({max_boxes}) were used up"
         elif elapsed >= seconds:
             stopped = (
@@ -185,14 +189,13 @@ def maximise(
                 "(more time, or a machine less busy, gets further)"
             )
             ended = Ended.CLOCK
-        elif not search.cut(min(batch, max(1, (max_boxes - search.boxes) // 2))):
+        elif not search.cut(min(batch, max(1, left // 2))):
             ended, stopped = Ended.RESOLUTION, "no box can be cut further in float64"
         if ended is not None:
             if search.jumps.any():
                 reason = f"{stopped} while a branch is undecided, where the function may jump"
                 return search.result(elapsed, ClosingStatus.UNDECIDED_BRANCH, reason, ended)
-            reason = f"{stopped}: the enclosure is {_percent(search)} wide"
-            return search.result(elapsed, ClosingStatus.INCONCLUSIVE, reason, ended)
+            return polished(ended, stopped)
 
 
 class _Search:
@@ -242,6 +245,25 @@ class _Search:
             self.axes = np.concatenate([self.axes, bounds.axis])
             self.jumps = np.concatenate([self.jumps, jumps])
         self._keep(self.highs > self.low)
+
+    def polish(self, ascent: Ascent, region: Boxes, budget: int) -> None:
+        """Raise `low` by local ascents from the best point and from the boxes of largest upper bounds."""
+        assert self.active is not None
+        top = np.argsort(-self.highs, kind="stable")[:FOLLOWED]
+        starts = self.active.take(top)
+        if self.point and len(top):
+            # The best point may be of a box that is gone: the sides are those of the best box that is left.
+            sides = (starts.upper[:1] - starts.lower[:1]) / 2
+            around = Boxes(np.array([self.point]) - sides, np.array([self.point]) + sides, np.array([self.label]))
+            starts = Boxes(*(np.concatenate(pair) for pair in zip(around, starts, strict=True)))
+        enough = self.high - AT_TOP * abs(self.high)
+        if not len(starts.lower) or self.low >= enough:
+            return
+        found = ascend(ascent, starts, region, budget=budget, enough=enough)
+        self.boxes += found.enclosed
+        if found.low > self.low:
+            self.low, self.point, self.label = found.low, found.point, found.label
+            self._keep(self.highs > self.low)
 
     def _keep(self, which: np.ndarray) -> None:
         assert self.active is not None

@@ -49,8 +49,9 @@ from anil_theory.certify.lipschitz_enclosures import (
     serves_intervals,
 )
 from anil_theory.certify.plain_losses import plain_losses
+from anil_theory.certify.polish import Ascent, into_ball
 from anil_theory.certify.refused_rules import refuse_custom_vjp
-from anil_theory.certify.work import OPERATIONS, boxes_within
+from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.constants_audit import CURVATURE_RANGE, audit_constants
@@ -86,8 +87,23 @@ class CertifiedConstant:
     ended_by: Ended = Ended.GAP
 
     @property
+    def best(self) -> float:
+        """The better of the certified and the analytic bound (for mu: the larger); both are proved."""
+        if math.isnan(self.analytic):
+            return self.upper
+        return max(self.upper, self.analytic) if self.name == "mu" else min(self.upper, self.analytic)
+
+    @property
+    def best_from(self) -> str:
+        """Where `best` comes from: "certified" (branch and bound) or "on paper" (an inequality)."""
+        return "certified" if self.best == self.upper else "on paper"
+
+    @property
     def estimate(self) -> Estimate:
-        """The certified bound as an UPPER estimate, with which an assumption can be CONFIRMED. Not for mu."""
+        """The certified bound as an UPPER estimate, with which an assumption can be CONFIRMED. Not for mu.
+
+        Never `best`: a declaration on paper cannot confirm itself.
+        """
         if self.name == "mu":
             raise InvalidParameter("name", "a constant that is a supremum", self.name)
         return Estimate(f"constants/{self.name}", self.upper, Direction.UPPER, "branch and bound", samples=self.boxes)
@@ -106,7 +122,7 @@ def certify_constants(
     """The table {name: [lower audit, certified upper, analytic]} of one task of a family on a bounded region.
 
     gap       relative width at which a search stops (of mu: in units of the curvature found);
-    operations  the work allowed for each constant, in interval operations (`work`);
+    operations  the work allowed for each constant, in interval operations (`work`); what one leaves, the next share;
     seconds  a ceiling on the time of all searches together: a row says so where it was what ended the search;
     starts    ascents of the audit on the lower side.
 
@@ -123,14 +139,17 @@ def certify_constants(
     # The audit measures L - mu, a supremum; the row that is certified is that of mu.
     audited = {"mu" if name == CURVATURE_RANGE else name: estimate.value for name, estimate in audit.items()}
     names = [name for name in NAMES if name in audited]
-    started, found = time.perf_counter(), {}
+    work = Shares(operations * len(names), len(names))
+    clock = Shares(seconds, len(names), least=LEAST_SHARE)
+    found = {}
     programs = _Derivatives(family, one)
-    for i, name in enumerate(names):
-        left = max((seconds - (time.perf_counter() - started)) / (len(names) - i), 1e-3)
+    for name in names:
+        started = time.perf_counter()
         # mu is measured as a small difference of large numbers: its own size sets the width to reach.
         size = max(abs(family.constants.L - audited[name]), MU_FLOOR * family.constants.L)
         widths = (0.0, gap * size) if name == "mu" else (gap, 1e-9)
-        maximum = _search(programs, name, region.radius, widths, operations, left)
+        maximum = _search(programs, name, region.radius, widths, work, clock)
+        clock.spend(time.perf_counter() - started)
         found[name] = _row(family, name, audited[name], maximum)
     return found
 
@@ -210,7 +229,7 @@ ORDERS = {"M": 1, "L": 2, "mu": 2, "rho": 3, "tau": 3}
 
 
 def _search(
-    programs: _Derivatives, name: str, radius: float, widths: tuple[float, float], operations: float, seconds: float
+    programs: _Derivatives, name: str, radius: float, widths: tuple[float, float], work: Shares, clock: Shares
 ) -> Maximum:
     """`widths`: relative and absolute, of which one is to be reached."""
     reach = np.full(programs.n, radius)
@@ -246,16 +265,19 @@ def _search(
         region = subdivided(region, PARTS)
     # The dearer of the losses decides: a search over both cannot tell in advance which of them it will look at.
     kind = "intervals" if fast else "balls"
-    allowed = min(boxes_within(operations, *programs.programs(name, which), arithmetic=kind) for which in labels)
-    return maximise(
+    cost = max(cost_of_a_box(*programs.programs(name, which), arithmetic=kind) for which in labels)
+    maximum = maximise(
         enclose,
         region,
         gap=widths[0],
         absolute=widths[1],
-        seconds=seconds,
-        max_boxes=min(2_000_000, allowed),
+        seconds=clock.next(),
+        max_boxes=min(2_000_000, work.next_boxes(cost)),
         batch=2048 if fast else 8,
+        ascent=Ascent(enclose, into_ball(radius)),
     )
+    work.spend(maximum.boxes * cost)
+    return maximum
 
 
 def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:

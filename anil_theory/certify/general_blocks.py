@@ -48,10 +48,11 @@ from anil_theory.certify.lipschitz_enclosures import (
 )
 from anil_theory.certify.own_derivatives import differentiates_as_written
 from anil_theory.certify.plain_losses import plain_losses
+from anil_theory.certify.polish import Ascent
 from anil_theory.certify.proof import Proof, Recorder, stated_block
 from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.replay import Enclosure
-from anil_theory.certify.work import OPERATIONS, boxes_within
+from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
@@ -87,7 +88,7 @@ def certify_hessian_blocks_general(
 
     losses, data  (L_S, L_D) with arrays w of shape (n_w,) and phi, and the data of one task (taken as exact);
     lower, upper  the corners of the box, of dimension n_w + n_phi; phi is empty when that is n_w;
-    gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;
+    gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;  what a block leaves, the next ones share;
     arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls;
     proof         takes the boxes of the search, each with its bound, and the losses as programs; write it afterwards.
 
@@ -115,14 +116,16 @@ def certify_hessian_blocks_general(
     fast = fast and serves_intervals(programs.of_intervals, n)
     bounds, batch = (programs.interval_bounds, 2048) if fast else (programs.bounds, 4)
     kind = "intervals" if fast else "balls"
-    allowed = boxes_within(positive("operations", operations), *programs.programs, arithmetic=kind)
+    cost = cost_of_a_box(*programs.programs, arithmetic=kind)
     if fast:
         region = subdivided(region, PARTS)
     blocks = [block for block in live_blocks(n - n_w) if block != "phiw" or not symmetric]
-    started = time.perf_counter()
+    work = Shares(positive("operations", operations) * len(blocks), len(blocks))
+    clock = Shares(seconds, len(blocks), least=LEAST_SHARE)
     found: dict[str, Certificate] = {}
     stated: dict[str, dict] = {}
-    for i, block in enumerate(blocks):
+    for block in blocks:
+        started = time.perf_counter()
         enclose: Callable[[Boxes], BoxBounds] = partial(bounds, block)
         recorder = Recorder()
         maximum = maximise(
@@ -130,11 +133,14 @@ def certify_hessian_blocks_general(
             region,
             gap=gap,
             absolute=1e-12,
-            seconds=max((seconds - (time.perf_counter() - started)) / (len(blocks) - i), 1e-3),
-            max_boxes=min(max_boxes, allowed),
+            seconds=clock.next(),
+            max_boxes=min(max_boxes, work.next_boxes(cost)),
             batch=batch,
             on_progress=lambda progress, block=block: on_progress(block, progress),
+            # What the ascent asks is no part of a proof.
+            ascent=Ascent(enclose),
         )
+        work.spend(maximum.boxes * cost)
         point = maximum.point or tuple(map(float, region.lower[0]))
         if maximum.status is ClosingStatus.UNDECIDED_BRANCH:
             maximum = replace(maximum, reason=f"{maximum.reason}{where_undecided(programs.jump)}")
@@ -149,6 +155,7 @@ def certify_hessian_blocks_general(
                 point=point,
                 entries=programs.entries(block, np.array(point)),
             )
+        clock.spend(time.perf_counter() - started)
     if proof is not None:
         proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated)
     return found

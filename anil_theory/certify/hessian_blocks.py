@@ -6,6 +6,9 @@ The blocks decouple into coordinate pairs (`pair_jets`), the ball into discs: as
 (u_k, v_k) runs through the whole disc of radius R, so the supremum over the ball is the largest of the suprema of
 |h_k| over discs, which branch and bound encloses (all tasks and coordinates in one search).
 
+Why an upper bound: these losses are analytic (sin, cos, tanh, polynomials), so that the meta-gradient has a continuous
+derivative everywhere; its largest norm on the ball, which is convex, is the Lipschitz constant there.
+
 On what it rests: IEEE 754 arithmetic and the accuracy of numpy's sin, cos and tanh assumed in `intervals`; the task's
 float64 numbers taken as exact; and its rotations taken as the orthogonal matrices that they are to within rounding
 (some 1e-15): the certificate is for the task with exactly orthogonal U and V.
@@ -30,7 +33,8 @@ from anil_theory.certify.pair_jets import (
     narrowed,
     pair_constants,
 )
-from anil_theory.certify.work import OPERATIONS
+from anil_theory.certify.polish import Ascent, into_ball
+from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares
 from anil_theory.constants import Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS
 from anil_theory.schedule import Schedule
@@ -61,7 +65,8 @@ def certify_blocks(
 
     region     the ball of z to certify: its radius must be finite;
     gap        relative width (upper - lower)/upper to reach;
-    operations, max_boxes  the work allowed per block, in interval operations (`work`) and in boxes;
+    operations, max_boxes  the work allowed per block, in interval operations (`work`; what a block leaves, the next
+               ones share) and in boxes;
     seconds    a ceiling on the time of all blocks together (what one leaves, the next may use): a certificate says so
                where it was what ended the search;
     on_progress  called with the block and the state of its search.
@@ -84,20 +89,23 @@ def certify_blocks(
     positive("seconds", seconds)
     enclosers = {block: PairEnclosure(family, data, schedule, block, radius) for block in _blocks(family)}
     cost = OPERATIONS_A_STEP * (schedule.inner_steps + 1)
-    allowed = min(max_boxes, max(1, int(positive("operations", operations) / cost)))
-    started = time.perf_counter()
+    work = Shares(positive("operations", operations) * len(enclosers), len(enclosers))
+    clock = Shares(seconds, len(enclosers), least=LEAST_SHARE)
     found: dict[str, Certificate] = {}
-    for i, (block, encloser) in enumerate(enclosers.items()):
-        left = seconds - (time.perf_counter() - started)
+    for block, encloser in enclosers.items():
+        started = time.perf_counter()
         maximum = maximise(
             encloser,
             encloser.region(),
             gap=gap,
             absolute=NEGLIGIBLE * family.constants.L,
-            seconds=max(left / (len(enclosers) - i), 1e-3),
-            max_boxes=allowed,
+            seconds=clock.next(),
+            max_boxes=min(max_boxes, work.next_boxes(cost)),
             on_progress=lambda progress, block=block: on_progress(block, progress),
+            ascent=Ascent(encloser, into_ball(radius)),
         )
+        work.spend(maximum.boxes * cost)
+        clock.spend(time.perf_counter() - started)
         for name in ("wphi", "phiw") if block == "wphi" else (block,):
             found[name] = encloser.certificate(name, maximum, region)
     return found

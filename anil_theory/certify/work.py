@@ -15,18 +15,48 @@ BALL_COST = 100
 """One ball in the unit: balls go one by one, intervals by thousands (measured: 30 to 140, on both small heads)."""
 
 
+class Shares:
+    """A budget for several searches, one after another: each may take an equal part of what is left.
+
+    So the last one gets its part whatever the first ones took, and what a search leaves is there for the next ones.
+
+    least   of the equal parts of the whole, what a search may always take: earlier ones may have taken too much.
+    """
+
+    def __init__(self, budget: float, searches: int, *, least: float = 0.0):
+        self.left, self.searches = budget, searches
+        self.least = least * budget / searches
+
+    def next(self) -> float:
+        """The part of the next search."""
+        share = max(self.left / self.searches, self.least)
+        self.searches -= 1
+        return share
+
+    def next_boxes(self, cost: float) -> int:
+        """The part of the next search in boxes of a cost; at least one, or there would be nothing to say."""
+        return max(1, int(self.next() / cost))
+
+    def spend(self, amount: float) -> None:
+        """Take off what a search has used."""
+        self.left -= amount
+
+
 def operations(*programs: Any) -> int:
     """The numbers that the given jaxprs compute, loops with a fixed length included at their length."""
     return sum(_operations(program) for program in programs)
 
 
-def boxes_within(budget: float, *programs: Any, arithmetic: str = "intervals", least: int = 1) -> int:
-    """How many boxes may be enclosed with `budget` operations, `least` if that is fewer.
+LEAST_SHARE = 0.1
+"""Of its equal part of the time, what a search gets at least: a batch cannot be broken off."""
+
+
+def cost_of_a_box(*programs: Any, arithmetic: str = "intervals") -> int:
+    """The operations that one box takes, at least 1.
 
     programs   what is run for every box;  arithmetic   "intervals" or "balls".
     """
-    cost = operations(*programs) * (BALL_COST if arithmetic == "balls" else 1)
-    return max(least, int(budget / max(cost, 1)))
+    return max(1, operations(*programs) * (BALL_COST if arithmetic == "balls" else 1))
 
 
 def _operations(program: Any) -> int:

@@ -1,4 +1,8 @@
-"""The `ww` constant at the point where the extremal task attains it: the only Hessian entry right of the start."""
+"""The `ww` constant at the point where the extremal task attains it: the only Hessian entry right of the start.
+
+Why a lower bound: the derivative taken there may be one-sided. It is a limit of difference quotients of the
+meta-gradient all the same, and none of these exceeds the Lipschitz constant.
+"""
 
 import math
 from functools import partial

@@ -71,7 +71,9 @@ def run_constants(
         heading = record.measurements["heading"]
         ending.attempt("a table was not printed", partial(_print, console, heading, report[record.cell["family"]]))
     say_clock(console, [row["ended_by"] for rows in report.values() for row in rows])
-    console.print("The analytic bound is proved too, so the smaller of the two holds.")
+    console.print(
+        "The analytic bound is proved on paper, so the better of the two holds; verdicts use the certified one."
+    )
     code = ending.close(console, summary, store, noun="families")
     return code, {"constants": encode_floats(to_plain(report))}
 
@@ -99,14 +101,15 @@ def _row(found: CertifiedConstant, declared: Constants) -> dict[str, Any]:
         # Of the schedule this claim asks nothing.
         verdict = judge(CLAIMS[found.name], declared, Schedule(1.0, 1), found.estimate)
         outcome = verdict.outcome.value
-    return {**to_plain(found), "region": str(found.region), "outcome": outcome}
+    better = {"best": found.best, "best_from": found.best_from}
+    return {**to_plain(found), **better, "region": str(found.region), "outcome": outcome}
 
 
 def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
     console.print(Text(title, style="bold cyan"))
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("constant", no_wrap=True)
-    for name in ("found", "certified", "analytic", "analytic/certified", "search"):
+    for name in ("found", "certified", "analytic", "analytic/certified", "better", "search"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
@@ -117,6 +120,13 @@ def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
         analytic = "-" if math.isnan(row["analytic"]) else number(row["analytic"])
         sign = ">=" if row["name"] == "mu" else "<="
         table.add_row(
-            row["name"], number(row["lower"]), f"{sign} {number(row['upper'])}", analytic, known, row["status"], verdict
+            row["name"],
+            number(row["lower"]),
+            f"{sign} {number(row['upper'])}",
+            analytic,
+            known,
+            row["best_from"],
+            row["status"],
+            verdict,
         )
     print_whole(console, table)

@@ -77,6 +77,16 @@ def test_no_random_point_of_the_ball_is_above_the_certificate() -> None:
     assert np.linalg.norm(third[:, 0, 1], axis=1).max() <= found["tau"].upper
 
 
+def test_the_better_of_two_proved_bounds_is_labelled_and_paper_confirms_nothing() -> None:
+    wide = dataclasses.replace(table()["L"], upper=6.65, analytic=5.01)
+    assert (wide.best, wide.best_from) == (5.01, "on paper") and wide.estimate.value == 6.65
+    tight = dataclasses.replace(wide, upper=4.0)
+    assert (tight.best, tight.best_from) == (4.0, "certified")
+    curvature = dataclasses.replace(table()["mu"], upper=0.05, analytic=0.1)
+    assert (curvature.best, curvature.best_from) == (0.1, "on paper")
+    assert dataclasses.replace(curvature, analytic=float("nan")).best_from == "certified"
+
+
 SOFTMAX = SoftmaxHeadFamily(classes=2, inputs=1, width=1, shots=1, radius=1.0)
 
 

@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anil_theory.certify import certify_hessian_blocks_general
 from anil_theory.certify.branch_and_bound import Ended
 from anil_theory.certify.family_constants import certify_constants
-from anil_theory.certify.work import BALL_COST, boxes_within, operations
+from anil_theory.certify.work import BALL_COST, Shares, cost_of_a_box, operations
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import SoftmaxHeadFamily
 from anil_theory.tasks.base import Losses
@@ -37,11 +39,35 @@ def test_a_loop_counts_as_often_as_it_runs() -> None:
     assert operations(program(looped)) == 7 * 3
 
 
-def test_boxes_within_a_budget() -> None:
+def test_what_a_box_costs_and_how_many_a_budget_has() -> None:
     sine = program(jnp.sin)
-    assert boxes_within(300, sine) == 100 and boxes_within(300, sine, sine) == 50
-    assert boxes_within(300 * BALL_COST, sine, arithmetic="balls") == 100
-    assert boxes_within(1, sine) == 1 and boxes_within(1, sine, least=16) == 16
+    assert cost_of_a_box(sine) == 3 and cost_of_a_box(sine, sine) == 6 and cost_of_a_box() == 1
+    assert cost_of_a_box(sine, arithmetic="balls") == 3 * BALL_COST
+    assert Shares(300, 1).next_boxes(cost_of_a_box(sine)) == 100 and Shares(1, 1).next_boxes(3) == 1
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=6), st.floats(1.0, 1e9))
+def test_no_search_gets_less_than_an_equal_part_and_all_together_no_more_than_the_budget(
+    used: list[float], budget: float
+) -> None:
+    """As long as none takes more than its part, and what is left goes on to the next ones."""
+    shares, spent, given_up = Shares(budget, len(used)), 0.0, 0.0
+    for i, part in enumerate(used):
+        share = shares.next()
+        equal = budget / len(used)
+        assert share == pytest.approx(equal + given_up / (len(used) - i))
+        shares.spend(part * share)
+        spent += part * share
+        given_up += equal - part * share
+    assert spent <= budget * (1 + 1e-12)
+
+
+def test_a_search_that_took_too_much_leaves_the_next_its_least_share() -> None:
+    shares = Shares(30.0, 3, least=0.1)
+    assert shares.next() == 10.0
+    shares.spend(100.0)
+    assert shares.next() == shares.next() == 1.0
+    assert Shares(30.0, 3).next() == 10.0
 
 
 @pytest.mark.parametrize("gap", [1e-6])
