@@ -48,6 +48,9 @@ SEEDS = (0, 1)
 STARTS, ITERATIONS = 3, 60
 """Of the ascent over tasks, per seed."""
 
+LONGEST_ASCENT = 1000
+"""Inner steps beyond which no ascent over tasks is made: it differentiates the whole loop at every iteration."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -147,13 +150,14 @@ def worst_evidence(
     seeds     of the ascents over tasks, which `longest` inner steps are compiled for.
 
     Empty where no instance is known: constants on a ball (the realised losses need the whole space), mu = L, loops so
-    long that numbers overflow.
+    long that numbers overflow. Above LONGEST_ASCENT inner steps the realised losses stand alone.
     """
     if math.isfinite(constants.region.radius):
         return ()
     found = [_realised(constants, schedule, block)]
-    N = max(schedule.inner_steps, longest or 1)
-    found += [_worst_of_family(constants, schedule, block, seed, N) for seed in seeds]
+    if schedule.inner_steps <= LONGEST_ASCENT:
+        N = max(schedule.inner_steps, min(longest or 1, LONGEST_ASCENT))
+        found += [_worst_of_family(constants, schedule, block, seed, N) for seed in seeds]
     return tuple(evidence for evidence in found if evidence is not None)
 
 
