@@ -1,5 +1,10 @@
 """Hypothesis profiles, float64, and the run-time check of shapes and types in the measured side."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -15,3 +20,15 @@ enable_float64()
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=2000)
 settings.load_profile("default")
+
+MOST_MAPS = 20_000
+"""Every compiled program holds memory maps, of which Linux gives a process 65,530: beyond, XLA crashes."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_memory_maps() -> Iterator[None]:
+    """Forget compiled programs after a module where they are many."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
