@@ -5,13 +5,12 @@ checksums notice damage. The same content gives the same bytes, so a SHA-256 ide
 """
 
 import hashlib
-import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._atomic import write_atomically
 from anil_theory._printable import printable
 from anil_theory.neural.data.base import SPLITS, ImageDataset, ImageSplit
 from anil_theory.neural.zipped_arrays import zipped_arrays
@@ -26,16 +25,7 @@ def save_archive(path: Path, dataset: ImageDataset) -> None:
         members[f"{split}_images"] = np.ascontiguousarray(part.images)
         members[f"{split}_names"] = np.array(part.names)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".writing-{secrets.token_hex(8)}"  # same folder: a rename is atomic in one file system
-    try:
-        with temporary.open("xb") as file:
-            np.savez(file, **members)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, lambda file: np.savez(file, **members))  # pyright: ignore[reportArgumentType]
 
 
 def load_archive(path: Path) -> ImageDataset:
