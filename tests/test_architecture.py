@@ -74,6 +74,18 @@ def bad_files(root: Path) -> list[str]:
     return found
 
 
+def namesakes(root: Path) -> list[str]:
+    """Files of tests with one name in two folders: pytest imports a file by its name alone and refuses the second."""
+    seen: dict[str, Path] = {}
+    found = []
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        here = path.relative_to(root)
+        first = seen.setdefault(path.name, here)
+        if first != here:
+            found.append(f"{here} has the name of {first}")
+    return found
+
+
 def computing_figures(root: Path) -> list[str]:
     """Imports by paper_figures of anything of ours but records and reports."""
     graph = ImportGraph(root, "paper_figures")
@@ -93,6 +105,7 @@ def violations(root: Path) -> list[str]:
         *upward_imports(graph),
         *graph.cycles(),
         *bad_files(root),
+        *namesakes(root),
         *computing_figures(root),
     ]
 
@@ -113,6 +126,7 @@ SOUND = {
     "anil_theory/statements/base.py": "import anil_theory.constants",
     "anil_theory/verdict.py": "from anil_theory.statements.base import Claim\nimport anil_theory.estimators.base",
     "anil_theory/record.py": "import json",
+    "tests/statements/test_base.py": "",
     "paper_figures/figure.py": "import matplotlib\nfrom anil_theory.record import RecordStore",
 }
 
@@ -145,6 +159,7 @@ FAULTS = {
     "long file": ("record.py", "\n" * 351, "351 lines"),
     "nameless file": ("tasks/utils.py", "", "not named after what it holds"),
     "nameless folder": ("tasks/_helpers/base.py", "", "not named after what it holds"),
+    "namesake": ("../tests/tasks/test_base.py", "", "has the name of tests/statements/test_base.py"),
     "figure computes": ("../paper_figures/figure.py", "from anil_theory import verdict", "figure imports anil_theory"),
     "figure runs": ("../paper_figures/figure.py", "import experiments.speed", "figure imports experiments.speed"),
     "figure imports all": ("../paper_figures/figure.py", "import anil_theory", "figure imports anil_theory"),

@@ -1,7 +1,7 @@
 """What `anil-theory bench` does: train every N and seed of every geometry, keep records, draw figures, judge claims."""
 
 import hashlib
-import importlib.util
+import importlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -122,8 +122,12 @@ def run_bench(
 
 
 def matplotlib_is_there() -> bool:
-    """Whether figures can be drawn: a machine that is lent for its accelerator may have no matplotlib."""
-    return importlib.util.find_spec("matplotlib") is not None
+    """Whether figures can be drawn: a machine that is lent for its accelerator may have no matplotlib, or half of one."""
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError:
+        return False
+    return True
 
 
 def _plots(
