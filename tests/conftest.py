@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from jaxtyping import install_import_hook
 
 # Before the first import of the package: from here on a wrong shape or type in these folders is an error.
@@ -19,6 +19,8 @@ enable_float64()
 # derandomize: the examples are a function of the test, so a failure is seen again. Nothing here is timed.
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=2000)
+without_shrinking = tuple(phase for phase in Phase if phase is not Phase.shrink)
+settings.register_profile("no-shrinking", settings.get_profile("default"), phases=without_shrinking)
 settings.load_profile("default")
 
 MOST_MAPS = 20_000
