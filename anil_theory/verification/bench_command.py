@@ -122,7 +122,7 @@ def run_bench(
 
 
 def matplotlib_is_there() -> bool:
-    """Whether figures can be drawn: a machine that is lent for its accelerator may have no matplotlib, or half of it."""
+    """Whether figures can be drawn: a machine with an accelerator may have no matplotlib, or half of it."""
     try:
         importlib.import_module("matplotlib")
     except ImportError:
