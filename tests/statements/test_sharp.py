@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anil_theory.constants import Constants, Geometry
@@ -18,23 +18,30 @@ pytestmark = pytest.mark.filterwarnings("error")
 sizes = st.floats(0, 20)
 
 
+def cathetus(hypotenuse: float, b: np.ndarray) -> np.ndarray:
+    """sqrt(hypotenuse^2 - b^2), without the squares: they are 0 for sizes below 1e-162."""
+    return np.sqrt(np.maximum(hypotenuse - b, 0)) * np.sqrt(hypotenuse + b)
+
+
 @given(st.floats(0, 5), sizes, sizes)
+@example(2.8, 1.2e-210, 1.2e-210)
 def test_the_cross_sensitivity_is_the_maximum_over_the_circle(s: float, rho: float, tau: float) -> None:
     """max a s + b over a^2 + b^2 <= rho^2, |b| <= tau, by a fine scan of b (the best a is on the circle)."""
     found = cross_sensitivity(np.array([s]), np.ones(1), rho, tau)[0]
     b = np.linspace(0, min(rho, tau), 4001)
-    scanned = (s * np.sqrt(np.maximum(rho**2 - b**2, 0)) + b).max()
+    scanned = (s * cathetus(rho, b) + b).max()
     assert scanned <= found * (1 + 1e-12) + 1e-300
     assert found <= scanned + 1e-2 * max(rho, tau) * (1 + s) / 40
 
 
 @given(st.floats(0, 5), sizes, sizes)
+@example(2.8, 1.2e-210, 1.2e-210)
 def test_the_dual_of_the_own_sensitivity_is_its_maximum(s: float, rho: float, tau: float) -> None:
     """Weak duality: no admissible (a, b, d) is above. Strong duality: the best of a fine scan is close."""
     found = own_sensitivity(np.array([s]), np.ones(1), rho, tau)[0]
     angle = np.linspace(0, math.pi / 2, 8001)
     b = min(rho, tau) * np.sin(angle)
-    a, d = np.sqrt(np.maximum(rho**2 - b**2, 0)), np.sqrt(np.maximum(tau**2 - b**2, 0))
+    a, d = cathetus(rho, b), cathetus(tau, b)
     scanned = (a * s**2 + 2 * b * s + d).max()
     assert scanned <= found * (1 + 1e-12) + 1e-300
     assert found <= scanned * (1 + 1e-3) + 1e-9
