@@ -1,14 +1,13 @@
 """Do the tests notice a slip of the hand? Random single-token mutations of the package, each against its tests.
 
 Mutations are drawn with a seed from the files that carry the verdicts. For each, one token of a copy of the package is
-changed and the tests that mirror the file run until one fails; a mutation that they let pass meets the wider tests of
-SUITES. What no test notices has survived. A survivor that changes nothing that anybody could see (the size of a chunk,
+changed and the tests that mirror the file or import it run until one fails; a mutation that they let pass meets the
+wider tests of SUITES. A test that noticed must pass without the mutation. What no test notices has survived. A survivor that changes nothing that anybody could see (the size of a chunk,
 the length of a search) is written into `explained.json` with the reason and counts as meaningless; the others are
 missing tests.
 
-The tests are first run without a mutation: where they fail by themselves, nothing is said. Compiled programs are kept
-in the folder, so a mutated run compiles only what its mutation changed. A run that dies of a signal is run once more
-without them.
+Compiled programs are kept in the folder, so a mutated run compiles only what its mutation changed. A run that dies of
+a signal is run once more without them.
 
 Writes one JSON file after every mutation and goes on where it stopped. It takes hours and is no part of the tests.
 
@@ -75,15 +74,6 @@ def main() -> None:
     folders: list[Path] = []
     compiled = (options.out / "compiled").resolve()
 
-    def pass_unmutated(part: str) -> str:
-        with lock:
-            folder = folders.pop() if folders else copied()
-        failed = first_failure([name for name in SUITES[part] if (ROOT / name).exists()], folder, compiled)
-        with lock:
-            folders.append(folder)
-            print(f"      {'FAILS BY ITSELF: ' + failed if failed else 'passes unmutated'}  {part}", flush=True)
-        return failed
-
     def check(mutation: Mutation) -> None:
         with lock:
             folder = folders.pop() if folders else copied()
@@ -99,8 +89,6 @@ def main() -> None:
 
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
-            if any(list(pool.map(pass_unmutated, SUITES))):
-                sys.exit("the tests fail without a mutation")
             list(pool.map(check, [m for m in chosen if m.name not in results]))
     finally:
         for folder in folders:
@@ -145,22 +133,41 @@ def noticed(mutation: Mutation, folder: Path, compiled: Path) -> str:
     """The test that fails under the mutation, "timeout", or "" when none does; the copy is as before afterwards."""
     file = folder / mutation.path
     source = file.read_text(encoding="utf-8")
-    file.write_text(mutation.applied(source), encoding="utf-8")
-    try:
-        for tests in stages(mutation.path):
+    for tests in stages(mutation.path):
+        file.write_text(mutation.applied(source), encoding="utf-8")
+        try:
             caught_by = first_failure(tests, folder, compiled)
-            if caught_by:
-                return caught_by
-        return ""
-    finally:
-        file.write_text(source, encoding="utf-8")
+        finally:
+            file.write_text(source, encoding="utf-8")
+        if caught_by and sound(caught_by, tests, folder, compiled):
+            return caught_by
+    return ""
+
+
+def sound(caught_by: str, tests: list[str], folder: Path, compiled: Path) -> bool:
+    """Whether what failed passes without the mutation; asked once of each test."""
+    words = caught_by.split(maxsplit=1)
+    named = [words[1]] if words[0] in ("FAILED", "ERROR") else tests
+    asked = tuple(named)
+    if asked not in SOUND:
+        SOUND[asked] = first_failure(list(asked), folder, compiled) == ""
+    return SOUND[asked]
+
+
+SOUND: dict[tuple[str, ...], bool] = {}
 
 
 def stages(path: str) -> list[list[str]]:
-    """The test file that mirrors a source file, then the suites of its part."""
+    """The test files that mirror a source file or import it, then the suites of its part."""
     parts = Path(path).with_suffix("").parts
     mirror = Path("tests", *parts[1:-1], f"test_{parts[-1]}.py")
-    near = [str(mirror)] if (ROOT / mirror).exists() else []
+    module = ".".join(parts)
+    users = [
+        str(file.relative_to(ROOT))
+        for file in sorted((ROOT / "tests").rglob("test_*.py"))
+        if f"{module} import" in file.read_text(encoding="utf-8")
+    ]
+    near = list(dict.fromkeys([str(mirror)] * (ROOT / mirror).exists() + users))
     part = parts[1] if parts[1] in SUITES else parts[-1]
     wide = [name for name in SUITES[part] if (ROOT / name).exists()]
     return [tests for tests in (near, wide) if tests]
