@@ -2,9 +2,9 @@
 
 Mutations are drawn with a seed from the files that carry the verdicts. For each, one token of a copy of the package is
 changed and the tests that mirror the file or import it run until one fails; a mutation that they let pass meets the
-wider tests of SUITES. A test that noticed must pass without the mutation. What no test notices has survived. A survivor that changes nothing that anybody could see (the size of a chunk,
-the length of a search) is written into `explained.json` with the reason and counts as meaningless; the others are
-missing tests.
+wider tests of SUITES. A test that noticed must pass without the mutation. What no test notices has survived. A survivor
+that changes nothing that anybody could see (the size of a chunk, the length of a search) is written into
+`explained.json` with the reason and counts as meaningless; the others are missing tests.
 
 Compiled programs are kept in the folder, so a mutated run compiles only what its mutation changed. A run that dies of
 a signal is run once more without them.
