@@ -40,7 +40,8 @@ TARGETS = (
     "anil_theory/verdict.py",
     "anil_theory/record.py",
     "anil_theory/provenance.py",
-    "anil_theory/verification/runner.py",
+    "anil_theory/study",
+    "anil_theory/neural/data/pickle_scan.py",
     "anil_theory/neural/data/restricted_pickle.py",
 )
 COPIED = ("anil_theory", "tests", "experiments", "paper_figures", "docs", "pyproject.toml", "README.md")
@@ -52,8 +53,9 @@ SUITES = {
     "verdict": ("tests/test_verdict.py", "tests/verification"),
     "record": ("tests/test_record.py", "tests/verification"),
     "provenance": ("tests/test_record.py", "tests/verification"),
-    "runner": ("tests/verification", "tests/test_cli.py", "tests/test_record.py"),
-    "restricted_pickle": ("tests/neural/test_restricted_pickle.py", "tests/neural/test_image_layouts.py"),
+    "study": ("tests/study", "tests/test_record.py", "tests/verification", "tests/test_cli.py"),
+    "pickle_scan": ("tests/neural/test_hostile_pickles.py", "tests/neural/test_restricted_pickle.py"),
+    "restricted_pickle": ("tests/neural/test_hostile_pickles.py", "tests/neural/test_restricted_pickle.py"),
 }
 LONGEST = 900.0
 """Seconds after which a mutated run counts as noticed: the unmutated tests of a folder need a fraction of that."""
