@@ -197,6 +197,12 @@ def test_the_power_of_a_mean_counts_its_standard_errors(bound: float, share: flo
     assert found == pytest.approx(max(value - STANDARD_ERRORS * stderr, 0.0) / bound, rel=1e-12, abs=1e-300)
 
 
+def test_a_mean_is_given_as_many_standard_errors_as_the_stated_probability_asks_for() -> None:
+    """Two-sided, under normality: 6.4e-5 and not a tenth of it."""
+    beyond = math.erfc(STANDARD_ERRORS / math.sqrt(2))
+    assert 6.3e-5 < beyond < 6.4e-5
+
+
 def test_where_there_is_no_factor_there_is_no_power() -> None:
     for stated, direction in (
         (claim(0.0, kind=Kind.IDENTITY), Direction.EXACT),

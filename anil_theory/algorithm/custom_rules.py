@@ -130,7 +130,7 @@ def _floats(leaf: Any) -> bool:
 def _without_zeros(x: Leaves, tangents: Leaves) -> Leaves:
     """Tangents of the leaves of x, None for a leaf that does not move or is not floating."""
     return [
-        None if here is None or move is None or isinstance(move, SymbolicZero) or not _floats(here) else move
+        None if move is None or isinstance(move, SymbolicZero) or not _floats(here) else move
         for here, move in zip(x, tangents, strict=True)
     ]
 
