@@ -19,8 +19,8 @@ from jaxtyping import PyTree
 from anil_theory._scan_layout import scan_layout
 from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.fixed_numbers import without_fixed_numbers
+from anil_theory.certify.library_functions import is_log_add_exp
 from anil_theory.certify.loss_expansions import Expansions, Traced
-from anil_theory.certify.plain_losses import is_log_add_exp
 from anil_theory.tasks.base import Loss
 
 FUNCTIONS = ("add", "sub", "mul", "div", "neg", "exp", "log", "sqrt", "sin", "cos", "tanh", "logistic", "atan", "erf")
@@ -180,7 +180,7 @@ class _Writer:
         """A function within the loss; of a custom derivative the function itself is what is written."""
         body = next(equation.params[n] for n in ("jaxpr", "call_jaxpr", "fun_jaxpr") if n in equation.params)
         closed = body if hasattr(body, "consts") else ClosedJaxpr(body, ())
-        if equation.primitive.name == "custom_jvp_call" and is_log_add_exp(equation):
+        if is_log_add_exp(equation):
             # Its own program has a branch at a = b, where the function has none.
             return [self.elementwise("logaddexp", equation, inputs)]
         return self.run(closed, inputs)

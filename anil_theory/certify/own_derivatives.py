@@ -4,9 +4,9 @@ Automatic differentiation takes two things on trust that a certificate must not:
 that a `custom_jvp` or `custom_vjp` rule is the derivative of its function. What the product computes may use both; the
 derivative of what it computes may not. In the program of `with_own_derivative`
 
-    a custom function, and a linear solve by a solver of the user's, is its own computation, except logaddexp (and with
-    it softplus), which becomes that of `smooth_functions`; the smooth primitives stay, for their derivatives are
-    proved;
+    a custom function, and a linear solve by a solver of the user's, is its own computation, except those of JAX that
+    `library_functions` knows (logaddexp, and with it softplus), which become smooth formulas; the smooth primitives
+    stay, for their derivatives are proved;
     a stop_gradient is a free shift where the result is proved not to depend on it, and the identity elsewhere,
 
 so that jacfwd of the program is the derivative of the function that the traced one computes. Any lines of the user's
@@ -24,10 +24,9 @@ from jax.extend.source_info_util import user_context
 from jax.interpreters import partial_eval
 
 from anil_theory._scan_layout import scan_layout
+from anil_theory.certify.library_functions import library_form
 from anil_theory.certify.linear_solves import is_library_solve
-from anil_theory.certify.plain_losses import is_log_add_exp
 from anil_theory.certify.shift_invariance import is_invariant
-from anil_theory.certify.smooth_functions import log_add_exp
 from anil_theory.certify.smooth_primitives import free_shift_p
 
 Handler = Callable[[Any, list[Any]], list[Any] | None]
@@ -129,8 +128,9 @@ def _inlined(equation: Any, inputs: list[Any]) -> list[Any] | None:
         return None
     called = equation.params[where] if where in equation.params else equation.params["fun_jaxpr"]
     called = called if hasattr(called, "consts") else ClosedJaxpr(called, ())
-    if equation.primitive.name == "custom_jvp_call" and is_log_add_exp(equation):
-        return [log_add_exp(*inputs)]
+    form = library_form(equation)
+    if form is not None:
+        return [form(*inputs)]
     return _evaluated(called, inputs, _inlined)
 
 
@@ -187,7 +187,7 @@ def differentiates_as_written(function: Callable[..., Any], n: int) -> bool:
 def _has_own_rules(jaxpr: Jaxpr) -> bool:
     for equation in jaxpr.eqns:
         name = equation.primitive.name
-        if name == "custom_jvp_call" and is_log_add_exp(equation):
+        if library_form(equation) is not None:
             continue
         if name.startswith(("custom_jvp", "custom_vjp")) or any(map(_has_own_rules, _inside(equation))):
             return True

@@ -3,30 +3,28 @@
 Claim: the rewritten loss and its derivatives of every order are those of the loss that JAX traces, as real functions.
     - A maximum that is subtracted before exp and does not matter (`shift_invariance` proves it) becomes a constant.
     - log of a sum of exponentials, such a sum as a divisor, `logaddexp` and the logistic function become those of
-      `smooth_functions`; `logaddexp` is recognised by its program and the program of its derivative, not by its name.
+      `smooth_functions`; `library_functions` recognises `logaddexp`.
 Everything else stays as JAX traced it, custom derivatives included.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, Literal, Var, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 from jaxtyping import PyTree
 
 from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.certify import smooth_functions
-from anil_theory.certify.program import needed_variables
+from anil_theory.certify.inlined_calls import NO_NAMES, bound, inlined, read
+from anil_theory.certify.library_functions import library_form
 from anil_theory.certify.shift_invariance import is_invariant
-from anil_theory.certify.source_lines import user_line
 from anil_theory.tasks.base import Losses
 
-_INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
-_NO_NAMES = DebugInfo("plain_losses", "rewritten", None, None)
 SMALL = 30.0
 """A shift below this is left away: exponentials of differences of such numbers do not overflow."""
 
@@ -49,52 +47,8 @@ def _plain_loss(loss: Callable[..., Any], data: PyTree, w: PyTree, phi: PyTree) 
 
 def plain_program(closed: ClosedJaxpr, point: Sequence[Any] | None) -> Callable[..., list[Any]]:
     """A closed jaxpr as a function of its arguments, rewritten. `point`: arguments at which shifts are measured."""
-    inlined = _inlined(closed)
-    return partial(_run, inlined, _shifts(inlined, point))
-
-
-def _inlined(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """Calls without a meaning of their own, taken apart; dead code dropped."""
-    return jax.make_jaxpr(partial(_without_calls, closed, None))(*closed.in_avals)
-
-
-def _without_calls(closed: ClosedJaxpr, caller: Any, *arguments: Any) -> list[Any]:
-    """`caller`: the equation of the call; a line of the loss is named there where the inner equation names none."""
-    jaxpr = closed.jaxpr
-    known: dict[Any, Any] = dict(zip(jaxpr.constvars, closed.consts, strict=True))
-    known.update(zip(jaxpr.invars, arguments, strict=True))
-    needed = needed_variables(jaxpr)
-    for equation in jaxpr.eqns:
-        if not needed.intersection(equation.outvars):
-            continue
-        inputs = [_read(known, atom) for atom in equation.invars]
-        if caller is not None and not user_line(equation):
-            equation = equation.replace(source_info=caller.source_info)
-        if equation.primitive.name in _INLINED:
-            outputs = _without_calls(_inner(equation), equation, *inputs)
-        else:
-            outputs = _bound(equation, inputs)
-        known.update(zip(equation.outvars, outputs, strict=True))
-    return [_read(known, atom) for atom in jaxpr.outvars]
-
-
-def _read(known: dict[Any, Any], atom: Any) -> Any:
-    return atom.val if isinstance(atom, Literal) else known[atom]
-
-
-def _inner(equation: Any) -> ClosedJaxpr:
-    jaxpr = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
-    return jaxpr if hasattr(jaxpr, "consts") else ClosedJaxpr(jaxpr, ())
-
-
-def _bound(equation: Any, inputs: list[Any]) -> list[Any]:
-    """One equation by JAX, at new inputs, custom derivatives included."""
-    variables = [v for v in equation.invars if not isinstance(v, Literal)]
-    values = [x for v, x in zip(equation.invars, inputs, strict=True) if not isinstance(v, Literal)]
-    distinct = list(dict.fromkeys(variables))
-    at = [values[variables.index(v)] for v in distinct]
-    single = Jaxpr((), distinct, equation.outvars, [equation], equation.effects, debug_info=_NO_NAMES)
-    return list(jaxpr_as_fun(ClosedJaxpr(single, ()))(*at))
+    flat = inlined(closed)
+    return partial(_run, flat, _shifts(flat, point))
 
 
 def _shifts(closed: ClosedJaxpr, point: Sequence[Any] | None) -> dict[Any, np.ndarray]:
@@ -113,7 +67,7 @@ def _constant(closed: ClosedJaxpr, variable: Any, point: Sequence[Any] | None) -
     if point is None:
         return nothing
     jaxpr = closed.jaxpr
-    upto = Jaxpr(jaxpr.constvars, jaxpr.invars, [variable], jaxpr.eqns, jaxpr.effects, debug_info=_NO_NAMES)
+    upto = Jaxpr(jaxpr.constvars, jaxpr.invars, [variable], jaxpr.eqns, jaxpr.effects, debug_info=NO_NAMES)
     (here,) = jaxpr_as_fun(ClosedJaxpr(upto, closed.consts))(*point)
     large = np.isfinite(here) & (np.abs(here) > SMALL)
     return np.where(large, np.round(here), nothing)
@@ -143,13 +97,13 @@ def _run(closed: ClosedJaxpr, shifts: dict[Any, np.ndarray], *arguments: Any) ->
             (result,) = equation.outvars
             known[result] = jnp.asarray(shifts[result], result.aval.dtype)
             continue
-        inputs = [_read(known, atom) for atom in equation.invars]
+        inputs = [read(known, atom) for atom in equation.invars]
         if equation.primitive.name == "exp" and equation.outvars[0] in huge:
-            outputs = _bound(equation, inputs)
+            outputs = bound(equation, inputs)
         else:
             outputs = _rewritten(equation, inputs, forms)
         known.update(zip(equation.outvars, outputs, strict=True))
-    return [_read(known, atom) for atom in jaxpr.outvars]
+    return [read(known, atom) for atom in jaxpr.outvars]
 
 
 HUGE = 1e100
@@ -180,7 +134,7 @@ def _rewritten(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]
         narrower = _NARROWER[name](equation, inputs, forms)
         if narrower is not None:
             return narrower
-    return _bound(equation, inputs)
+    return bound(equation, inputs)
 
 
 def _form(equation: Any, forms: dict[Any, _Exponentials], operand: int = 0) -> _Exponentials | None:
@@ -256,32 +210,8 @@ def _logistic(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials])
 
 
 def _custom(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> list[Any] | None:
-    return [smooth_functions.log_add_exp(*inputs)] if is_log_add_exp(equation) else None
-
-
-def is_log_add_exp(equation: Any) -> bool:
-    """Whether a `custom_jvp_call` is JAX's logaddexp: by its program and that of its derivative, not by its name."""
-    if len(equation.invars) != 2 or len(equation.outvars) != 1:
-        return False
-    shapes = tuple((v.aval.shape, str(v.aval.dtype)) for v in equation.invars)
-    # Its operands may be numbers, or the same variable twice: here they are two variables.
-    of_variables = equation.replace(invars=[Var(v.aval) for v in equation.invars])
-
-    def function(*inputs: Any) -> Any:
-        return _bound(of_variables, list(inputs))[0]
-
-    return _derivative_text(function, shapes) == _text_of_log_add_exp(shapes)
-
-
-@cache
-def _text_of_log_add_exp(shapes: Any) -> str:
-    return _derivative_text(jnp.logaddexp, shapes)
-
-
-def _derivative_text(function: Callable[..., Any], shapes: Any) -> str:
-    inputs = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes]
-    program = jax.make_jaxpr(lambda x, dx: jax.jvp(function, x, dx))(tuple(inputs), tuple(inputs))
-    return str(_inlined(program).jaxpr)
+    form = library_form(equation)
+    return None if form is None else [form(*inputs)]
 
 
 def _bodies(*names: str) -> Callable[..., list[Any] | None]:
@@ -290,7 +220,7 @@ def _bodies(*names: str) -> Callable[..., list[Any] | None]:
         for name in names:
             body = equation.params[name]
             bodies[name] = tuple(map(_plain_body, body)) if isinstance(body, tuple) else _plain_body(body)
-        return _bound(equation.replace(params=equation.params | bodies), inputs)
+        return bound(equation.replace(params=equation.params | bodies), inputs)
 
     return narrower
 

@@ -20,7 +20,9 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 
 from anil_theory.certify.balls import NoEnclosure, precision
 from anil_theory.certify.data_folding import folded, is_floating, known_value
+from anil_theory.certify.inlined_calls import needed_variables
 from anil_theory.certify.known_values import Atom, Known, is_boolean, is_zero, known_constants, zeros
+from anil_theory.certify.library_functions import library_form
 from anil_theory.certify.program_control import CONTROL, MOST_EQUATIONS
 from anil_theory.certify.program_simplifications import SIMPLER
 from anil_theory.certify.smooth_primitives import FORMULAS
@@ -85,6 +87,9 @@ class _Flat:
         if _rounds(equation):
             raise NoEnclosure(f"{name!r} rounds to {equation.outvars[0].aval.dtype}, and has no enclosure here")
         if name in CALLS:
+            form = library_form(equation)
+            if form is not None:
+                return self.traced(form, inputs, [v.aval for v in equation.invars])
             inner = _inner(equation)
             return self.inlined(inner.jaxpr, known_constants(inner.consts), inputs)
         if name in CONTROL:
@@ -162,15 +167,6 @@ class _Flat:
         invars = [v for v in arguments if isinstance(v, Var)]
         jaxpr = Jaxpr(constvars, invars, outvars, kept, debug_info=like.debug_info)
         return ClosedJaxpr(jaxpr, [self.constants[v] for v in constvars])
-
-
-def needed_variables(jaxpr: Jaxpr) -> set[Any]:
-    """The variables that the outputs of a jaxpr depend on; equations inside of calls are looked at when inlined."""
-    needed = {v for v in jaxpr.outvars if not isinstance(v, Literal)}
-    for equation in reversed(jaxpr.eqns):
-        if needed.intersection(equation.outvars):
-            needed.update(v for v in equation.invars if not isinstance(v, Literal))
-    return needed
 
 
 def _rounds(equation: Any) -> bool:

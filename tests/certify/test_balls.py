@@ -37,7 +37,7 @@ def test_a_thread_keeps_its_precision_while_another_asks_for_one() -> None:
         return seen
 
     def second() -> bool:
-        assert inside.wait(10)
+        assert inside.wait(300)
         with precision(80):
             entered.set()
             return computed.wait(1) and flint.ctx.prec == 80
@@ -52,7 +52,7 @@ def test_many_threads_leave_the_precision_as_it_was_and_agree_with_one() -> None
     before, start = flint.ctx.prec, Barrier(4)
 
     def compute(bits: int) -> set[tuple[int, str]]:
-        start.wait(10)
+        start.wait(300)
         seen = set()
         for _ in range(200):
             with precision(bits):
