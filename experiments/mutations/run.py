@@ -11,7 +11,7 @@ a signal is run once more without them.
 
 Writes one JSON file after every mutation and goes on where it stopped. It takes hours and is no part of the tests.
 
-Run: python experiments/mutations/run.py [--count 150] [--seed 0] [--jobs 2] [--out FOLDER]
+Run: python experiments/mutations/run.py [--count 150] [--seed 0] [--jobs 2] [--near] [--out FOLDER]
 """
 
 import argparse
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--near", action="store_true", help="only tests that mirror or import the file: a first look")
     parser.add_argument("--out", type=Path, default=Path("results/mutations"))
     options = parser.parse_args()
     chosen = drawn(options.count, options.seed)
@@ -80,10 +81,11 @@ def main() -> None:
         with lock:
             folder = folders.pop() if folders else copied()
         started = time.perf_counter()
-        caught_by = noticed(mutation, folder, compiled)
+        caught_by = noticed(mutation, folder, compiled, near=options.near)
         with lock:
             folders.append(folder)
-            results[mutation.name] = {"caught_by": caught_by, "seconds": round(time.perf_counter() - started, 1)}
+            seconds = round(time.perf_counter() - started, 1)
+            results[mutation.name] = {"caught_by": caught_by, "seconds": seconds, "near": options.near}
             staged = kept.with_suffix(".writing")
             staged.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             os.replace(staged, kept)
@@ -91,11 +93,16 @@ def main() -> None:
 
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(check, [m for m in chosen if m.name not in results]))
+            list(pool.map(check, [m for m in chosen if not decided(results.get(m.name), near=options.near)]))
     finally:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
     print(summary([m.name for m in chosen], results))
+
+
+def decided(result: dict | None, *, near: bool) -> bool:
+    """Whether a mutation needs no run: it was caught, or survived all the tests that would run now."""
+    return result is not None and bool(result["caught_by"] or near or not result.get("near"))
 
 
 def drawn(count: int, seed: int) -> list[Mutation]:
@@ -131,11 +138,12 @@ def copied() -> Path:
     return folder
 
 
-def noticed(mutation: Mutation, folder: Path, compiled: Path) -> str:
+def noticed(mutation: Mutation, folder: Path, compiled: Path, *, near: bool = False) -> str:
     """The test that fails under the mutation, "timeout", or "" when none does; the copy is as before afterwards."""
     file = folder / mutation.path
     source = file.read_text(encoding="utf-8")
-    for tests in stages(mutation.path):
+    every = stages(mutation.path)
+    for tests in every[:1] if near else every:
         file.write_text(mutation.applied(source), encoding="utf-8")
         try:
             caught_by = first_failure(tests, folder, compiled)
