@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import pytest
 
+from anil_theory import provenance as origin
 from anil_theory.provenance import DETERMINING, PACKAGES, differing_origin, provenance, source_hash
 
 
@@ -76,6 +77,16 @@ def test_each_determining_entry_counts(name: str) -> None:
     here = provenance()
     assert differing_origin(here | {name: "another"}) == (name,)
     assert differing_origin({n: value for n, value in here.items() if n != name}) == (name,)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_that_is_absent_on_one_side_alone_counts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    here = provenance()
+    assert differing_origin(here | {name: None}) == (name,)
+    there = here | {name: None}
+    monkeypatch.setattr(origin, "provenance", lambda: there)
+    assert differing_origin(here) == (name,)
+    assert differing_origin(there) == ()
 
 
 def test_a_switch_of_the_compiler_counts() -> None:

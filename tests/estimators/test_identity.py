@@ -83,6 +83,16 @@ def test_options() -> None:
     assert padded["w"].value <= padded["w"].rounding == pytest.approx(found["w"].rounding)
 
 
+@pytest.mark.parametrize("longest", [None, 1, 3000])
+def test_as_many_inner_steps_are_taken_as_the_schedule_says(longest: int | None) -> None:
+    """At this step size every iterate beyond a few hundred overflows, so steps that are not asked for would be seen."""
+    family = SeparableFamily(CONSTANTS["strongly convex"], 3, 2)
+    found = measure_identity(
+        family, family.sample(jax.random.key(0), 1), Schedule(50.0, 2), points=2, max_inner_steps=longest
+    )
+    assert all(e.dropped == 0 and e.value <= e.rounding for e in found.values())
+
+
 def test_large_tasks_leave_the_dense_formula_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "DENSE_LIMIT", 2)
     found = measure(Constants(0.3, 2.0, 0.7, 0.0, 1.5), n_phi=0, points=1)
