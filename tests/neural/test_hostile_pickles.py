@@ -72,7 +72,7 @@ def test_nesting_and_sharing_within_reason_are_read(tmp_path: Path) -> None:
     for _ in range(MAX_DEPTH - 1):
         nested = [nested]
     inner = [1, 2]
-    content = {"nested": nested, "shared": [inner, inner], 3: (4, {"a": (5,)}), None: 2.5, b"k": -(2**63)}
+    content = {"nested": nested, "shared": [inner, inner], 3: (4, {"a": (5,)}), None: 2.5, b"k": -(2**63), 2**64 - 1: 0}
     path = tmp_path / "sound.pickle"
     for protocol in range(6):
         path.write_bytes(pickle.dumps(content, protocol))
