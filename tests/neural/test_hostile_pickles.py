@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from anil_theory._admissible import InvalidParameter
 from anil_theory.neural.data.base import ImageSplit
 from anil_theory.neural.data.layouts import read_split
-from anil_theory.neural.data.pickle_scan import MAX_DEPTH, scan_pickle
+from anil_theory.neural.data.pickle_scan import MAX_DEPTH, Refused, scan_pickle
 from anil_theory.neural.data.restricted_pickle import load_pickle
 from tests.neural.hostile_pickles import HOSTILE
 from tests.neural.pickles import python2_pickle
@@ -85,6 +85,22 @@ def test_nesting_and_sharing_within_reason_are_read(tmp_path: Path) -> None:
         else:
             with pytest.raises(InvalidParameter, match="nesting deeper"):
                 load_pickle(path)
+
+
+@pytest.mark.parametrize("around", [lambda x: [x, 1], lambda x: (1, x), lambda x: {"a": x, "b": 1}])
+def test_the_deepest_member_makes_the_depth(tmp_path: Path, around: Any) -> None:
+    """The walk over the opcodes sees it, before anything is built."""
+    path = tmp_path / "deep.pickle"
+    value: Any = 1
+    for depth in range(1, MAX_DEPTH + 2):
+        value = around(value)
+        path.write_bytes(pickle.dumps(value))
+        with path.open("rb") as file:
+            if depth <= MAX_DEPTH:
+                scan_pickle(file, path.stat().st_size)
+            else:
+                with pytest.raises(Refused, match="nesting deeper"):
+                    scan_pickle(file, path.stat().st_size)
 
 
 def test_the_walk_ends_where_the_unpickler_does(tmp_path: Path) -> None:
