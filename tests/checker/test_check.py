@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import certify_hessian_blocks_general
@@ -25,8 +26,12 @@ from anil_theory.certify.certificate import BoxRegion
 from anil_theory.certify.loss_program import loss_program
 from anil_theory.certify.proof import Proof
 from anil_theory.checker import check_file
-from anil_theory.checker.check import Damaged, Objective, at_most, digest
+from anil_theory.checker.__main__ import main
+from anil_theory.checker.check import digest
 from anil_theory.checker.jets import Packing
+from anil_theory.checker.norms import at_most
+from anil_theory.checker.problem import Damaged, Objective
+from anil_theory.cli import app
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import SoftmaxHeadFamily
 from anil_theory.tasks.base import Losses
@@ -109,6 +114,53 @@ def without_a_bound(problem: dict) -> None:
     problem["blocks"]["ww"]["bounds"][0] = None
 
 
+def with_bound(value: Any) -> Callable[[dict], None]:
+    """The first bound of ww becomes a value that is none."""
+
+    def change(problem: dict) -> None:
+        problem["blocks"]["ww"]["bounds"][0] = value
+
+    return change
+
+
+def cut_outside(problem: dict) -> None:
+    """The first box is to reach beyond the region."""
+    block = problem["blocks"]["ww"]
+    axis = int(block["tree"][0])
+    block["tree"] = "ab"[axis] + block["tree"][1:]
+    block["cuts"] = [problem["region"]["upper"][axis] + 1.0, *block["cuts"]]
+
+
+def cut_nowhere(problem: dict) -> None:
+    """A cut at NaN: neither part would hold anything."""
+    cut_outside(problem)
+    problem["blocks"]["ww"]["cuts"][0] = float("nan")
+
+
+def cut_across_a_third(problem: dict) -> None:
+    """The region has two coordinates."""
+    block = problem["blocks"]["ww"]
+    block["tree"] = "2" + block["tree"][1:]
+
+
+def twice(problem: dict) -> None:
+    """The last box is there again: a tree has no room for boxes that overlap."""
+    block = problem["blocks"]["ww"]
+    block["tree"] += "."
+    block["bounds"].append(block["bounds"][-1])
+
+
+def gap(problem: dict) -> None:
+    """The cut before the last box is gone and its first half stays: what was the other half is left out."""
+    block = problem["blocks"]["ww"]
+    block["tree"] = block["tree"][:-3] + block["tree"][-2:-1]
+    block["bounds"].pop()
+
+
+def moved_witness(problem: dict) -> None:
+    problem["blocks"]["ww"]["witness"]["z"][0] = problem["region"]["upper"][0] + 0.1
+
+
 def changed(name: str, value: Callable[[Any], Any]) -> Callable[[dict], None]:
     def change(problem: dict) -> None:
         problem[name] = value(problem[name])
@@ -125,6 +177,14 @@ def wider(problem: dict) -> None:
     problem["region"]["upper"][1] *= 2
 
 
+def infinite_claim(problem: dict) -> None:
+    problem["blocks"]["ww"]["upper"] = float("inf")
+
+
+def undefined_witness(problem: dict) -> None:
+    problem["blocks"]["ww"]["witness"]["lower"] = float("nan")
+
+
 def lower_claim(problem: dict) -> None:
     problem["blocks"]["ww"]["upper"] *= 0.9
 
@@ -138,11 +198,24 @@ FORGERIES = {
     "a box dropped": (dropped, "missing"),
     "a box shrunk": (shrunk, "box"),
     "a box without a bound": (without_a_bound, "no bound"),
+    "a bound that is no number": (with_bound(float("nan")), "box [-1.0, -0.5] to"),
+    "an infinite bound": (with_bound(float("inf")), "box [-1.0, -0.5] to"),
+    "a negative bound": (with_bound(-0.0001), "box [-1.0, -0.5] to"),
+    "a bound in quotes": (with_bound("0.1"), "box [-1.0, -0.5] to"),
+    "a Boolean bound": (with_bound(True), "box [-1.0, -0.5] to"),
+    "a box beyond the region": (cut_outside, "box [-1.0, -0.5] to [0.5, 1.0]"),
+    "a cut at no number": (cut_nowhere, "box [-1.0, -0.5] to [0.5, 1.0]"),
+    "a cut across no coordinate": (cut_across_a_third, "box [-1.0, -0.5] to [0.5, 1.0]"),
+    "a box twice": (twice, "more boxes"),
+    "a gap": (gap, "box"),
+    "a witness outside": (moved_witness, "not in the region"),
     "another alpha": (changed("alpha", lambda a: a * (1 + 1e-9)), "witness"),
     "a larger alpha": (changed("alpha", lambda a: 2 * a), "witness"),
     "another N": (changed("inner_steps", lambda N: N + 1), "witness"),
     "another loss": (another_target, "witness"),
     "a wider region": (wider, "box"),
+    "an infinite claim": (infinite_claim, "block ww"),
+    "a witness of no value": (undefined_witness, "block ww"),
     "a smaller claim": (lower_claim, "upper"),
     "a larger witness": (higher_witness, "witness"),
 }
@@ -166,6 +239,15 @@ def test_an_edit_without_a_new_digest_is_found_out(written: Path, tmp_path: Path
     assert not report.valid and "digest" in report.words
 
 
+def test_what_is_proved_is_said_and_a_name_from_outside_is_quoted(written: Path, tmp_path: Path) -> None:
+    document = document_of(written)
+    document["problems"][0]["subject"] = "red \x1b[31m\nVALID"
+    words = check_file(rewritten(tmp_path / "named", document)).words
+    assert "alpha = 0.3, N = 2, n_w = 1, n_phi = 1, on [-1.0, 0.5] x [-0.5, 1.0]" in words
+    assert "\x1b" not in words and "red \\x1b[31m\\nVALID" in words
+    assert "of other tasks it says nothing" in words and "of other tasks nothing is said" in document["asserts"]
+
+
 def test_every_single_box_is_needed(written: Path, tmp_path: Path) -> None:
     """Each bound lowered to 0 is named, box by box, where the block is not 0 there."""
     document = document_of(written)
@@ -177,7 +259,11 @@ def test_every_single_box_is_needed(written: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{}", b"[1]", b"[" * 100_000, b'{"format": "anil-theory proof 1"}', b"\xff\xfe", b"nan"]
+    "text",
+    [
+        *(b'{"format": "anil-theory proof 1", "problems": [{}]}', b'{"format": "anil-theory proof 1", "format": 1}'),
+        *(b"", b"{}", b"[1]", b"[" * 100_000, b'{"format": "anil-theory proof 1"}', b"\xff\xfe", b"nan"),
+    ],
 )
 def test_files_that_are_no_proofs_are_damaged(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
@@ -194,11 +280,28 @@ def test_a_cut_off_file_and_wrong_types_are_damaged(written: Path, tmp_path: Pat
     short.write_bytes(written.read_bytes()[:-200])
     with pytest.raises(Damaged):
         check_file(short)
-    for name, value in [("alpha", "1e999999999"), ("inner_steps", -1), ("n_w", None), ("blocks", {}), ("region", {})]:
+    for name, value in [
+        *(("alpha", "1e999999999"), ("alpha", float("inf")), ("inner_steps", -1), ("inner_steps", True)),
+        *(("n_w", None), ("n_w", 0), ("n_phi", 2), ("blocks", {}), ("blocks", {"wphi2": {}}), ("region", {})),
+        ("region", {"lower": [-1.0, float("nan")], "upper": [0.5, 1.0]}),
+        ("region", {"lower": [-1.0, -0.5], "upper": [0.5, 1.0], "radius": "1"}),
+    ]:
         document = document_of(written)
         document["problems"][0][name] = value
         with pytest.raises(Damaged):
             check_file(rewritten(tmp_path / "wrong", document))
+
+
+def test_a_constant_that_grows_without_end_is_damaged(written: Path, tmp_path: Path) -> None:
+    """Thirty squares of 3 would be a number of a billion digits."""
+    document = document_of(written)
+    squares = [{"op": "mul", "in": [i, i]} for i in range(2, 32)]
+    document["problems"][0]["query"] |= {
+        "equations": [{"op": "const", "in": [], "values": [3.0]}, *squares],
+        "result": 32,
+    }
+    with pytest.raises(Damaged, match="bits"):
+        check_file(rewritten(tmp_path / "growing", document))
 
 
 def one_box(losses: Losses, lower: list[float], upper: list[float], bound: float, tmp_path: Path) -> bool:
@@ -344,5 +447,31 @@ def test_the_command_runs_without_jax_and_ends_with_its_statuses(written: Path, 
     lowered(document["problems"][0])
     code, words = status(rewritten(tmp_path / "forged", document))
     assert code == 4 and words.startswith("INVALID") and "box" in words
-    (tmp_path / "text").write_text("no proof")
-    assert status(tmp_path / "text")[0] == 3 and status(tmp_path / "absent")[0] == 2
+    (tmp_path / "absent").unlink(missing_ok=True)
+    assert status(tmp_path / "absent")[0] == 2
+    damaged = {"text": b"no proof", "short": written.read_bytes()[:-200], "bits": gzip.compress(b"{]")}
+    damaged["flipped"] = written.read_bytes()[:-6] + b"\0" + written.read_bytes()[-5:]
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        code, words = status(tmp_path / name)
+        assert code == 3 and words.startswith("error: ") and words.count("\n") == 1, name
+
+
+@pytest.mark.parametrize(("ends", "status"), [(0, 0), (2, 2), (3, 3), (4, 4), (130, 130), (1, 3), (-9, 3)])
+def test_the_command_never_ends_with_the_status_of_a_refutation(
+    ends: int, status: int, monkeypatch: pytest.MonkeyPatch, written: Path
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda command: subprocess.CompletedProcess(command, ends))
+    assert CliRunner().invoke(app, ["check", str(written)]).exit_code == status
+
+
+def test_a_failure_inside_is_one_line_and_status_3(
+    monkeypatch: pytest.MonkeyPatch, written: Path, capsys: pytest.CaptureFixture
+) -> None:
+    def fails(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("anil_theory.checker.check.check_file", fails)
+    monkeypatch.setattr(sys, "argv", ["check", str(written)])
+    assert main() == 3
+    assert capsys.readouterr().err.count("\n") == 1
