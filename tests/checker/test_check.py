@@ -151,10 +151,10 @@ def twice(problem: dict) -> None:
 
 
 def gap(problem: dict) -> None:
-    """The cut before the last box is gone and its first half stays: what was the other half is left out."""
+    """The first box is left out, and those behind it move up."""
     block = problem["blocks"]["ww"]
-    block["tree"] = block["tree"][:-3] + block["tree"][-2:-1]
-    block["bounds"].pop()
+    block["tree"] = block["tree"].replace(".", "", 1)
+    block["bounds"].pop(0)
 
 
 def moved_witness(problem: dict) -> None:
