@@ -83,6 +83,7 @@ def certify_hessian_blocks_general(
     bits: int = 80,
     on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
     proof: Proof | None = None,
+    subject: str = "a task",
 ) -> dict[str, Certificate]:
     """A certificate of every block of one task's L_meta over a box of flat points z = (w, phi).
 
@@ -90,7 +91,8 @@ def certify_hessian_blocks_general(
     lower, upper  the corners of the box, of dimension n_w + n_phi; phi is empty when that is n_w;
     gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;  what a block leaves, the next ones share;
     arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls;
-    proof         takes the boxes of the search, each with its bound, and the losses as programs; write it afterwards.
+    proof         takes the boxes of the search, each with its bound, and the losses as programs; write it afterwards;
+    subject       which task it is, in words that the proof quotes.
 
     A block whose meta-gradient may jump has upper = inf and the status UNDECIDED_BRANCH, with the primitive as reason.
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
@@ -157,7 +159,7 @@ def certify_hessian_blocks_general(
             )
         clock.spend(time.perf_counter() - started)
     if proof is not None:
-        proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated)
+        proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated, subject=subject)
     return found
 
 

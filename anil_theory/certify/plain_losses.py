@@ -4,6 +4,8 @@ Claim: the rewritten loss and its derivatives of every order are those of the lo
     - A maximum that is subtracted before exp and does not matter (`shift_invariance` proves it) becomes a constant.
     - log of a sum of exponentials, such a sum as a divisor, `logaddexp` and the logistic function become those of
       `smooth_functions`; `library_functions` recognises `logaddexp`.
+    - The normal distribution function, which JAX writes with branches, becomes erfc (`normal_tails`); a function with
+      a derivative rule that holds it becomes its own computation.
 Everything else stays as JAX traced it, custom derivatives included.
 """
 
@@ -20,8 +22,9 @@ from jaxtyping import PyTree
 
 from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.certify import smooth_functions
-from anil_theory.certify.inlined_calls import NO_NAMES, bound, inlined, read
+from anil_theory.certify.inlined_calls import NO_NAMES, bound, inlined, program_of_call, read
 from anil_theory.certify.library_functions import library_form
+from anil_theory.certify.normal_tails import normal_tails
 from anil_theory.certify.shift_invariance import is_invariant
 from anil_theory.tasks.base import Losses
 
@@ -91,11 +94,16 @@ def _run(closed: ClosedJaxpr, shifts: dict[Any, np.ndarray], *arguments: Any) ->
     known: dict[Any, Any] = dict(zip(jaxpr.constvars, closed.consts, strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
     huge = _huge(closed, shifts)
+    tails = normal_tails(jaxpr)
     forms: dict[Any, _Exponentials] = {}
     for equation in jaxpr.eqns:
         if equation.outvars and equation.outvars[0] in shifts:
             (result,) = equation.outvars
             known[result] = jnp.asarray(shifts[result], result.aval.dtype)
+            continue
+        if equation.outvars and equation.outvars[0] in tails:
+            (result,) = equation.outvars
+            known[result] = jax.lax.erfc(-known[tails[result]])
             continue
         inputs = [read(known, atom) for atom in equation.invars]
         if equation.primitive.name == "exp" and equation.outvars[0] in huge:
@@ -211,7 +219,10 @@ def _logistic(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials])
 
 def _custom(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> list[Any] | None:
     form = library_form(equation)
-    return None if form is None else [form(*inputs)]
+    if form is not None:
+        return [form(*inputs)]
+    body = program_of_call(equation)
+    return plain_program(body, None)(*inputs) if normal_tails(inlined(body).jaxpr) else None
 
 
 def _bodies(*names: str) -> Callable[..., list[Any] | None]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import PyTree
 
+from anil_theory._atomic import write_atomically
 from anil_theory.certify.branch_and_bound import BoxBounds, Boxes
 from anil_theory.certify.certificate import BoxRegion
 from anil_theory.certify.loss_program import loss_program
@@ -24,6 +25,12 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 
 FORMAT = "anil-theory proof 1"
+
+ASSERTS = (
+    "Of every problem, every block xy and every z = (w, phi) of the region: the norm of D_y D_x L_D(w_N(w, phi), phi) "
+    "is at most `upper`. A problem is one task, whose data are in its programs; of other tasks nothing is said."
+)
+"""What a file proves, in words, for whoever opens it; the checker has its own."""
 
 MARGIN = 1e-12
 """What is stated at a witness is wider by this share than what was enclosed: JAX's derivatives round constants."""
@@ -192,8 +199,11 @@ class Proof:
         n_w: int,
         blocks: dict[str, dict],
         radius: float | None = None,
+        subject: str = "a task",
     ) -> None:
         """Add one task: its losses with the data, alpha and N, the box (and, within it, the ball), and the blocks.
+
+        subject   which task it is, in words: the checker quotes them.
 
         Raises NoEnclosure when a loss has no program in the form.
         """
@@ -201,6 +211,7 @@ class Proof:
         place: dict[str, Any] = {"lower": list(region.lower), "upper": list(region.upper)}
         self.problems.append(
             {
+                "subject": subject,
                 "alpha": schedule.one_alpha,
                 "inner_steps": schedule.inner_steps,
                 "n_w": n_w,
@@ -213,13 +224,18 @@ class Proof:
         )
 
     def write(self, path: str | Path) -> Path:
-        """Write the file, packed by gzip whatever its name, and return its path. Raises OSError."""
-        document: dict[str, Any] = {"format": FORMAT, "problems": self.problems}
+        """Write the file, packed by gzip whatever its name, and return its path.
+
+        Raises OSError, and NoProof when there is nothing to prove.
+        """
+        if not self.problems:
+            raise NoProof("no search has ended with a finite bound")
+        document: dict[str, Any] = {"format": FORMAT, "asserts": ASSERTS, "problems": self.problems}
         document["digest"] = hashlib.sha256(_plain(document)).hexdigest()
         target = Path(path)
         # No time stamp and no name inside: the same proof is the same file.
-        with target.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-            file.write(_plain(document))
+        packed = gzip.compress(_plain(document), mtime=0)
+        write_atomically(target, lambda file: file.write(packed))
         return target
 
 

@@ -8,21 +8,24 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Exit status: 0 VALID, 2 misuse, 3 a file that cannot be read as a proof, 4 INVALID, 130 interrupted."""
-    from .check import Damaged, check_file
-
+    """Exit status: 0 VALID, 2 misuse, 3 no proof to be read, or a failure inside, 4 INVALID, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="check", description="Check a proof in ball arithmetic.")
     parser.add_argument("file", type=Path, help="what `anil-theory certify --proof` has written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     given = parser.parse_args()
     if not given.file.is_file() or given.workers < 1:
-        parser.error(f"it takes a file and at least one worker; got {given.file} and {given.workers}")
+        parser.error(f"it takes a file and at least one worker; got {str(given.file)!r} and {given.workers}")
     try:
+        from .check import check_file
+
         report = check_file(given.file, given.workers)
     except KeyboardInterrupt:
         return 130
-    except Damaged as error:
-        print(f"error: {given.file}: {error}", file=sys.stderr)
+    except Exception as error:  # Status 1 means a refuted bound everywhere, and a traceback would end with it.
+        words = (
+            str(error) if type(error).__name__ == "Damaged" else f"the check failed: {type(error).__name__}: {error}"
+        )
+        print(f"error: {str(given.file)!r}: {words}", file=sys.stderr)
         return 3
     print(f"{'VALID' if report.valid else 'INVALID'} ({report.boxes} boxes hold)\n{report.words}")
     return 0 if report.valid else 4

@@ -4,15 +4,14 @@ A node is an integer. Equal nodes are one node. Sums of exponentials are rewritt
 stay narrow.
 """
 
-from __future__ import annotations
-
+import functools
 from collections.abc import Callable
 from fractions import Fraction
 
 SMOOTH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "logistic", "softplus", "atan", "erf")
 
 LIMIT = 2_000_000
-"""Nodes of one graph, and numbers of one program."""
+"""Nodes of one graph, numbers of one program, and bits of one constant."""
 
 
 class Graph:
@@ -33,6 +32,8 @@ class Graph:
         return self._known[key]
 
     def constant(self, value: int | Fraction) -> int:
+        if max(value.numerator.bit_length(), value.denominator.bit_length()) > LIMIT:
+            raise ValueError(f"the losses have a constant of more than {LIMIT} bits")
         return self.node("constant", Fraction(value))
 
     def value(self, node: int) -> Fraction | None:
@@ -104,10 +105,7 @@ class Graph:
         return terms
 
     def _log_sum_exp(self, terms: list[int]) -> int:
-        total = terms[0]
-        for term in terms[1:]:
-            total = self.add(total, self.smooth("softplus", self.sub(term, total)))
-        return total
+        return functools.reduce(lambda a, b: self.add(a, self.smooth("softplus", self.sub(b, a))), terms)
 
     def gradient(self, result: int, variables: list[int]) -> list[int]:
         """The derivatives of a node in variables, by the chain rule backwards."""

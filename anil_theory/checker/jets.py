@@ -5,8 +5,6 @@ own, and no other monomial, of whatever degree, shares it; a product of series i
 truncated multivariate ones. `_separates` checks that, monomial by monomial.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import operator
@@ -18,7 +16,6 @@ import flint
 from .graph import Graph
 
 Monomial = tuple[int, ...]
-Series = flint.arb_series
 
 SHIFTS = ((0, 1, 2, 3), (0, 1, 4, 13), (0, 3, 4, 9), (0, 4, 9, 15))
 REACH = 60
@@ -32,30 +29,29 @@ class Packing:
     """
 
     def __init__(self, tops: Iterable[Monomial], n_w: int):
-        self.wanted = sorted({m for top in tops for m in itertools.product(*(range(k + 1) for k in top))})
-        n_phi, last = len(self.wanted[0]) - n_w, math.inf
+        wanted = sorted({m for top in tops for m in itertools.product(*(range(k + 1) for k in top))})
+        n_phi, last = len(wanted[0]) - n_w, math.inf
         choices = itertools.product(range(1, REACH), range(1, REACH), SHIFTS[: n_w**2], SHIFTS[: n_phi**2 or 1])
         for p, q, first, second in choices:
             exponents = (*(p + s for s in first[:n_w]), *(q + s for s in second[:n_phi]))
-            powers = [_power(m, exponents) for m in self.wanted]
-            if max(powers) < last and _separates(exponents, self.wanted, powers):
+            powers = [_power(m, exponents) for m in wanted]
+            if max(powers) < last and _separates(exponents, wanted, powers):
                 last, self.exponents = max(powers), exponents
         if last == math.inf or max(n_w, n_phi) > len(SHIFTS[0]):
             raise ValueError("the coordinates are too many for this checker")
         self.length = int(last) + 1
+        self.places = {m: (_power(m, self.exponents), math.prod(map(math.factorial, m))) for m in wanted}
+        """Of every monomial its power of t, and what its coefficient is multiplied with."""
 
-    def variable(self, i: int, value: flint.arb) -> Series:
+    def variable(self, i: int, value: flint.arb) -> flint.arb_series:
         """Coordinate i about a ball of points."""
-        one = [int(k == self.exponents[i]) for k in range(1, self.length)]
-        return Series([value, *one], self.length)
+        return flint.arb_series([value, *(int(k == self.exponents[i]) for k in range(1, self.length))], self.length)
 
-    def derivatives(self, series: Series) -> dict[Monomial, flint.arb]:
+    def derivatives(self, series: flint.arb_series) -> dict[Monomial, flint.arb]:
         """The partial derivatives that a packed series holds; NaN where it is too short."""
-        known = series.prec >= self.length and series[0].is_finite()
-        return {
-            m: series[_power(m, self.exponents)] * math.prod(map(math.factorial, m)) if known else flint.arb("nan")
-            for m in self.wanted
-        }
+        if series.prec < self.length or not series[0].is_finite():
+            return dict.fromkeys(self.places, flint.arb("nan"))
+        return {m: series[power] * factor for m, (power, factor) in self.places.items()}
 
 
 def _power(monomial: Monomial, exponents: Monomial) -> int:
@@ -65,10 +61,8 @@ def _power(monomial: Monomial, exponents: Monomial) -> int:
 def _separates(exponents: Monomial, wanted: list[Monomial], powers: list[int]) -> bool:
     """Whether no two wanted monomials, and no wanted and unwanted one, have the same power of t."""
     taken, known = set(powers), set(wanted)
-    if len(taken) < len(powers):
-        return False
     others = itertools.product(*(range(max(powers) // e + 1) for e in exponents))
-    return not any(m not in known and _power(m, exponents) in taken for m in others)
+    return len(taken) == len(powers) and not any(m not in known and _power(m, exponents) in taken for m in others)
 
 
 class Evaluator:
@@ -111,7 +105,7 @@ def exact(value: Fraction) -> flint.arb:
 def _composed(taylor: Callable[[flint.arb], list[flint.arb]]) -> Callable:
     """A function by its Taylor coefficients over a ball: narrower than what is written with exponentials."""
 
-    def function(x: Series | flint.arb) -> Series | flint.arb:
+    def function(x: flint.arb_series | flint.arb) -> flint.arb_series | flint.arb:
         if isinstance(x, flint.arb):
             return taylor(x)[0]
         value, first, second, third = taylor(x[0])
@@ -143,18 +137,15 @@ def _softplus(x: flint.arb) -> list[flint.arb]:
     return [_increasing(lambda end: end.exp().log1p(), x), p, first / 2, second / 3]
 
 
-def _select(which: Series | flint.arb, yes: object, no: object) -> object:
-    value = which[0] if isinstance(which, Series) else which
+def _select(which: flint.arb_series | flint.arb, yes: object, no: object) -> object:
+    value = which[0] if isinstance(which, flint.arb_series) else which
     if not (value > 0 or value < 0):
         raise ValueError("a branch is open on this box")
     return yes if value > 0 else no
 
 
 FUNCTIONS: dict[str, Callable] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "neg": lambda a: -a,
+    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "neg")},
     "inv": lambda a: 1 / a if isinstance(a, flint.arb) else a.inv(),
     "select": _select,
     "tanh": _composed(_tanh),

@@ -1,7 +1,6 @@
 """A loss as the file has it, built as a graph: equations over flat lists of numbers."""
 
-from __future__ import annotations
-
+import functools
 from fractions import Fraction
 
 from .graph import LIMIT, SMOOTH, Graph
@@ -36,7 +35,7 @@ def _run(graph: Graph, equation: dict, inputs: list[list[int]]) -> list[int]:
         (values,), size = inputs, _count(equation["size"], LIMIT)
         if len(values) % size:
             raise ValueError(f"{len(values)} numbers are no groups of {size}")
-        return [_sum(graph, values[i : i + size]) for i in range(0, len(values), size)]
+        return [functools.reduce(graph.add, values[i : i + size]) for i in range(0, len(values), size)]
     if operation not in (*OTHERS, *SMOOTH):
         raise ValueError(f"{operation!r} is no operation of this form")
     length = max(map(len, inputs))
@@ -44,13 +43,6 @@ def _run(graph: Graph, equation: dict, inputs: list[list[int]]) -> list[int]:
     if operation in SMOOTH:
         return [graph.smooth(operation, *row) for row in rows]
     return [getattr(graph, operation)(*row) for row in rows]
-
-
-def _sum(graph: Graph, values: list[int]) -> int:
-    total = values[0]
-    for value in values[1:]:
-        total = graph.add(total, value)
-    return total
 
 
 def _count(value: object, largest: int) -> int:

@@ -193,11 +193,17 @@ def check(
 ) -> None:
     """Check a proof with a second, independent program, in ball arithmetic alone and in a process without JAX.
 
-    Exit status: 0 VALID, 2 misuse, 3 a file that cannot be read as a proof, 4 INVALID, 130 interrupted.
+    Exit status: 0 VALID, 2 misuse, 3 a file that cannot be read as a proof or a failure inside, 4 INVALID, 130
+    interrupted.
     """
     import subprocess
     import sys
 
     checker = Path(__file__).parents[1] / "checker"
     asked = [] if workers is None else ["--workers", str(workers)]
-    raise typer.Exit(subprocess.run([sys.executable, str(checker), str(file), *asked]).returncode)
+    try:
+        status = subprocess.run([sys.executable, str(checker), *asked, "--", str(file)]).returncode
+    except KeyboardInterrupt:
+        status = 130
+    # A process that was killed or that Python itself gave up has answered nothing.
+    raise typer.Exit(status if status in (0, 2, 3, 4, 130) else 3)

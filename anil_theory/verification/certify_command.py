@@ -229,8 +229,21 @@ def run_certify(
     drawn = ending.draw({out / "certificates.png": lambda path: plot_certificates(rows, path)})
     if kept is not None and proof is not None:
         drawn += ending.write(proof, partial(kept.write, proof))
+        say_proof(console, proof, kept)
     code = ending.close(console, summary, store, written=drawn, refuted=summary.refuted > 0)
     return code, {"certificates": encode_floats(rows)}
+
+
+def say_proof(console: Console, path: Path, proof: Proof) -> None:
+    """Say what a proof is of: the tasks drawn and not their families."""
+    if proof.problems:
+        console.print(
+            f"the proof is of {len(proof.problems)} tasks as drawn, whose data are in the file, over the boxes stated, "
+            f"and not of their families; `anil-theory check {path}` checks it",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def say_clock(console: Console, ends: Sequence[str]) -> None:

@@ -129,6 +129,7 @@ class FamilyCell:
             seconds=self.seconds,
             on_progress=on_progress,
             proof=proof,
+            subject=f"{self.where}one task drawn with seed {self.seed}",
         )
 
     @cached_property

@@ -44,6 +44,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     ),
     "branch": lambda x: jax.lax.cond(x[0, 0] > 0, lambda: jax.nn.softplus(x[1, 0]), lambda: x[1, 1]),
     "large numbers": lambda x: jax.nn.logsumexp(1000.0 + x) + jnp.sum(jax.nn.softmax(1000.0 * (2 + 0.001 * x)) ** 2),
+    "normal": lambda x: jnp.sum(jax.scipy.special.ndtr(x) * x),
+    "log normal": lambda x: jnp.sum(jax.scipy.special.log_ndtr(x) * x),
+    "log normal, far out": lambda x: jnp.sum(jax.scipy.special.log_ndtr(30.0 * x)),
     "derivatives of its own": lambda x: jnp.sum(jax.nn.relu(x) + jax.nn.elu(x)),
 }  # fmt: skip
 
@@ -132,3 +135,39 @@ def test_a_function_that_only_bears_the_name_is_left_alone() -> None:
 
     np.testing.assert_array_equal(jax.grad(rewritten(fn))(X), jax.grad(fn)(X))
     np.testing.assert_array_equal(rewritten(fn)(X), fn(X))
+
+
+def normal_with(
+    *,
+    one: float = 1.0,
+    two: float = 2.0,
+    bound: float = 0.7,
+    threshold: float = 0.0,
+    swapped: bool = False,
+    inner: Callable[[Any], Any] = jnp.abs,
+) -> Callable[[Any], Any]:
+    """erfc(-w) as `ndtr` writes it, with numbers and an inner function of one's own."""
+
+    def function(w: Any) -> Any:
+        size = inner(w)
+        tails = [two - jax.lax.erfc(size), jax.lax.erfc(size)]
+        far = jax.lax.select(w > threshold, *(reversed(tails) if swapped else tails))
+        return jax.lax.select(jnp.abs(w) < bound, one + jax.lax.erf(w), far)
+
+    return function
+
+
+def selections(function: Callable[[Any], Any]) -> int:
+    """How many choices are left in the rewritten function."""
+    return str(jax.make_jaxpr(rewritten(function))(X)).count("select_n")
+
+
+def test_the_normal_distribution_function_is_found_by_its_form_and_nothing_like_it_is() -> None:
+    assert selections(normal_with()) == selections(normal_with(bound=0.2)) == selections(jax.scipy.special.ndtr) == 0
+    others: list[dict[str, Any]] = [
+        *({"one": 1.1}, {"two": 2.1}, {"threshold": 0.3}, {"swapped": True}, {"inner": jnp.square}, {"inner": jnp.sin}),
+    ]
+    for changed in others:
+        function = normal_with(**changed)
+        assert selections(function) == 2, changed
+        np.testing.assert_allclose(rewritten(function)(X), function(X), rtol=1e-14)

@@ -1,5 +1,6 @@
 """Boxes of a search as a tree: halves that a probe looked at and left open are not taken for a cut."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.branch_and_bound import BoxBounds, Boxes
 from anil_theory.certify.loss_program import loss_program
-from anil_theory.certify.proof import NoProof, Recorder
+from anil_theory.certify.proof import NoProof, Proof, Recorder
 
 
 def recorded(*batches: list[tuple[list[float], list[float], float]]) -> Recorder:
@@ -39,6 +40,13 @@ def test_the_cut_of_the_search_is_found_behind_one_that_was_only_probed() -> Non
 def test_without_a_cover_there_is_no_proof() -> None:
     with pytest.raises(NoProof, match="not cut"):
         recorded(WHOLE, PROBED, CUT).tree(1.5)
+
+
+def test_nothing_is_written_where_nothing_is_proved(tmp_path: Path) -> None:
+    (tmp_path / "proof").write_bytes(b"an older proof")
+    with pytest.raises(NoProof, match="no search"):
+        Proof().write(tmp_path / "proof")
+    assert (tmp_path / "proof").read_bytes() == b"an older proof"
 
 
 def test_a_function_of_the_same_primitives_as_logaddexp_is_not_taken_for_it() -> None:

@@ -76,12 +76,12 @@ def test_a_row_says_what_a_short_search_finds_and_is_not_wrong(name: str) -> Non
 def test_a_whole_row_is_produced_again_and_is_not_wrong(name: str) -> None:
     """A minute a loss: all that does not depend on the time; the width only where the search closed."""
     item, line = ITEMS[name], cells(committed()[name])
-    again = cells(row(item, seconds=loss_table.SECONDS).markdown)
+    again = cells(row(item, **loss_table.BUDGET).markdown)
     assert again[:5] == line[:5] and again[6] == line[6]
     if again[4] == "yes":
         assert again[5] == line[5]
     if again[2] != "REFUSED":
-        assert wrong(item, certificates(item, seconds=loss_table.SECONDS)) == []
+        assert wrong(item, certificates(item, **loss_table.BUDGET)) == []
 
 
 def test_the_table_has_every_loss_once_and_most_are_enclosed() -> None:

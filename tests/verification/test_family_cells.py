@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
+from anil_theory.checker import check_file
 from anil_theory.cli import app as command
 from anil_theory.cli.app import FAMILIES as NAMES
 from anil_theory.verification.certify_command import certify_cell
@@ -76,6 +77,24 @@ def test_the_command_keeps_records_and_says_what_did_not_close(tmp_path: Path) -
     heads = [row for row in rows if row["region"].startswith("two-layer-head")]
     assert heads and all(row["geometry"] == "nonconvex" and row["status"] == "INCONCLUSIVE" for row in heads)
     assert all("time allowed" in row["reason_of_search"] for row in heads)
+
+
+def test_a_proof_says_which_tasks_it_is_of(tmp_path: Path) -> None:
+    proof = tmp_path / "proof.gz"
+    arguments = ["certify", "--family", "linear-body", "--inner-steps", "1", "2", "--gap", "0.3", "--seed", "3"]
+    options = ["--proof", str(proof), "--out", str(tmp_path)]
+    result = CliRunner().invoke(command, [*arguments, *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "the proof is of 2 tasks as drawn" in result.output and "not of their families" in result.output
+    report = check_file(proof)
+    assert report.valid and report.words.count("'linear-body, one task drawn with seed 3': alpha = ") == 2
+    assert "N = 1" in report.words and "N = 2" in report.words and report.words.endswith("it says nothing.")
+
+
+def test_tasks_that_have_no_place_in_a_proof_are_refused(tmp_path: Path) -> None:
+    options = ["--proof", str(tmp_path / "proof.gz"), "--out", str(tmp_path)]
+    result = CliRunner().invoke(command, ["certify", "--family", "separable", *options])
+    assert result.exit_code == 2 and "separable" in result.output and not (tmp_path / "proof.gz").exists()
 
 
 @pytest.mark.parametrize(
