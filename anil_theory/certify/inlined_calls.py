@@ -30,7 +30,7 @@ def _without_calls(closed: ClosedJaxpr, caller: Any, *arguments: Any) -> list[An
         if caller is not None and not user_line(equation):
             equation = equation.replace(source_info=caller.source_info)
         if equation.primitive.name in CALLS:
-            outputs = _without_calls(program_of_call(equation), equation, *inputs)
+            outputs = _without_calls(_program(equation), equation, *inputs)
         else:
             outputs = bound(equation, inputs)
         known.update(zip(equation.outvars, outputs, strict=True))
@@ -41,7 +41,7 @@ def read(known: dict[Any, Any], atom: Any) -> Any:
     return atom.val if isinstance(atom, Literal) else known[atom]
 
 
-def program_of_call(equation: Any) -> ClosedJaxpr:
+def _program(equation: Any) -> ClosedJaxpr:
     jaxpr = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
     return jaxpr if hasattr(jaxpr, "consts") else ClosedJaxpr(jaxpr, ())
 

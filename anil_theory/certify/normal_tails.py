@@ -2,7 +2,8 @@
 
 Claim: 1 + erf(w) for every w, 2 - erfc|w| for w > 0 and erfc|w| for w <= 0 are the same number erfc(-w), since
 erfc = 1 - erf and erf(-w) = -erf(w). A program that takes the first by any condition, and else one of the others by the
-sign of w, computes erfc(-w), and no branch of it is open. `jax.scipy.special.ndtr` and `log_ndtr` do so.
+sign of w, computes erfc(-w), and no branch of it is open. `jax.scipy.special.ndtr` does so. `log_ndtr` does too, but
+joins it to a series at -20 and has a derivative rule that is not the derivative of either: its branches stay open.
 
 A maximum of 0 and mean(x^2) - mean(x)^2, which never acts either (`jax.nn.standardize`), is not taken for its operand:
 where the two are equal, JAX gives the derivative half its value, and its second derivative jumps there.

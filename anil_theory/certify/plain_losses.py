@@ -4,8 +4,7 @@ Claim: the rewritten loss and its derivatives of every order are those of the lo
     - A maximum that is subtracted before exp and does not matter (`shift_invariance` proves it) becomes a constant.
     - log of a sum of exponentials, such a sum as a divisor, `logaddexp` and the logistic function become those of
       `smooth_functions`; `library_functions` recognises `logaddexp`.
-    - The normal distribution function, which JAX writes with branches, becomes erfc (`normal_tails`); a function with
-      a derivative rule that holds it becomes its own computation.
+    - The normal distribution function, which JAX writes with branches, becomes erfc (`normal_tails`).
 Everything else stays as JAX traced it, custom derivatives included.
 """
 
@@ -22,7 +21,7 @@ from jaxtyping import PyTree
 
 from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.certify import smooth_functions
-from anil_theory.certify.inlined_calls import NO_NAMES, bound, inlined, program_of_call, read
+from anil_theory.certify.inlined_calls import NO_NAMES, bound, inlined, read
 from anil_theory.certify.library_functions import library_form
 from anil_theory.certify.normal_tails import normal_tails
 from anil_theory.certify.shift_invariance import is_invariant
@@ -219,10 +218,7 @@ def _logistic(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials])
 
 def _custom(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> list[Any] | None:
     form = library_form(equation)
-    if form is not None:
-        return [form(*inputs)]
-    body = program_of_call(equation)
-    return plain_program(body, None)(*inputs) if normal_tails(inlined(body).jaxpr) else None
+    return None if form is None else [form(*inputs)]
 
 
 def _bodies(*names: str) -> Callable[..., list[Any] | None]:
