@@ -140,7 +140,8 @@ def test_rates_keeps_finished_curves_when_one_fails(tmp_path: Path, monkeypatch:
         if cell.study == "cost":
             time.sleep(0.2)
             raise FloatingPointError("overflow")
-        return {"study": cell.study.value, "curves": [], "notes": [f"note of {cell.study.value}"]}
+        ended = {"status": "complete", "reason": ""}
+        return {"study": cell.study.value, "curves": [], "notes": [f"note of {cell.study.value}"], **ended}
 
     monkeypatch.setattr(rates_command, "trace", trace)
     result = run("rates", "--quick", out=tmp_path)

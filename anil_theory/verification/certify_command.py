@@ -159,6 +159,7 @@ def _row(cell: Cell, tasks: TaskSet, certificate: Certificate, claims: list[Clai
         "bounds": bounds,
         "factors": {kind: [_ratio(b, certificate.upper), _ratio(b, certificate.lower)] for kind, b in bounds.items()},
         "outcome": worst.outcome.value,
+        "rounding_kind": worst.estimate.rounding_kind,
         "reason": worst.reason,
         "sampled": _sampled(cell, tasks, certificate) if isinstance(cell, CertifyCell) and cell.samples else None,
     }
