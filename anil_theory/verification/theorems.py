@@ -43,7 +43,10 @@ class StartedRun(NamedTuple):
 def run_algorithm(
     family: Family, tasks: TaskSet, schedule: Schedule, *, seed: int, seeds: int, **options: Any
 ) -> StartedRun:
-    """A run of Algorithm 1 on the population from `start_of`. Raises NotFinite where the loss overflows at the start."""
+    """A run of Algorithm 1 on the population from `start_of`.
+
+    Raises NotFinite where the loss overflows at the start.
+    """
     w, phi = start_of(family, seed)
     run = outer_loop(tasks, schedule, w, phi, seed=seed, seeds=seeds, frames=separable_frames(tasks), **options)
     gap = initial_gap(family, tasks, schedule, w, phi)
