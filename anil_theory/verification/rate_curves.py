@@ -10,6 +10,7 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.algorithm.oracle_count import as_maml
+from anil_theory.algorithm.outer_loop import check_run_size
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
@@ -86,7 +87,11 @@ class CurveCell:
         positive("alpha", self.alpha)
         if self.maml and self.study is not Study.COST:
             raise InvalidParameter("maml", "False except in the study of cost", True)
-        _ = self.family
+        self.family.checked_tasks(self.tasks)
+        shared = 1 if self.study is Study.COST else COMPILED_STEPS
+        longest = max(*self.inner_steps, shared)
+        largest = Schedule(1.0, longest, batch=max(self.batch), outer_steps=self.outer_steps)
+        check_run_size(largest, inner_steps=longest, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w)
 
     @property
     def family(self) -> SeparableFamily:
