@@ -1,11 +1,24 @@
-"""The console of the command line: what is printed stands there as it is."""
+"""The console of the command line: what is printed stands there as it is, and a reader that has gone ends nothing."""
 
-from typing import Any
+import os
+import sys
+from contextlib import suppress
+from threading import Event
+from typing import IO, Any
 
 import rich.console
 from rich.text import Text
 
 from anil_theory._printable import printable
+
+READER_GONE = Event()
+"""Set once whoever read standard output has closed it, as `head -1` does: what is printed afterwards goes nowhere."""
+
+
+def drop_output(stream: IO[str]) -> None:
+    """Let what is still to be written to `stream` go nowhere: the interpreter flushes it once more when it ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Console(rich.console.Console):
@@ -22,3 +35,10 @@ class Console(rich.console.Console):
         """`text` without markup, and without control characters other than line ends."""
         lines = text.split("\n")
         return super().render_str("\n".join(printable(line, most=len(line)) for line in lines), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Print no more, and go on: records, reports and figures do not need a reader."""
+        self.quiet = True
+        if not self.stderr:
+            READER_GONE.set()
+        drop_output(sys.stderr if self.stderr else sys.stdout)

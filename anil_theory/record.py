@@ -40,6 +40,8 @@ _TAG = "$float"
 _TAGGED = ("nan", "inf", "-inf")
 _DIGEST = "digest"
 _KEY = re.compile(r"[0-9a-f]{16}")
+LONGEST_SHOWN = 80
+"""Characters of a damaged value that a message shows."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """A disk that takes no more: not the fault of the folder's name."""
 
@@ -241,9 +243,11 @@ def _members(pairs: list[tuple[str, Any]]) -> Any:
         raise ValueError(f"the member {twice!r} is there twice")
     if members.keys() != {_TAG}:
         return members
-    if members[_TAG] not in _TAGGED:
-        raise ValueError(f"{members[_TAG]!r} does not stand for a float; {', '.join(_TAGGED)} do")
-    return float(members[_TAG])
+    text = members[_TAG]
+    if text not in _TAGGED:
+        shown = repr(text)[:LONGEST_SHOWN]
+        raise ValueError(f"{shown} does not stand for a float; {', '.join(_TAGGED)} do")
+    return float(text)
 
 
 def _finite(text: str) -> float:

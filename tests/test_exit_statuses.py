@@ -1,6 +1,7 @@
 """What a command does when something goes wrong: one line, what is finished kept, and a status that says which kind."""
 
 import errno
+import importlib
 import json
 import os
 import signal
@@ -8,9 +9,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from anil_theory import provenance
@@ -21,6 +24,8 @@ from anil_theory.verification.cells import Cell
 from anil_theory.verification.checks import Row
 
 ROOT = Path(__file__).parents[1]
+# Its package has an attribute of the same name, the application.
+app_module = importlib.import_module("anil_theory.cli.app")
 GRID = ["verify", "prop2", "--mu", "0.3", "--inner-steps", "1", "2", "--n-w", "1", "--n-phi", "1"]
 """Four cells: two values of N, sampled and extremal."""
 
@@ -70,6 +75,20 @@ def test_an_edited_record_is_found_out_and_deleting_it_helps(tmp_path: Path, mon
     assert result.exit_code == 3 and paths[-1].name in only_line(result)
     paths[-1].unlink()
     assert run(*GRID, "--resume", out=tmp_path).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"$float": "' + "1" * 400 + '"}', "[" * 100_000, "1" * 5000, "1e999", '{"$float": 1}']
+)
+def test_a_record_with_a_broken_number_is_one_line_and_status_3(tmp_path: Path, damage: str) -> None:
+    run(*GRID, out=tmp_path)
+    path = min((tmp_path / "records").glob("*.json"))
+    text = path.read_text()
+    assert '"tightness": 1e-05' in text
+    path.write_text(text.replace('"tightness": 1e-05', f'"tightness": {damage}'))
+    result = run(*GRID, "--resume", out=tmp_path)
+    line = only_line(result)
+    assert result.exit_code == 3 and path.name in line and "delete it" in line and len(line) < 2000
 
 
 def test_a_repaired_checker_is_not_believed_by_old_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +159,8 @@ def test_rates_keeps_finished_curves_when_one_fails(tmp_path: Path, monkeypatch:
         if cell.study == "cost":
             time.sleep(0.2)
             raise FloatingPointError("overflow")
-        return {"study": cell.study.value, "curves": [], "notes": [f"note of {cell.study.value}"]}
+        ended = {"status": "complete", "reason": ""}
+        return {"study": cell.study.value, "curves": [], "notes": [f"note of {cell.study.value}"], **ended}
 
     monkeypatch.setattr(rates_command, "trace", trace)
     result = run("rates", "--quick", out=tmp_path)
@@ -222,6 +242,38 @@ def test_standard_output_on_a_full_disk_is_a_failure(arguments: str) -> None:
 def test_a_closed_pipe_is_no_refutation() -> None:
     done = shell(f"set -o pipefail; (sleep 0.1; anil-theory {ADVISE}; echo status $? >&2) | true")
     assert "status 3" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_size_beyond_any_memory_is_one_line_and_no_abort(tmp_path: Path) -> None:
+    done = shell(f"anil-theory verify prop2 --mu 0.3 --inner-steps 1 --n-w 1000000000 --out {tmp_path}")
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and line.startswith("error: n_w must be such that the tasks fit into the ")
+
+
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_a_reader_that_has_gone_costs_what_it_does_not_read(tmp_path: Path, options: str) -> None:
+    command = f"anil-theory verify assumptions --mu 0.3 --inner-steps 1 --n-w 1 --n-phi 1 --out {tmp_path} {options}"
+    done = shell(f"set -o pipefail; ({command}; echo status $? >&2) | true")
+    assert "status 3" in done.stderr and "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "error" in line]
+    assert line == "error: standard output was closed by its reader: what was left was not printed"
+    assert (tmp_path / "report.md").exists() and len(RecordStore(tmp_path / "records")) > 0
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_a_refutation(monkeypatch: pytest.MonkeyPatch) -> None:
+    for problem, expected in ((BrokenPipeError(), (1, 0)), (OSError(errno.ENOSPC, "No space left"), (1, 3))):
+        monkeypatch.setattr(app_module.json, "dump", lambda *given, problem=problem, **options: throw(problem))
+        monkeypatch.setattr(app_module, "READER_GONE", Event())
+        monkeypatch.setattr(app_module, "drop_output", lambda stream: None)
+        for code, status in zip((1, 0), expected, strict=True):
+            with pytest.raises(typer.Exit) as ended:
+                app_module.finish(code, {}, as_json=True)
+            assert ended.value.exit_code == status
+        assert app_module.READER_GONE.is_set() == isinstance(problem, BrokenPipeError)
+
+
+def throw(error: Exception) -> None:
+    raise error
 
 
 def test_an_ascii_terminal_gets_an_answer(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
+from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
@@ -40,6 +41,10 @@ from anil_theory.tasks.separable_frame import Frames
 DIVERGENCE_LIMIT = 1e8
 """In units of the run's own length. A run that starts this many times closer to a stationary point of every task than
 it ends would be called diverged: then pass a larger limit."""
+
+
+MOST_OUTER_STEPS = 2**53
+"""Steps are drawn and recorded by their numbers, which float64 holds up to here."""
 
 
 class _Static(NamedTuple):
@@ -129,7 +134,8 @@ def outer_loop(
     frames           an equivalent population whose inner loop is cheaper, from `separable_frames`.
 
     One compilation serves all alpha, beta, N <= max_inner_steps, K and limits; B, R, S, T and dimensions are shapes.
-    Raises InvalidParameter for non-positive counts and step sizes, missing beta, blocks that are not float64.
+    Raises InvalidParameter for non-positive counts and step sizes, missing beta, blocks that are not float64, K beyond
+    MOST_OUTER_STEPS, and NotEnoughMemory for sizes that do not fit into the memory.
     """
     S, R = count("seeds", seeds), min(count("records", records), schedule.outer_steps)
     if average is None:
@@ -152,6 +158,8 @@ def outer_loop(
     if len(used) != len(tasks):
         raise InvalidParameter("frames", f"the frames of these {len(tasks)} tasks", len(used))
     start = jax.tree.map(jnp.asarray, (w, phi))
+    n_w = sum(np.size(leaf) for leaf in jax.tree.leaves(w))
+    check_run_size(schedule, inner_steps=length, seeds=S, records=R, tasks=len(tasks), n_w=n_w)
     generator = np.random.default_rng([seed, 1])
     steps = _recorded_steps(generator, K, R, average)
     drawn_step = generator.integers(0, K, S)
@@ -168,6 +176,23 @@ def outer_loop(
         jnp.asarray(steps),
     )
     return assemble_run(jax.tree.map(np.asarray, raw), schedule, seed, average, steps, drawn_step, eps)
+
+
+def check_run_size(schedule: Schedule, *, inner_steps: int, seeds: int, tasks: int, n_w: int, records: int = 1) -> None:
+    """Refuse a run of Algorithm 1 that `outer_loop` could not do, before anything is made for it.
+
+    inner_steps   that the loop is compiled for.
+
+    Raises InvalidParameter for K beyond MOST_OUTER_STEPS, and NotEnoughMemory.
+    """
+    if schedule.outer_steps > MOST_OUTER_STEPS:
+        raise InvalidParameter("outer_steps", "at most 2^53 where the loop is run", schedule.outer_steps)
+    # Seeds run side by side, and in each the tasks of a step or those of the population, with their inner loops.
+    sizes = {"seeds": seeds, "batch": schedule.batch, "inner_steps": inner_steps, "tasks": tasks, "n_w": n_w}
+    iterates = seeds * max(schedule.batch, tasks) * inner_steps * n_w
+    require_memory("the inner iterates", FLOAT64 * iterates, sizes)
+    # Both squared norms, their sums and the loss.
+    require_memory("the records", FLOAT64 * 5 * seeds * records, {"seeds": seeds, "records": records})
 
 
 def _step_sizes(schedule: Schedule, phi: PyTree) -> tuple[Array, Array]:

@@ -46,7 +46,9 @@ class Finding:
     verdict   SHOWN when the numbers of this run bear the finding out;
     numbers   everything measured or computed, plain;
     panels    the figure;
-    settings  seed and sizes of the run.
+    settings  seed and sizes of the run;
+    rounding_kind   of the estimates that the verdict rests on, in the words of `Estimate`: a heuristic one if there is
+              any; empty where it rests on closed forms and proofs.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Finding:
     numbers: dict[str, Any]
     panels: tuple[Panel, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    rounding_kind: str = ""
 
 
 def verdict(*conditions: bool) -> Shown:

@@ -13,7 +13,8 @@ from anil_theory.audit import FINDINGS
 from anil_theory.provenance import provenance
 from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.audit_figures import plot_finding
-from anil_theory.report.audit_report import print_finding, write_audit
+from anil_theory.report.audit_report import legend_of_findings, print_finding, write_audit
+from anil_theory.report.terminal import print_heuristics
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 
 
@@ -42,6 +43,7 @@ def run_audit(
     ending = Ending()
     for name, finding in findings.items():
         ending.attempt(f"finding {name} was not printed", partial(print_finding, console, name, finding))
+    print_heuristics(console, legend_of_findings(findings))
     figures = {name: out / f"{finding['name']}.png" for name, finding in findings.items()}
     drawn = ending.draw({figures[name]: partial(plot_finding, finding) for name, finding in findings.items()})
     plots = {name: path for name, path in figures.items() if path in drawn}

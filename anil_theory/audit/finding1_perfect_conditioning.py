@@ -5,10 +5,13 @@ meta-gradient (a lower bound), is set beside the printed (L/mu) q^N with poly = 
 L_ww. Source: theory, section 3.3, finding 1.
 """
 
+from typing import Any
+
 import jax
 
 from anil_theory.audit.base import Curve, Finding, Panel, verdict
 from anil_theory.constants import Constants
+from anil_theory.estimators.base import leading_kind
 from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, blocks
@@ -23,8 +26,11 @@ LONGEST = max(GAPS)
 """Compile for this many inner steps, whatever N."""
 
 
-def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[str, float]:
-    """One setting at L = M = rho = 1: the measured w constant, the printed and the derived one, and their ratios."""
+def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[str, Any]:
+    """One setting at L = M = rho = 1: the measured w constant, the printed and the derived one, and their ratios.
+
+    "rounding_kind" is that of the measured one.
+    """
     constants = Constants(1 - eps, 1.0, 1.0, 0.0, 1.0)
     schedule = Schedule.strongly_convex(constants, N)
     reach = 4 * CosineFamily(constants).period / (1 - schedule.one_alpha * (1 - eps / 2)) ** (N - 1)
@@ -48,6 +54,7 @@ def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[st
         "ratio": found.value / printed,
         "rho_term": rho_term,
         "reached": found.value / rho_term,
+        "rounding_kind": found.rounding_kind,
     }
 
 
@@ -104,4 +111,5 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
             ),
         ),
         settings={"seed": seed, "quick": quick},
+        rounding_kind=leading_kind(row["rounding_kind"] for row in rows),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from anil_theory.audit.base import Curve, Finding, Panel, verdict
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators.attained import measure_attained
+from anil_theory.estimators.base import Estimate, leading_kind
 from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind, blocks
@@ -38,21 +39,24 @@ def schedule_of(regime: str, N: int) -> Schedule:
     return Schedule((SMALL if "small" in regime else LARGE) / CONSTANTS.L, N)
 
 
-def trace(regime: str) -> dict[str, list[float]]:
-    """Against N: the attained ww constant and the explicit bound of every block."""
+def trace(regime: str) -> tuple[dict[str, list[float]], str]:
+    """Against N: the attained ww constant and the explicit bound of every block; and the former's `rounding_kind`."""
     found: dict[str, list[float]] = {"N": [], "attained": [], **{block: [] for block in BLOCKS}}
+    kinds = []
     longest = max(map(max, INNER_STEPS.values()))  # compiles once
     for N in INNER_STEPS[regime]:
         schedule = schedule_of(regime, N)
         bounds = blocks(CONSTANTS, schedule, Geometry.NONCONVEX, Kind.EXPLICIT)
         found["N"].append(N)
-        found["attained"].append(measure_attained(ExtremalFamily(CONSTANTS, schedule, longest))["ww"].value)
+        attained = measure_attained(ExtremalFamily(CONSTANTS, schedule, longest))["ww"]
+        found["attained"].append(attained.value)
+        kinds.append(attained.rounding_kind)
         for block in BLOCKS:
             found[block].append(float(getattr(bounds, block)))
-    return found
+    return found, leading_kind(kinds)
 
 
-def searched(seed: int, quick: bool) -> list[float]:
+def searched(seed: int, quick: bool) -> list[Estimate]:
     """The ww constant of random tasks under alpha = c/(N L), the largest value found, by N."""
     family = SeparableFamily(CONSTANTS, 2, 2)
     tasks = family.sample(jax.random.key(seed), 2 if quick else 4)
@@ -67,15 +71,18 @@ def searched(seed: int, quick: bool) -> list[float]:
                 budget=budget,
                 max_inner_steps=max(SEARCHED),
             )["ww"]
-        ).value
+        )
         for N in SEARCHED
     ]
 
 
 def run(*, seed: int = 0, quick: bool = False) -> Finding:
     """Trace the three regimes and fit their growth. `quick` searches fewer random tasks."""
-    traced = {regime: trace(regime) for regime in INNER_STEPS}
-    random_tasks = searched(seed, quick)
+    traces = {regime: trace(regime) for regime in INNER_STEPS}
+    traced = {regime: found for regime, (found, _) in traces.items()}
+    estimates = searched(seed, quick)
+    random_tasks = [estimate.value for estimate in estimates]
+    kinds = [*(kind for _, kind in traces.values()), *(estimate.rounding_kind for estimate in estimates)]
     bounded, small, large = traced.values()
     L = CONSTANTS.L
     # Linear regime: exponent of what N adds, L_ww - L, against N. Exponential: the last half, ln L_ww against N.
@@ -159,6 +166,7 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
             ),
         ),
         settings={"seed": seed, "quick": quick, "constants": CONSTANTS},
+        rounding_kind=leading_kind(kinds),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from anil_theory.audit.base import Curve, Finding, Panel, verdict
 from anil_theory.estimators.ball_growth import growth_with_radius
+from anil_theory.estimators.base import leading_kind
 from anil_theory.estimators.trajectory_audit import RADIUS, SOFTMAX_HEAD, TrajectoryAudit, audit_trajectory
 from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
 
@@ -75,6 +76,7 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
         },
         panels=(_shares(softmax, "softmax head"), _balls(growth, declared), _shares(relu, "ReLU head"), _kink(relu)),
         settings={"seed": seed, "quick": quick, "steps": steps},
+        rounding_kind=leading_kind((softmax.rounding_kind, relu.rounding_kind)),
     )
 
 

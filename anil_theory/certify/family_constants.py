@@ -11,7 +11,8 @@ has no such bound: `upper` is inf then (-inf for mu), and the status UNDECIDED_B
 Claim: every true constant of the task lies between `lower` (a point that an audit found, in float64) and `upper`
 (branch and bound); mu the other way round. The norm of an unfolded tensor is at least its norm as a
 multilinear form, with equality when the slices have rank one, as for two classes or n_w = 1: elsewhere rho and tau
-are certified and perhaps not sharp. The analytic bound is proved too, so the smaller of the two holds.
+are certified and perhaps not sharp. The analytic bound is proved too, so the smaller of the two holds; what a family
+has only estimated is no bound and is left out of that comparison.
 Boxes are enclosed in float64 intervals, thousands at a time, and one by one in balls where an interval has no rule.
 """
 
@@ -52,7 +53,7 @@ from anil_theory.certify.plain_losses import plain_losses
 from anil_theory.certify.polish import Ascent, into_ball
 from anil_theory.certify.refused_rules import refuse_custom_vjp
 from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
-from anil_theory.constants import Region
+from anil_theory.constants import Knowledge, Region
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.constants_audit import CURVATURE_RANGE, audit_constants
 from anil_theory.tasks.base import Family, TaskSet
@@ -72,7 +73,9 @@ class CertifiedConstant:
     analytic  what the family declares (NaN for a mu that it does not);
     status    CLOSED, or INCONCLUSIVE with the reason when a budget was used up (`upper` holds all the same), or
               UNDECIDED_BRANCH (`upper` is infinite);
-    ended_by  what ended the search: only where it was the clock does the result depend on the machine's load.
+    ended_by  what ended the search: only where it was the clock does the result depend on the machine's load;
+    known     how the family knows what it declares: an estimate is no bound, so that `best` does not take it;
+    rounding_kind   of `lower`, in the words of `Estimate`: a heuristic is no bound of its error.
     """
 
     name: str
@@ -85,11 +88,16 @@ class CertifiedConstant:
     boxes: int
     seconds: float
     ended_by: Ended = Ended.GAP
+    known: Knowledge = Knowledge.UPPER_BOUND
+    rounding_kind: str = ""
 
     @property
     def best(self) -> float:
-        """The better of the certified and the analytic bound (for mu: the larger); both are proved."""
-        if math.isnan(self.analytic):
+        """The better of the certified and the analytic bound (for mu: the larger); both are proved.
+
+        The certified one where the family declares nothing, or no more than an estimate.
+        """
+        if math.isnan(self.analytic) or self.known is Knowledge.ESTIMATED:
             return self.upper
         return max(self.upper, self.analytic) if self.name == "mu" else min(self.upper, self.analytic)
 
@@ -137,7 +145,7 @@ def certify_constants(
     refuse_custom_vjp(one.losses, one.task(0), family.n_w, family.n_phi)
     audit = audit_constants(family, one, starts=starts, iterations=60)
     # The audit measures L - mu, a supremum; the row that is certified is that of mu.
-    audited = {"mu" if name == CURVATURE_RANGE else name: estimate.value for name, estimate in audit.items()}
+    audited = {"mu" if name == CURVATURE_RANGE else name: estimate for name, estimate in audit.items()}
     names = [name for name in NAMES if name in audited]
     work = Shares(operations * len(names), len(names))
     clock = Shares(seconds, len(names), least=LEAST_SHARE)
@@ -146,7 +154,7 @@ def certify_constants(
     for name in names:
         started = time.perf_counter()
         # mu is measured as a small difference of large numbers: its own size sets the width to reach.
-        size = max(abs(family.constants.L - audited[name]), MU_FLOOR * family.constants.L)
+        size = max(abs(family.constants.L - audited[name].value), MU_FLOOR * family.constants.L)
         widths = (0.0, gap * size) if name == "mu" else (gap, 1e-9)
         maximum = _search(programs, name, region.radius, widths, work, clock)
         clock.spend(time.perf_counter() - started)
@@ -154,15 +162,27 @@ def certify_constants(
     return found
 
 
-def _row(family: Family, name: str, found: float, maximum: Maximum) -> CertifiedConstant:
+def _row(family: Family, name: str, found: Estimate, maximum: Maximum) -> CertifiedConstant:
     constants = family.constants
     analytic = getattr(constants, name)
-    lower, upper = found, maximum.high
+    lower, upper = found.value, maximum.high
     if name == "mu":
         # Both are about s - mu; one more unit in the last place pays for the subtraction.
-        lower, upper = constants.L - found, math.nextafter(constants.L - upper, -math.inf)
-    rest = (constants.region, maximum.status, maximum.reason, maximum.boxes, maximum.seconds, maximum.ended_by)
-    return CertifiedConstant(name, lower, upper, math.nan if analytic is None else analytic, *rest)
+        lower, upper = constants.L - lower, math.nextafter(constants.L - upper, -math.inf)
+    return CertifiedConstant(
+        name=name,
+        lower=lower,
+        upper=upper,
+        analytic=math.nan if analytic is None else analytic,
+        region=constants.region,
+        status=maximum.status,
+        reason=maximum.reason,
+        boxes=maximum.boxes,
+        seconds=maximum.seconds,
+        ended_by=maximum.ended_by,
+        known=constants.known,
+        rounding_kind=found.rounding_kind,
+    )
 
 
 class _Derivatives:

@@ -1,16 +1,14 @@
 """The command line: wiring only."""
 
 import io
-import os
 import sys
-from contextlib import suppress
 
 import typer
 
-from anil_theory._console import Console
+from anil_theory._console import READER_GONE, Console, drop_output
 from anil_theory.cli import check, proof, training
 from anil_theory.cli.app import app
-from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending
+from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending, print_error
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 
 __all__ = ["app", "check", "main", "proof", "training"]
@@ -46,14 +44,18 @@ def _run() -> int:
 
 
 def _flushed(status: int) -> int:
-    """The status after standard output was flushed: what does not fit on a full disk is a failure too."""
+    """The status after standard output was flushed: what nobody takes, or no disk holds, is a failure too."""
     try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        READER_GONE.set()
+        drop_output(sys.stdout)
     except OSError as error:
         ending = Ending()
         ending.fail(error, "standard output")
         status = status or ending.status()
-        # The interpreter flushes once more when it ends, and would fail with a status of its own.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output(sys.stdout)
+    if READER_GONE.is_set():
+        print_error("standard output was closed by its reader: what was left was not printed")
+        status = status or EXIT_FAILED
     return status

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from anil_theory._console import READER_GONE, drop_output
 from anil_theory.constants import Geometry
 from anil_theory.study.ending import Ending
 
@@ -76,10 +77,24 @@ def failures_exit() -> Iterator[None]:
 
 
 def finish(code: int, report: Any, as_json: bool) -> None:
-    """End a command with its exit status, after its report on standard output where that was asked for."""
-    with failures_exit():
-        if as_json:
+    """End a command with its exit status, after its report on standard output where that was asked for.
+
+    A report that cannot be written is a failure, which does not hide a refutation.
+    """
+    ending = Ending()
+    ending.attempt("standard output", lambda: _write(report if as_json else None))
+    raise typer.Exit(code or ending.status())
+
+
+def _write(report: Any) -> None:
+    """Write a report, if there is one, and what is still to be written. `cli.main` tells of a reader that has gone."""
+    try:
+        if report is not None:
             json.dump(report, sys.stdout, indent=1, allow_nan=False)
             sys.stdout.write("\n")
         sys.stdout.flush()
-    raise typer.Exit(code)
+    except OSError as error:
+        drop_output(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise
+        READER_GONE.set()

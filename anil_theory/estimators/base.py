@@ -1,7 +1,7 @@
 """What an estimate is: a value, the direction in which it can err, its error, and the point that shows it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,15 @@ COUNTED = "heuristic: a number of roundings that the loss was not asked for"
 def is_heuristic(rounding_kind: str) -> bool:
     """Whether a rounding of this kind is no bound of the error."""
     return rounding_kind.startswith("heuristic")
+
+
+def leading_kind(kinds: Iterable[str]) -> str:
+    """Of several `rounding_kind`s the one to tell: a heuristic, if there is one, or else the first that says anything.
+
+    Empty where there is none.
+    """
+    known = [kind for kind in kinds if kind]
+    return next(filter(is_heuristic, known), known[0] if known else "")
 
 
 class Direction(StrEnum):

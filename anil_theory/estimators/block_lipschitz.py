@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
+from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
@@ -101,7 +102,8 @@ def measure_block_lipschitz(
     On a family whose constants hold on a ball, `outside` of each estimate says by how much the inner iterates from its
     witness leave that ball. Samples that are not finite are left out and counted in `dropped`, the first of them is
     explained in `first_dropped`; a method that has none left is missing. Raises InvalidParameter for tasks that are
-    not float64 and for budgets below 1, and NotFinite when a block is finite nowhere.
+    not float64 and for budgets below 1, NotEnoughMemory for sizes that do not fit into the memory, and NotFinite when a
+    block is finite nowhere.
     Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (theory, section 7).
     """
     require_float64("tasks", tasks.data)
@@ -111,6 +113,10 @@ def measure_block_lipschitz(
     active_steps = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
     generator = np.random.default_rng(seed)
     T, n = len(tasks), family.n_w + family.n_phi
+    sizes = {"tasks": T, "points": budget.points, "pairs": budget.pairs, "inner_steps": length, "n_w": family.n_w}
+    # The points of all tasks are searched side by side, each with its inner iterates.
+    iterates = T * max(budget.points, budget.pairs) * length * family.n_w
+    require_memory("the inner iterates", FLOAT64 * iterates, sizes)
     measured = _measure(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),

@@ -30,6 +30,7 @@ class CostToAccuracy:
     """Per seed, NaN where eps was not reached within K steps (`reached` says which; a median over some is no answer).
 
     steps             (S,) outer iterations;  resolution  the largest gap between records, in iterations;
+    diverged          (S,) which seeds diverged: these have not reached eps, whatever they were before;
     per_step          oracle calls of one outer iteration, counted while they ran;
     gradient_entries, second_entries   (S,) entries computed (Table 2) up to the step;
     seconds           (S,) steps times the measured seconds of one iteration of one seed, in a run of all seeds.
@@ -39,6 +40,7 @@ class CostToAccuracy:
     inner_steps: int
     measure: str
     reached: np.ndarray
+    diverged: np.ndarray
     steps: np.ndarray
     resolution: int
     per_step: OracleCounts
@@ -98,6 +100,7 @@ def cost_to_accuracy(
         inner_steps=schedule.inner_steps,
         measure=measure,
         reached=np.isfinite(steps),
+        diverged=run.diverged,
         steps=steps,
         resolution=int(np.diff(run.steps).max()),
         per_step=per_step,

@@ -49,6 +49,9 @@ ASSUMPTIONS = {
 }
 """Quantities with a declared value, in the order in which failures at the same place are named."""
 DISTANCES = tuple(10.0**-j for j in range(1, 10))
+SLACK = 1e-12
+"""By this share of what is declared (at least of 1) a value may exceed it: chosen, and not derived from the program."""
+CHOSEN = f"heuristic: a share of {SLACK:g} of what is declared, chosen for the whole run"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class TrajectoryAudit:
     failures        {quantity: its own first failure};
     shrinking       difference quotients across one point over shrinking distances: lists "distance",
                     "gradient_quotient", "rho_quotient", "tau_quotient"; "iteration", "inner_step", "task", and "kink":
-                    whether the point is the first kink crossed (relu) or the middle of the first inner step.
+                    whether the point is the first kink crossed (relu) or the middle of the first inner step;
+    rounding_kind   of the slack that a failure exceeds, in the words of `Estimate`: a heuristic.
     """
 
     head: str
@@ -76,6 +80,7 @@ class TrajectoryAudit:
     first_failure: dict[str, Any] | None
     failures: dict[str, dict[str, Any]]
     shrinking: dict[str, Any]
+    rounding_kind: str = CHOSEN
 
 
 def audit_trajectory(head: str, *, seed: int = 0, steps: int = 60, inner_steps: int = 5) -> TrajectoryAudit:
@@ -171,7 +176,7 @@ def _quantities(local: Local, trajectory: Trajectory, n_w: int) -> dict[str, np.
 def _first(name: str, measured: dict, declared: dict, trajectory: Trajectory) -> dict[str, Any] | None:
     """The earliest place (iteration, then inner step) at which a quantity is beyond its declared value, or None."""
     values, bound = measured[name], declared[name]
-    slack = 1e-12 * max(1.0, abs(bound))
+    slack = SLACK * max(1.0, abs(bound))
     beyond = values < bound - slack if name == "curvature_min" else values > bound + slack
     if not beyond.any():
         return None

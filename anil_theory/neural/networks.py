@@ -131,8 +131,9 @@ def cnn(
     height, across, channels = (count("image_shape", side) for side in image_shape)
     width, blocks, ways = count("width", width), count("blocks", blocks, 0), count("ways", ways, 2)
     name = one_of("dtype", jnp.dtype(dtype).name, ("float32", "float64"))
-    if min(height, across) < 2**blocks:
-        raise InvalidParameter("image_shape", f"at least {2**blocks} x {2**blocks} for {blocks} blocks", image_shape)
+    # The powers themselves would be long for a block number that is absurd.
+    if blocks >= min(height, across).bit_length():
+        raise InvalidParameter("image_shape", f"at least 2^{blocks} on either side for {blocks} blocks", image_shape)
     sizes = [count("hidden", size) for size in hidden]
     keys = jax.random.split(key, blocks + len(sizes) + 1)
     layers: list[Any] = []

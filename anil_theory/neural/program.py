@@ -21,6 +21,7 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.step_sizes import check_step_sizes
 from anil_theory.neural.data import ImageDataset, sample_episodes
+from anil_theory.neural.needs import require_memory_for
 from anil_theory.neural.networks import cnn
 from anil_theory.neural.objective import MetaSum, Objective
 from anil_theory.neural.settings import Settings
@@ -50,12 +51,13 @@ class Program:
 
     `compile_seconds` is the time that compilation took, `traces` how often each function was traced, `alpha` the step
     sizes in the dtype of the settings. Raises InvalidParameter when the data has too few classes or images for an
-    episode, and for step sizes that do not fit w.
+    episode, and for step sizes that do not fit w; NotEnoughMemory for sizes that do not fit into the memory.
     """
 
     def __init__(self, settings: Settings, data: ImageDataset, *, step_sizes: Callable[[PyTree], PyTree] | None = None):
         self.settings, self.data = settings, data
         check_episode(settings, data)
+        require_memory_for(settings, data.train.image_shape)
         self.image_shape = data.train.image_shape
         self.fingerprint = zlib.crc32(data.train.images.tobytes())
         network = self._network(jax.random.key(0))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from anil_theory._printable import as_code, in_markdown
 from anil_theory.report.files import write_report
+from anil_theory.report.rows import heuristic_legend, marked
 
 Plain = Mapping[str, Any]
 """A finding as `audit.base.Finding` lays it out, made plain."""
@@ -24,9 +25,8 @@ touches its main conclusions. SHOWN means that the numbers of this run bear the 
 
 def print_finding(console: Console, name: str, finding: Plain) -> None:
     """One finding: printed, shown, what stays true."""
-    console.print(
-        Text.assemble((f"{name}. {finding['title']}  ", "bold cyan"), (finding["verdict"], STYLES[finding["verdict"]]))
-    )
+    verdict = marked(finding["verdict"], finding), STYLES[finding["verdict"]]
+    console.print(Text.assemble((f"{name}. {finding['title']}  ", "bold cyan"), verdict))
     table = Table.grid(padding=(0, 1), pad_edge=True)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -36,6 +36,13 @@ def print_finding(console: Console, name: str, finding: Plain) -> None:
     table.add_row("stays", Text(finding["stays"]))
     console.print(table)
     console.print()
+
+
+def legend_of_findings(findings: Mapping[str, Plain]) -> str:
+    """What the tilde behind a verdict says, and which findings carry it; empty where none does."""
+    return heuristic_legend(
+        [{"finding": name, **found} for name, found in findings.items()], "finding", noun="findings"
+    )
 
 
 def write_audit(
@@ -48,12 +55,15 @@ def write_audit(
     """The Markdown report of a run: every finding with its figure, then the origin of the numbers."""
     lines = ["# Audit of the printed statements", "", as_code(command), "", INTRODUCTION, ""]
     for name, finding in findings.items():
-        lines += [f"## {name}. {finding['title']}", "", f"**{finding['verdict']}**", ""]
+        lines += [f"## {name}. {finding['title']}", "", f"**{marked(finding['verdict'], finding)}**", ""]
         lines += [f"*Printed.* {finding['printed']}", "", "*Shown by this run.*", ""]
         lines += [f"- {sentence}" for sentence in finding["shown"]]
         lines += ["", f"*What stays true.* {finding['stays']}", ""]
         if name in plots:
             lines += [f"![{finding['title']}]({plots[name].name})", ""]
+    legend = legend_of_findings(findings)
+    if legend:
+        lines += [in_markdown(legend), ""]
     lines += ["## Provenance", ""]
     lines += _items(provenance)
     write_report("\n".join([*lines, ""]), path)

@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from anil_theory.report.rows import BLOCK_LABELS, number
+from anil_theory.report.rows import BLOCK_LABELS, heuristic_legend, marked, number
 from anil_theory.report.tables import print_whole
-from anil_theory.report.terminal import STYLES
+from anil_theory.report.terminal import STYLES, print_heuristics
 
 CertificateRow = Mapping[str, Any]
-"""One block of one cell: "lower", "upper", "width", "bounds", "factors", "outcome", "status" and the setting."""
+"""One block of one cell: "lower", "upper", "width", "bounds", "factors", "outcome", "status" and the setting.
+
+"rounding_kind" is that of the estimate that was judged: empty for a certificate, whose rounding is enclosed."""
 
 
 COLUMNS = ("N", "witness", "certified", "width", "refined", "/truth", "explicit", "/truth")
@@ -38,12 +40,13 @@ def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None
             cells = [number(row["lower"]), number(row["upper"]), f"{100 * row['width']:.2g}%"]
             for kind in ("refined", "explicit"):
                 cells += [number(row["bounds"][kind]), _factor(row, kind)] if kind in row["bounds"] else ["-", "-"]
-            verdict = Text(row["outcome"], style=STYLES[row["outcome"]])
+            verdict = Text(marked(row["outcome"], row), style=STYLES[row["outcome"]])
             table.add_row(BLOCK_LABELS[row["block"]], str(row["N"]), *cells, verdict)
         print_whole(console, table)
         for row in group:
             for line in _remarks(row):
                 console.print(f"- {BLOCK_LABELS[row['block']]} at N = {row['N']}: {line}", highlight=False)
+    print_heuristics(console, heuristic_legend(rows, "statement"))
 
 
 def print_samples(console: Console, rows: Sequence[CertificateRow]) -> None:

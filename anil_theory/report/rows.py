@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,8 @@ Row = dict[str, Any]
 
 BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi, phi"}
 BOUND_KINDS = ("sharp", "refined", "explicit", "order")
+MARK = "~"
+"""Behind a number or a verdict that rests on a heuristic rounding."""
 SEVERITY = ("REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE", "CONSISTENT", "CONFIRMED")
 
 
@@ -68,9 +70,27 @@ def power(row: Row) -> str:
     return "-" if math.isnan(value) else f"x{math.floor(value * 1000) / 1000:.3f}"
 
 
-def is_heuristic(row: Row) -> bool:
-    """Whether the rounding in the slack of a row is a count of roundings, which is no bound of the error."""
+def is_heuristic(row: Mapping[str, Any]) -> bool:
+    """Whether the rounding in the slack of a row is a heuristic (counted or chosen), which is no bound of the error."""
     return row.get("rounding_kind", "").startswith("heuristic")
+
+
+def marked(text: str, row: Mapping[str, Any]) -> str:
+    """`text` with a tilde behind it where the row rests on a heuristic rounding: every report marks it so."""
+    return f"{text}{MARK}" if is_heuristic(row) else text
+
+
+def heuristic_legend(rows: Sequence[Mapping[str, Any]], names: str, *, noun: str = "rows") -> str:
+    """What the tilde says, how many of the rows carry it and which: `names` is the entry that names a row.
+
+    Empty where no row carries it.
+    """
+    guessed = [row for row in rows if is_heuristic(row)]
+    if not guessed:
+        return ""
+    which = ", ".join(dict.fromkeys(str(row[names]) for row in guessed))
+    count = f"{len(guessed)} of {len(rows)} {noun} ({which})"
+    return f"{MARK} {count}: the rounding of the estimate is a heuristic, no bound"
 
 
 def rounding(row: Row) -> str:

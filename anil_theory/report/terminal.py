@@ -11,8 +11,9 @@ from anil_theory.report.rows import (
     BLOCK_LABELS,
     Row,
     bound,
-    is_heuristic,
+    heuristic_legend,
     left_out,
+    marked,
     number,
     power,
     tightness,
@@ -95,7 +96,7 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
         table.add_row(
             BLOCK_LABELS.get(row["block"], row["block"]),
             setting,
-            number(row["measured"]) + ("~" if is_heuristic(row) else ""),
+            marked(number(row["measured"]), row),
             *(bound(row, kind) for kind in kinds),
             tightness(row),
             *([power(row)] if wide else []),
@@ -114,16 +115,18 @@ def _print_power(console: Console, rows: list[Row]) -> None:
 
 def _print_roundings(console: Console, rows: list[Row], limit: int = 5) -> None:
     """How many rows rest on a heuristic rounding, and which samples were left out."""
-    guessed = [row for row in rows if is_heuristic(row)]
-    if guessed:
-        blocks = ", ".join(dict.fromkeys(row["statement"] for row in guessed))
-        text = f"~ {len(guessed)} of {len(rows)} rows ({blocks}): the rounding of the estimate is a heuristic, no bound"
-        console.print(text, markup=False, highlight=False)
+    print_heuristics(console, heuristic_legend(rows, "statement"))
     remarks = list(dict.fromkeys(filter(None, map(left_out, rows))))
     for remark in remarks[:limit]:
         console.print(printable(remark), markup=False, highlight=False)
     if len(remarks) > limit:
         console.print(f"samples were left out of {len(remarks) - limit} more rows", highlight=False)
+
+
+def print_heuristics(console: Console, legend: str) -> None:
+    """What the tildes of a table say (`rows.heuristic_legend`); nothing where there are none."""
+    if legend:
+        console.print(printable(legend), markup=False, highlight=False)
 
 
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory.report.rows import heuristic_legend, is_heuristic, marked
 from anil_theory.report.tables import print_whole
+from anil_theory.report.terminal import print_heuristics
 
 REACHED = ("scalar", "tensors", "choice", "realised")
 BLOCKS = {"ww": "ww", "wphi": "cross", "phiphi": "phiphi"}
@@ -41,9 +43,11 @@ def print_tightness(console: Console, rows: Sequence[dict[str, Any]]) -> None:
             refined = _least([r["bounds"]["sharp"] / r["bounds"]["refined"] for r in group])
             family = _least([r["family"] / r["bounds"]["refined"] for r in group])
             outcomes = sorted({outcome for r in group for outcome in r["verdicts"].values()})
-            table.add_row(str(N), str(len(group)), refined, *shares, family, ", ".join(outcomes))
+            guessed = next(filter(is_heuristic, group), {})
+            table.add_row(str(N), str(len(group)), refined, *shares, family, marked(", ".join(outcomes), guessed))
         print_whole(console, table)
     console.print(Text(LEGEND, style="dim"))
+    print_heuristics(console, heuristic_legend(rows, "statement"))
     _print_ranges(console, rows)
 
 

@@ -8,6 +8,9 @@
 | 3      | a failure inside: full disk, damaged record, a figure that could not be drawn, an unexpected error  |
 | 130    | interrupted by Ctrl-C                                                                               |
 
+A reader that closes standard output early, as `head -1` does, is status 3 too, and costs what it would have read:
+records, reports and figures are written all the same.
+
 What applies first from below decides, except that a refutation stands whatever else failed: 130, 1, 2, 3, 0.
 """
 

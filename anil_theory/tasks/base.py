@@ -1,7 +1,8 @@
 """What a task is: a support loss, a query loss and data; what a population is: the same with a leading task axis."""
 
 import abc
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory._memory import FLOAT64, require_memory
 from anil_theory.constants import Constants
 from anil_theory.tasks.padding import stacked
 
@@ -111,8 +113,12 @@ class Family(abc.ABC):
     def points(self, generator: np.random.Generator, shape: tuple[int, ...], spread: float = 4.0) -> Array:
         """Random flat points z of shape `shape + (n_w + n_phi,)`, normal, `spread` length scales wide.
 
-        Points are drawn by numpy: unlike a draw in JAX it costs no compilation per shape.
+        Points are drawn by numpy: unlike a draw in JAX it costs no compilation per shape. Raises NotEnoughMemory where
+        the points do not fit into the memory.
         """
+        number = math.prod(shape)
+        sizes = {"n_w": self.n_w, "n_phi": self.n_phi, "points": number}
+        require_memory("the points", FLOAT64 * number * (self.n_w + self.n_phi), sizes)
         return jnp.asarray(spread * self.length_scale * generator.standard_normal((*shape, self.n_w + self.n_phi)))
 
     def split(self, z: Array) -> tuple[Array, Array]:
@@ -122,9 +128,16 @@ class Family(abc.ABC):
         return z[..., : self.n_w], z[..., self.n_w :]
 
 
-def check_num_tasks(num_tasks: int) -> int:
-    """`num_tasks` as an integer >= 1."""
-    return count("num_tasks", num_tasks)
+def check_num_tasks(num_tasks: int, numbers: int = 1, sizes: Mapping[str, int] | None = None) -> int:
+    """`num_tasks` as an integer >= 1.
+
+    numbers   float64 numbers that drawing one task holds at a time, at least, counted from `sizes`.
+
+    Raises InvalidParameter, and NotEnoughMemory where the tasks do not fit into the memory.
+    """
+    T = count("num_tasks", num_tasks)
+    require_memory("the tasks", FLOAT64 * T * numbers, {**(sizes or {}), "tasks": T})
+    return T
 
 
 def flatten_blocks(w: PyTree, phi: PyTree) -> tuple[Array, Callable[[Array], tuple[PyTree, PyTree]], int]:

@@ -43,16 +43,25 @@ class BoundedFamily(Family):
         """0: cross-entropy and squared errors are not negative."""
         return jnp.zeros(data.query_inputs.shape[:-2])
 
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"inputs": self.inputs, "outputs": self.outputs, "shots": self.shots}
+
+    @property
+    def _numbers(self) -> int:
+        """Of one task: the inputs of both sets, of every class."""
+        return 2 * self.outputs * self.shots * self.inputs
+
     def _classification(self, losses: tuple[Loss, Loss], key: Array, num_tasks: int) -> TaskSet:
         """Classes are Gaussian clouds about random centres, cut to the unit ball."""
-        T = check_num_tasks(num_tasks)
+        T = check_num_tasks(num_tasks, self._numbers, self._sizes)
         inputs, targets = _clouds(key, T, self.outputs, self.shots, self.inputs)
         task = FewShotTask(inputs[0], targets, inputs[1], targets, jnp.full(T, self.regularisation))
         return TaskSet(*losses, task)
 
     def _regression(self, losses: tuple[Loss, Loss], key: Array, num_tasks: int) -> TaskSet:
         """Targets are linear in the input, with a teacher of norm 1 per task: numbers in [-1, 1]."""
-        T = check_num_tasks(num_tasks)
+        T = check_num_tasks(num_tasks, self._numbers, self._sizes)
         inputs, targets = _teachers(key, T, self.shots, self.inputs)
         task = FewShotTask(inputs[0], targets[0], inputs[1], targets[1], jnp.full(T, self.regularisation))
         return TaskSet(*losses, task)

@@ -169,7 +169,7 @@ class SeparableFamily(Family):
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` tasks, in one pytree with a leading axis; one compilation per shape, whatever the constants."""
-        T = check_num_tasks(num_tasks)
+        T = self.checked_tasks(num_tasks)
         data = _generate(self.dials, key, T, self.n_w, self.n_phi, self.share_rotation)
         return TaskSet(support_loss, QUERY_LOSSES[self.query], data)
 
@@ -180,6 +180,12 @@ class SeparableFamily(Family):
         return jnp.asarray(
             (self.lowest_curvature, constants.L, constants.rho, self.ratio, self.eta, constants.M), jnp.float64
         )
+
+    def checked_tasks(self, num_tasks: int) -> int:
+        """`num_tasks` as an integer >= 1. Raises NotEnoughMemory where so many tasks do not fit into the memory."""
+        entries = sum(n * n for n in matrix_sizes(self.n_w, self.n_phi, self.share_rotation))
+        # The normal numbers and the rotations that are made of them.
+        return check_num_tasks(num_tasks, 2 * entries, {"n_w": self.n_w, "n_phi": self.n_phi})
 
     def query_infimum(self, data: SeparableTask) -> Array:
         """min L_D: -sum m_k d_k for the sine, 0 for log cosh; both are attained."""

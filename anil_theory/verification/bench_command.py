@@ -18,8 +18,9 @@ from anil_theory._admissible import InvalidParameter, count
 from anil_theory._plain import to_plain
 from anil_theory.neural.allocator import keep_freed_memory
 from anil_theory.neural.data import ImageDataset, load_dataset
+from anil_theory.neural.needs import require_memory_for
 from anil_theory.neural.probe import CurvatureProbe, probe_points
-from anil_theory.neural.program import Program
+from anil_theory.neural.program import Program, check_episode
 from anil_theory.neural.settings import Settings
 from anil_theory.neural.training import RunState, train
 from anil_theory.record import Record, RecordStore, Status, encode_floats, key
@@ -100,6 +101,9 @@ def run_bench(
     for geometry in bench.geometries:
         bench.of(geometry)
     data = load_dataset(bench.dataset, bench.folder)
+    for geometry in bench.geometries:
+        check_episode(bench.of(geometry), data)
+        require_memory_for(bench.of(geometry), data.train.image_shape)
     if jax.default_backend() == "cpu":
         keep_freed_memory()
     store = RecordStore(out / "records")

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._admissible import seed as admissible_seed
+from anil_theory.algorithm.outer_loop import check_run_size
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget
 from anil_theory.schedule import Schedule
@@ -50,7 +51,8 @@ class Cell:
     max_inner_steps  the N that the computation is compiled for, shared by the cells of a grid;
     budget           how hard to search.
 
-    Raises InvalidParameter on construction when no task has these constants: before any work is done.
+    Raises InvalidParameter on construction when no task has these constants, and NotEnoughMemory where the tasks or
+    the run do not fit into the memory: before any work is done.
     """
 
     check: Check
@@ -73,7 +75,12 @@ class Cell:
         count("seeds", self.seeds, minimum=2)
         if self.max_inner_steps < self.schedule.inner_steps:
             raise InvalidParameter("max_inner_steps", f"at least N = {self.schedule.inner_steps}", self.max_inner_steps)
-        _ = self.family
+        if isinstance(self.family, SeparableFamily):
+            self.family.checked_tasks(self.tasks)
+        if self.check is Check.RATE:
+            check_run_size(
+                self.schedule, inner_steps=self.max_inner_steps, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w
+            )
 
     @cached_property
     def family(self) -> Family:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive, within
 from anil_theory._admissible import seed as admissible_seed
+from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
 from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
@@ -78,7 +79,11 @@ class CertifyCell:
         positive("seconds", self.seconds)
         if count("samples", self.samples, minimum=0) and self.samples <= 2 * MIN_TAIL:
             raise InvalidParameter("samples", f"0 (none), or more than {2 * MIN_TAIL}", self.samples)
-        _ = self.family
+        self.family.checked_tasks(self.tasks)
+        numbers = self.samples * (self.n_w + self.n_phi)
+        sizes = {"samples": self.samples, "n_w": self.n_w, "n_phi": self.n_phi}
+        # A point and two directions.
+        require_memory("the samples", FLOAT64 * 3 * numbers, sizes)
 
     @cached_property
     def family(self) -> SeparableFamily:
@@ -159,6 +164,7 @@ def _row(cell: Cell, tasks: TaskSet, certificate: Certificate, claims: list[Clai
         "bounds": bounds,
         "factors": {kind: [_ratio(b, certificate.upper), _ratio(b, certificate.lower)] for kind, b in bounds.items()},
         "outcome": worst.outcome.value,
+        "rounding_kind": worst.estimate.rounding_kind,
         "reason": worst.reason,
         "sampled": _sampled(cell, tasks, certificate) if isinstance(cell, CertifyCell) and cell.samples else None,
     }

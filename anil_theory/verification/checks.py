@@ -16,7 +16,7 @@ from anil_theory.estimators import (
     measure_block_lipschitz,
     measure_identity,
 )
-from anil_theory.estimators.base import is_heuristic
+from anil_theory.estimators.base import leading_kind
 from anil_theory.falsifier import SEEDS, Evidence, judge_by_all, strongest_first, worst_evidence
 from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
 from anil_theory.tasks import ExtremalFamily, TaskSet
@@ -199,16 +199,11 @@ def _row(cell: Cell, tasks: TaskSet, block: str, measured: Measured) -> Row:
         sampled=strongest_first(own)[0].estimate.value if own else math.nan,
         power=smallest.power if smallest else math.nan,
         powered=smallest.kind.value if smallest else "",
-        rounding_kind=_rounding_kind(best),
+        # A heuristic one, of the value or of the region, comes first.
+        rounding_kind=leading_kind((best.rounding_kind, best.outside_kind)),
         dropped=sum(estimate.dropped for estimate in measured.estimates),
         first_dropped=next((e.first_dropped for e in measured.estimates if e.dropped), ""),
     )
-
-
-def _rounding_kind(estimate: Estimate) -> str:
-    """The kind of the estimate's rounding; a heuristic one, of its value or of the region, comes first."""
-    kinds = (estimate.rounding_kind, estimate.outside_kind)
-    return next((kind for kind in kinds if is_heuristic(kind)), estimate.rounding_kind)
 
 
 def _limit(verdict: Verdict) -> float:

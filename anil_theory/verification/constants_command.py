@@ -19,11 +19,11 @@ from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.certify.branch_and_bound import CEILING
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
-from anil_theory.constants import Constants
+from anil_theory.constants import Constants, Knowledge
 from anil_theory.record import RecordStore, encode_floats
-from anil_theory.report.rows import number
+from anil_theory.report.rows import heuristic_legend, marked, number
 from anil_theory.report.tables import print_whole
-from anil_theory.report.terminal import STYLES
+from anil_theory.report.terminal import STYLES, print_heuristics
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
@@ -70,10 +70,13 @@ def run_constants(
     for record in summary.records:
         heading = record.measurements["heading"]
         ending.attempt("a table was not printed", partial(_print, console, heading, report[record.cell["family"]]))
-    say_clock(console, [row["ended_by"] for rows in report.values() for row in rows])
-    console.print(
-        "The analytic bound is proved on paper, so the better of the two holds; verdicts use the certified one."
-    )
+    every = [row for rows in report.values() for row in rows]
+    print_heuristics(console, heuristic_legend(every, "name", noun="constants found"))
+    say_clock(console, [row["ended_by"] for row in every])
+    if any(row["known"] != Knowledge.ESTIMATED for row in every):
+        console.print(
+            "The analytic bound is proved on paper, so the better of the two holds; verdicts use the certified one."
+        )
     code = ending.close(console, summary, store, noun="families")
     return code, {"constants": encode_floats(to_plain(report))}
 
@@ -121,7 +124,7 @@ def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
         sign = ">=" if row["name"] == "mu" else "<="
         table.add_row(
             row["name"],
-            number(row["lower"]),
+            marked(number(row["lower"]), row),
             f"{sign} {number(row['upper'])}",
             analytic,
             known,

@@ -10,10 +10,14 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.algorithm.oracle_count import as_maml
+from anil_theory.algorithm.outer_loop import check_run_size
+from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.constants import Constants, Geometry
-from anil_theory.estimators.cost_to_accuracy import cost_by_inner_steps
+from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
+from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import fit_rate
 from anil_theory.estimators.saturation import fit_saturation
+from anil_theory.record import Status
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.plans import Question, plan, recommended_plan
@@ -83,7 +87,11 @@ class CurveCell:
         positive("alpha", self.alpha)
         if self.maml and self.study is not Study.COST:
             raise InvalidParameter("maml", "False except in the study of cost", True)
-        _ = self.family
+        self.family.checked_tasks(self.tasks)
+        shared = 1 if self.study is Study.COST else COMPILED_STEPS
+        longest = max(*self.inner_steps, shared)
+        largest = Schedule(1.0, longest, batch=max(self.batch), outer_steps=self.outer_steps)
+        check_run_size(largest, inner_steps=longest, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w)
 
     @property
     def family(self) -> SeparableFamily:
@@ -119,19 +127,43 @@ class CurveCell:
         return f"{method}, alpha = {'c/(N L)' if self.maml or self.constants.mu is None else 'mu/L^2'}"
 
 
+class NoAverage(Exception):
+    """Seeds of a run diverged, so that no average over its seeds exists; the message says how many and when."""
+
+
 def trace(cell: CurveCell) -> dict[str, Any]:
-    """The curves of a cell as plain values: {"study", "curves": [..], "notes": [..]}."""
-    return {
-        Study.CONVERGENCE: _convergence,
-        Study.FLOOR: _floor,
-        Study.COST: _cost,
-    }[cell.study](cell)
+    """The curves of a cell as plain values: {"study", "curves": [..], "notes": [..], "status", "reason"}.
+
+    status   of `record.Status`: complete, or diverged, with its reason. Where seeds diverged there is no average over
+             seeds and no curve of one (dropping them would bias it); the cost of eps stands, for a seed that diverged
+             has not reached eps.
+
+    Every curve has the "rounding_kind" of what its bound was computed with: D0, whose rounding is counted.
+    """
+    measures = {Study.CONVERGENCE: _convergence, Study.FLOOR: _floor, Study.COST: _cost}
+    complete: dict[str, Any] = {"study": cell.study.value, "status": Status.COMPLETE.value, "reason": ""}
+    try:
+        return complete | measures[cell.study](cell)
+    except (NoAverage, NotFinite) as error:
+        reason = f"{cell.study}, {cell.label()}, {cell.constants.geometry}: {error}"
+        return complete | {"curves": [], "notes": [], "status": Status.DIVERGED.value, "reason": reason}
+
+
+def _require_averages(run: OuterRun, setting: str) -> None:
+    """Raises NoAverage where a seed diverged, or where a number of the run is not finite."""
+    if run.diverged.any():
+        seeds = f"{run.diverged.sum()} of {len(run.status)} seeds diverged at {setting}"
+        first = int(run.diverged_at[run.diverged].min())
+        raise NoAverage(f"{seeds}, the first at step {first}: no average exists")
+    numbers = (run.running_w, run.running_phi, run.squared_w, run.squared_phi)
+    if not all(np.isfinite(each).all() for each in numbers):
+        raise NoAverage(f"a squared norm is not finite at {setting}: no average exists")
 
 
 def _convergence(cell: CurveCell) -> dict[str, Any]:
     N, B = cell.inner_steps[0], cell.batch[0]
     schedule, tasks, geometry = cell.schedule(N, B), cell.population(), cell.constants.geometry
-    run, D0 = run_algorithm(
+    run, D0, gap_rounding = run_algorithm(
         cell.family,
         tasks,
         schedule,
@@ -140,6 +172,7 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
         records=60,
         max_inner_steps=max(N, COMPILED_STEPS),
     )
+    _require_averages(run, f"N = {N}, B = {B}")
     steps = [int(k) for k in run.steps if k > 0]
     curves = []
     for block, running in (("w", run.running_w), ("phi", run.running_phi)):
@@ -163,9 +196,10 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
                 "slope": slope.slope,
                 "slope_interval": [slope.interval.low, slope.interval.high],
                 "diverged": int(run.diverged.sum()),
+                "rounding_kind": gap_rounding,
             }
         )
-    return {"study": cell.study.value, "curves": curves, "notes": []}
+    return {"curves": curves, "notes": []}
 
 
 def _floor(cell: CurveCell) -> dict[str, Any]:
@@ -175,7 +209,7 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
     bounds: dict[str, list[float]] = {"w": [], "phi": []}
     for B in cell.batch:
         schedule = cell.schedule(N, B)
-        run, D0 = run_algorithm(
+        run, D0, _ = run_algorithm(
             cell.family,
             tasks,
             schedule,
@@ -184,6 +218,7 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
             records=40,
             max_inner_steps=max(N, COMPILED_STEPS),
         )
+        _require_averages(run, f"N = {N}, B = {B}")
         late = run.steps >= cell.outer_steps / 2
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
             found[block].append(squares[:, late].mean(axis=1))
@@ -204,10 +239,12 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
                 "stderr": (values.std(axis=0, ddof=1) / math.sqrt(len(values))).tolist(),
                 "bound": bounds[block],
                 "slope": text,
+                # The noise term of the bound, which D0 does not enter.
+                "rounding_kind": "",
             }
         )
         notes.append(f"{geometry.value}, {block} block, N = {N}: floor ~ B^slope, {text} (the bound: -1)")
-    return {"study": cell.study.value, "curves": curves, "notes": notes}
+    return {"curves": curves, "notes": notes}
 
 
 def _cost(cell: CurveCell) -> dict[str, Any]:
@@ -215,8 +252,13 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     tasks, geometry, B = cell.population(), cell.constants.geometry, cell.batch[0]
     w, phi = start_of(cell.family, cell.seed)
     one_step = replace(cell, maml=False).schedule(1, B)
-    probe, D0 = run_algorithm(cell.family, tasks, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)
-    eps = cell.eps * float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
+    probe, D0, gap_rounding = run_algorithm(
+        cell.family, tasks, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1
+    )
+    largest = float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
+    if not math.isfinite(largest):
+        raise NoAverage("the squared norm at the start is not finite: there is no accuracy to reach")
+    eps = cell.eps * largest
     schedules = [cell.schedule(N, B) for N in cell.inner_steps]
     options: dict[str, Any] = {"seeds": cell.seeds, "seed": cell.seed, "records": 200}
     if cell.maml:
@@ -229,7 +271,7 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     alpha = cell.alpha if cell.rule is StepRule.FIXED else None
     question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha)
     question = question.of_maml(alpha) if cell.maml else question
-    predicted = [float(plan(question, N).cost) for N in cell.inner_steps]
+    predicted = [_real(plan(question, N).cost) for N in cell.inner_steps]
     predicted_best = recommended_plan(question, 512).schedule.inner_steps
     measured = {
         "iterations": [c.median_steps for c in costs],
@@ -254,8 +296,26 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
         "predicted": predicted,
         "best": best,
         "predicted_best": predicted_best,
+        "rounding_kind": gap_rounding,
     }
-    return {"study": cell.study.value, "curves": [curve], "notes": notes}
+    return {"curves": [curve], "notes": notes, **_how_many_diverged(costs, setting)}
+
+
+def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, str]:
+    """The status of a study of cost: a seed that diverged counts as one that never reaches eps, and is named."""
+    diverged = {c.inner_steps: int(c.diverged.sum()) for c in costs if c.diverged.any()}
+    if not diverged:
+        return {}
+    counts = ", ".join(f"{bad} of {costs[0].steps.size} at N = {N}" for N, bad in diverged.items())
+    return {"status": Status.DIVERGED.value, "reason": f"cost, {setting}: seeds that diverged, {counts}"}
+
+
+def _real(number: float) -> float:
+    """An integer may be beyond float64."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _smallest(inner_steps: tuple[int, ...], calls: list[float]) -> int | None:

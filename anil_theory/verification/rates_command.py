@@ -13,8 +13,9 @@ from anil_theory._plain import to_plain
 from anil_theory.constants import Constants
 from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
-from anil_theory.report.rows import number
+from anil_theory.report.rows import heuristic_legend, marked, number
 from anil_theory.report.tables import print_whole
+from anil_theory.report.terminal import print_heuristics
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 from anil_theory.verification.inner_steps import runnable
 from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
@@ -82,7 +83,8 @@ def run_rates(cells: list[CurveCell], *, out: Path, resume: bool, console: Conso
 
 def _job(cell: CurveCell) -> Job:
     def measure(hand: Hand) -> Result:
-        return Result(measurements=trace(cell))
+        found = trace(cell)
+        return Result(measurements=found, status=found["status"], reason=found["reason"])
 
     return Job(cell=to_plain(cell), measure=measure, name=f"{cell.study}, {cell.label()}")
 
@@ -98,7 +100,12 @@ def _print(console: Console, traced: list[Any]) -> None:
         [
             (
                 f"{c['geometry']}, {c['block']} block, K = {c['K'][-1]}",
-                (str(c["N"]), *(number(c[name][-1]) for name in ("measured", "stderr", "bound")), _slope(c)),
+                (
+                    str(c["N"]),
+                    *(number(c[name][-1]) for name in ("measured", "stderr")),
+                    marked(number(c["bound"][-1]), c),
+                    _slope(c),
+                ),
             )
             for c in sorted(_curves(traced, Study.CONVERGENCE), key=lambda c: (c["geometry"], c["block"], c["N"]))
         ],
@@ -110,16 +117,24 @@ def _print(console: Console, traced: list[Any]) -> None:
         [
             (
                 f"{c['geometry']}, {c['label']}, eps = {c['eps']:.3g}",
-                (str(N), *(number(c[name][i]) for name in ("iterations", "calls", "seconds", "predicted"))),
+                (
+                    str(N),
+                    *(number(c[name][i]) for name in ("iterations", "calls", "seconds")),
+                    marked(number(c["predicted"][i]), c),
+                ),
             )
             for c in _curves(traced, Study.COST)
             for i, N in enumerate(c["N"])
         ],
         ("N", "iterations", "calls", "seconds", "predicted calls"),
     )
+    bounds = [{"geometry": c["geometry"], "rounding_kind": c["rounding_kind"]} for one in traced for c in one["curves"]]
+    print_heuristics(console, heuristic_legend(bounds, "geometry", noun="curves of bounds and predictions"))
     for one in traced:
         for note in one["notes"]:
             console.print(f"- {note}", highlight=False)
+        if one["reason"]:
+            console.print(f"- {one['status']}: {one['reason']}", style="yellow", highlight=False)
 
 
 def _slope(curve: Any) -> str:

@@ -1,6 +1,6 @@
 """Theorems 1 and 2 and Tables 1 and 2, measured: runs of Algorithm 1, terms of the rates, counted oracle calls."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array
@@ -10,7 +10,7 @@ from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.estimators import Direction, Estimate, largest, measure_block_lipschitz
 from anil_theory.estimators.average_gradient import average_gradient, initial_gap
-from anil_theory.estimators.base import is_heuristic
+from anil_theory.estimators.base import leading_kind
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, table2_cost_comparison, thm1_strongly_convex, thm2_nonconvex
@@ -28,19 +28,34 @@ def start_of(family: Family, seed: int) -> tuple[Array, Array]:
     return family.split(family.points(np.random.default_rng([seed, 7]), ()))
 
 
+class StartedRun(NamedTuple):
+    """A run of Algorithm 1 and D0 at its start.
+
+    D0 is an upper bound of the initial gap up to its rounding, which is added to it; `gap_rounding` says what that is
+    (`Estimate.rounding_kind`), and so of what kind every bound is that D0 enters.
+    """
+
+    run: OuterRun
+    D0: float
+    gap_rounding: str
+
+
 def run_algorithm(
     family: Family, tasks: TaskSet, schedule: Schedule, *, seed: int, seeds: int, **options: Any
-) -> tuple[OuterRun, float]:
-    """A run of Algorithm 1 on the population from `start_of`, and D0, an upper bound of its initial gap."""
+) -> StartedRun:
+    """A run of Algorithm 1 on the population from `start_of`.
+
+    Raises NotFinite where the loss overflows at the start.
+    """
     w, phi = start_of(family, seed)
     run = outer_loop(tasks, schedule, w, phi, seed=seed, seeds=seeds, frames=separable_frames(tasks), **options)
     gap = initial_gap(family, tasks, schedule, w, phi)
-    return run, gap.value + gap.rounding
+    return StartedRun(run, gap.value + gap.rounding, gap.rounding_kind)
 
 
 def measure_rate(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
     """The averages of the squared block norms over a run, with the claims for that run's own initial gap."""
-    run, D0 = run_algorithm(
+    run, D0, _ = run_algorithm(
         cell.family,
         tasks,
         cell.schedule,
@@ -83,9 +98,8 @@ def measure_terms(cell: Cell, tasks: TaskSet) -> dict[str, Measured]:
         "phi_noise": phi + min(1 / r for r in ratios) * w,
     }
     relative = max(e.rounding / e.value for e in (*best.values(), *sizes.values()) if e.value > 0)
-    kinds = [e.rounding_kind for e in (*best.values(), *sizes.values())]
     # The largest of the relative roundings, four times: each term holds at most two products of two measured numbers.
-    kind = next(filter(is_heuristic, kinds), kinds[0])
+    kind = leading_kind(e.rounding_kind for e in (*best.values(), *sizes.values()))
     dropped = [e for e in (*best.values(), *sizes.values()) if e.dropped]
     # The decay terms are proportional to D0, on both sides.
     claims = STATEMENTS["table1"].given(D0=1.0).claims

@@ -10,7 +10,7 @@ from anil_theory.certify.realisation import CROSS, ENTRIES, Realised, difference
 from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import Constants
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness, leading_kind
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.local_witness import admissibility, hessian_of_tensors, sharp_choice
 from anil_theory.estimators.tensor_program import solve_tensor_program
@@ -28,7 +28,8 @@ BLOCKS = ENTRIES
 
 KINDS = (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP)
 DIGITS = 1e-9
-"""What rounding may make of the tensors' norms and of their Hessian."""
+"""What rounding may make of the tensors' norms and of their Hessian: chosen, and not derived from their programs."""
+CHOSEN = f"heuristic: a share of {DIGITS:g} of the value, chosen for the local programs"
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) 
         "admissible": found.admissible,
         "audit": found.realised.audit if found.realised else {},
         "verdicts": {v.kind.value: v.outcome.value for v in verdicts},
+        "rounding_kind": leading_kind(v.estimate.rounding_kind for v in verdicts),
         "reasons": {v.kind.value: v.reason for v in verdicts},
         "replayed": {v.kind.value: v.replayed for v in verdicts if v.replayed},
     }
@@ -174,7 +176,11 @@ def _lower(
         }
     for method, value in (("local program", found.scalar), ("tensor program", found.tensors)):
         if not math.isnan(value):
-            seen.append((Estimate(quantity, value, Direction.LOWER, method=method, rounding=DIGITS * value), None))
+            rounding = DIGITS * value
+            found_here = Estimate(
+                quantity, value, Direction.LOWER, method=method, rounding=rounding, rounding_kind=CHOSEN
+            )
+            seen.append((found_here, None))
     return seen, entries
 
 

@@ -8,15 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from anil_theory._plain import to_plain
 from anil_theory.audit import FINDINGS, Finding, Shown
 from anil_theory.audit import finding1_perfect_conditioning as corner
 from anil_theory.audit import finding3_theorem1_phi_rate as phi_rate
 from anil_theory.audit import finding4_training_trajectory as trajectory
 from anil_theory.cli import app
 from anil_theory.estimators import TrajectoryAudit, audit_trajectory
+from anil_theory.estimators.base import is_heuristic
+from anil_theory.estimators.rounding import FIRST_ORDER
 from anil_theory.record import RecordStore
+from anil_theory.report.audit_report import legend_of_findings, print_finding, write_audit
 from anil_theory.statements import Kind
 from anil_theory.statements import table1_complexity_orders as table1
 
@@ -152,6 +157,7 @@ def test_the_command_writes_records_report_and_figures(tmp_path: Path) -> None:
         assert finding["title"] in text and finding["stays"] in text
         assert all(sentence in text for sentence in finding["shown"])
         assert (tmp_path / f"{finding['name']}.png").stat().st_size > 10_000
+    assert "~" not in result.stderr and all("rounding_kind" in found for found in report["findings"].values())
     assert "SHOWN" in result.stderr and "4999" in " ".join(result.stderr.split())
 
 
@@ -161,3 +167,22 @@ def test_the_command_writes_records_report_and_figures(tmp_path: Path) -> None:
 def test_misuse_exits_2(arguments: list[str], words: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["audit", *arguments, "--out", str(tmp_path)])
     assert result.exit_code == 2 and all(word in result.output for word in words)
+
+
+def test_a_finding_says_on_what_kind_of_rounding_it_rests(tmp_path: Path) -> None:
+    kinds = {name: run(name).rounding_kind for name in FINDINGS}
+    assert kinds["1"] == kinds["2"] == FIRST_ORDER and kinds["3"] == "", "derived; and closed forms and proofs"
+    assert is_heuristic(kinds["4"]) and is_heuristic(trained("relu").rounding_kind), "a slack that was chosen"
+    findings = {name: to_plain(run(name)) for name in ("3", "4")}
+    console = Console(record=True, width=200)
+    for name, finding in findings.items():
+        print_finding(console, name, finding)
+    text = console.export_text()
+    assert text.count("SHOWN") == 2 and text.count("SHOWN~") == 1
+    legend = legend_of_findings(findings)
+    assert legend == "~ 1 of 2 findings (4): the rounding of the estimate is a heuristic, no bound"
+    write_audit(tmp_path / "audit.md", findings, "anil-theory audit", {}, {})
+    report = (tmp_path / "audit.md").read_text()
+    assert report.count("**SHOWN~**") == 1 and report.count("**SHOWN**") == 1 and legend in report
+    write_audit(tmp_path / "audit.md", {"3": findings["3"]}, "anil-theory audit", {}, {})
+    assert "~" not in (tmp_path / "audit.md").read_text()

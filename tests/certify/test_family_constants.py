@@ -1,9 +1,13 @@
 """Certified constants on a ball: between what a search finds and the bound on paper, and honest when not closed."""
 
 import dataclasses
+import math
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,11 +15,13 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.certify import family_constants
 from anil_theory.certify.branch_and_bound import ClosingStatus
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
-from anil_theory.constants import Constants
+from anil_theory.constants import Constants, Knowledge, Region
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
-from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily
+from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily, TaskSet
 from anil_theory.verdict import Outcome, judge
+from anil_theory.verification import constants_command
+from tests.estimators.own_family import OwnFamily
 
 LINEAR = LinearBodyFamily(inputs=1, width=1, shots=2)
 CLAIMS = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
@@ -125,3 +131,71 @@ def test_a_family_without_a_ball_and_an_empty_budget_are_refused() -> None:
     with pytest.raises(InvalidParameter) as error:
         certify_constants(LINEAR, LINEAR.sample(jax.random.key(0), 1), seconds=0.0)
     assert error.value.name == "seconds"
+
+
+def test_an_estimate_of_a_constant_is_no_bound_and_never_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family that has only estimated its constants, and too small: the certified bound is what is left."""
+    monkeypatch.setattr(family_constants, "NAMES", ("M",))
+    tasks = LINEAR.sample(jax.random.key(0), 1)
+    own = LinearBodyFamily(inputs=1, width=1, shots=2)
+    own.constants = dataclasses.replace(own.constants, M=0.01 * own.constants.M, known=Knowledge.ESTIMATED)
+    row = certify_constants(own, tasks, gap=0.5)["M"]
+    assert row.known is Knowledge.ESTIMATED and row.analytic == own.constants.M < row.upper
+    assert (row.best, row.best_from) == (row.upper, "certified")
+    shown = constants_command._row(row, own.constants)
+    assert shown["best"] == row.upper and shown["best_from"] == "certified" and shown["known"] == "estimated"
+    generous = dataclasses.replace(own.constants, M=10 * row.upper)
+    for declared in (own.constants, generous):
+        assert constants_command._row(row, declared)["outcome"] == "INCONCLUSIVE", "an estimate is never confirmed"
+    # The same number, proved on paper, would be the better bound.
+    proved = dataclasses.replace(row, known=Knowledge.UPPER_BOUND)
+    assert (proved.best, proved.best_from) == (row.analytic, "on paper")
+    curvature = dataclasses.replace(row, name="mu", upper=0.05, analytic=0.1)
+    assert (curvature.best, curvature.best_from) == (0.05, "certified")
+
+
+def kinked(activation: Callable[[Any], Any]) -> OwnFamily:
+    """Scalars w and phi and a kink, or a jump of the second derivative, along w phi = 0."""
+
+    def loss(w: Any, phi: Any, data: Any) -> Any:
+        return 0.5 * (activation(w[0] * phi[0]) - 0.3) ** 2 + 0.05 * w[0] ** 2
+
+    constants = Constants(None, 10.0, 10.0, 10.0, 10.0, region=Region(1.0))
+    return OwnFamily(TaskSet(loss, loss, jnp.zeros((1, 1))), 1, 1, constants)
+
+
+def quotients(family: OwnFamily, distance: float) -> dict[str, float]:
+    """Difference quotients across w phi = 0 of the fields whose Lipschitz constants M, L, rho and tau are.
+
+    "mu" is what the slope in w gains as w grows, over the distance: at least the true mu.
+    """
+    here, there = jnp.array([-distance / 2, 0.5]), jnp.array([distance / 2, 0.5])
+    loss = lambda z: family.tasks.support(z[:1], z[1:], ())  # noqa: E731
+    value, slope, curvature = (np.asarray(f(there) - f(here)) for f in (loss, jax.grad(loss), jax.hessian(loss)))
+    changes = {"M": value, "L": np.linalg.norm(slope), "rho": curvature[0, 0], "tau": curvature[0, 1]}
+    found = {name: float(abs(change)) / distance for name, change in changes.items()}
+    return found | {"mu": float(slope[0]) / distance}
+
+
+INFINITE = {"relu": ("L", "mu", "rho", "tau"), "squared hinge": ("rho", "tau")}
+"""What has no upper bound: the gradient of the first jumps, the Hessians of both do."""
+
+
+@pytest.mark.parametrize("name", INFINITE)
+def test_a_kink_leaves_no_finite_upper_bound_below_a_difference_quotient(name: str) -> None:
+    activation = jax.nn.relu if name == "relu" else lambda u: jnp.maximum(0.0, u) ** 2
+    family = kinked(activation)
+    found = certify_constants(family, family.tasks, gap=0.5, operations=2e6, starts=1)
+    assert list(found) == ["M", "L", "mu", "rho", "tau"]
+    for distance in (1e-2, 1e-6):
+        for constant, quotient in quotients(family, distance).items():
+            upper = found[constant].upper
+            # What float64 may have made of a quotient over so short a distance.
+            slack = 1e-15 / distance
+            assert upper <= quotient + slack if constant == "mu" else upper >= quotient - slack, constant
+    for constant in INFINITE[name]:
+        row = found[constant]
+        assert row.upper == (-math.inf if constant == "mu" else math.inf)
+        assert row.status is ClosingStatus.UNDECIDED_BRANCH and row.reason
+    # Both losses are continuous, so that the first derivative, wherever it exists, bounds how fast they grow.
+    assert math.isfinite(found["M"].upper)

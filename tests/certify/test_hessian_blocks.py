@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.interpreters import partial_eval
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
+from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.certify import hessian_blocks
 from anil_theory.certify.branch_and_bound import Boxes, ClosingStatus
 from anil_theory.certify.hessian_blocks import PairEnclosure, certify_blocks
@@ -236,3 +238,85 @@ def test_regions_and_tasks_without_a_certificate_are_refused() -> None:
     convex = SeparableFamily(family.constants, 2, 2, query="log-cosh")
     with pytest.raises(InvalidParameter, match="drawn by the given family"):
         certify_blocks(convex, tasks, schedule, region=Region(1.0))
+
+
+BRANCHES = {
+    "select_n",
+    "abs",
+    "sign",
+    "max",
+    "min",
+    "clamp",
+    "floor",
+    "ceil",
+    "round",
+    "cond",
+    "while",
+    "ge",
+    "gt",
+    "lt",
+}
+"""Primitives that change their formula from place to place."""
+
+
+def primitives(program: Any) -> set[str]:
+    """Of a jaxpr and of those inside it."""
+    found = {equation.primitive.name for equation in program.eqns}
+    parameters = [value for equation in program.eqns for value in equation.params.values()]
+    # A closed jaxpr has the attribute "jaxpr", a plain one its equations.
+    inner = [getattr(value, "jaxpr", value) for value in jax.tree.leaves(parameters, is_leaf=is_program)]
+    return found.union(*(primitives(each) for each in inner if hasattr(each, "eqns")))
+
+
+def is_program(value: Any) -> bool:
+    return hasattr(value, "jaxpr") or hasattr(value, "eqns")
+
+
+def test_the_losses_that_are_certified_are_analytic() -> None:
+    """What the docstring rests on: the gradients of every registered loss are made of analytic functions alone."""
+    data = SeparableFamily(Constants(0.3, 1.0, 1.0, 0.5, 1.0), 2, 2).sample(jax.random.key(0), 1).task(0)
+    point = jnp.zeros(2)
+    for loss in (hessian_blocks.support_loss, *hessian_blocks.QUERY_LOSSES.values()):
+        program = jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(point, point, data)
+        # The value itself is computed beside the gradient, and is not asked for here.
+        used, _ = partial_eval.dce_jaxpr(program.jaxpr, [True] * len(program.jaxpr.outvars))
+        assert primitives(used) & BRANCHES == set(), loss
+    kinked = jax.make_jaxpr(jax.grad(lambda w: jnp.maximum(w[0], 0.0)))(point)
+    assert primitives(kinked.jaxpr) & BRANCHES, "and a kink would be seen"
+
+
+def test_kinked_losses_have_no_certificate_of_this_kind() -> None:
+    """Branch and bound of the derivative bounds nothing across a kink: only the analytic losses are taken."""
+    family = SeparableFamily(Constants(0.3, 1.0, 1.0, 0.5, 1.0), 2, 2)
+    tasks = family.sample(jax.random.key(0), 1)
+
+    def kinked(loss: Any) -> Any:
+        return lambda w, phi, data: loss(w, phi, data) + 1e-3 * jnp.abs(w[0])
+
+    for support, query in ((kinked(tasks.support), tasks.query), (tasks.support, kinked(tasks.query))):
+        with pytest.raises(InvalidParameter, match="tasks must be"):
+            certify_blocks(family, TaskSet(support, query, tasks.data), Schedule(0.3, 1), region=Region(1.0))
+
+
+def test_an_upper_end_is_above_difference_quotients_of_the_meta_gradient_itself() -> None:
+    """Near and far pairs in the ball: what is certified is a Lipschitz constant, not only a largest derivative."""
+    family = SeparableFamily(Constants(0.3, 1.0, 1.0, 0.5, 1.0), 1, 1)
+    tasks, schedule = family.sample(jax.random.key(2), 1), Schedule.paper(family.constants, 2)
+    certificates = certify_blocks(family, tasks, schedule, region=Region(2.0), gap=0.2, max_boxes=20_000)
+
+    @jax.jit
+    @jax.vmap
+    def field(z: Any) -> Any:
+        found = meta_gradient(tasks.losses, z[:1], z[1:], tasks.task(0), alpha=schedule.alpha, inner_steps=2)
+        return jnp.concatenate([found.w, found.phi])
+
+    generator = np.random.default_rng(0)
+    z = generator.uniform(-1.4, 1.4, (400, 2))
+    moves = 10 ** generator.uniform(-4, 0, 400) * generator.choice([-1, 1], 400)
+    for block, (x, y) in {"ww": (0, 0), "wphi": (0, 1), "phiw": (1, 0), "phiphi": (1, 1)}.items():
+        moved = z.copy()
+        moved[:, y] = np.clip(z[:, y] + moves, -1.4, 1.4)
+        change = np.abs(np.asarray(field(moved) - field(z)))[:, x]
+        distance = np.abs(moved - z)[:, y]
+        largest_quotient = np.max(change[distance > 0] / distance[distance > 0])
+        assert 0.5 * certificates[block].lower < largest_quotient <= certificates[block].upper + ROUNDING

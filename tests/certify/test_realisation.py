@@ -1,5 +1,8 @@
 """Functions that realise the local maximisers: their constants, and the meta-gradient's own difference quotient."""
 
+import math
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anil_theory import Constants, InvalidParameter, Schedule
+from anil_theory import Constants, InvalidParameter, Schedule, falsifier
+from anil_theory.certify import realisation
 from anil_theory.certify.realisation import ENTRIES, block_entry, difference_quotient, realise, short_span
+from anil_theory.estimators import Direction
 from anil_theory.estimators.local_witness import unit_sphere
 from anil_theory.estimators.tensor_norms import spectral_norms
 from anil_theory.statements import Kind, block_bound, blocks
@@ -114,3 +119,25 @@ def test_no_realised_entry_exceeds_the_sharp_constant(setting: tuple[Constants, 
 def test_a_fast_cut_off_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="span"):
         realise(Constants(None, 1.0, 1.0, 1.0, 1.0), Schedule(0.1, 2), "ww", span=10.0)
+
+
+def test_a_difference_quotient_needs_no_derivative_of_the_meta_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why it is a lower bound for kinked losses too: it is the quotient itself. A kink lies between its two points.
+
+    L_S = 0.3 |w - 0.1| and L_D = (w + phi)^2/2 at alpha = 1: the step goes to the right from w = 0 and to the left
+    from w = 1/4, so that the quotient is |1/4 - 0.6|/(1/4) = 1.4. Automatic differentiation gives 1 on either side.
+    """
+    monkeypatch.setattr(realisation, "support_loss", lambda w, phi, task: 0.3 * jnp.abs(w[0] - 0.1))
+    monkeypatch.setattr(realisation, "query_loss", lambda w, phi, task: 0.5 * (w[0] + phi[0]) ** 2)
+    constants = Constants(None, 1.0, 1.0, 0.5, 1.0)
+    realised = realise(constants, Schedule(1.0, 1), "ww", span=60.0)
+    shown = difference_quotient(replace(realised, log_step=math.log(0.25), bits=200))
+    assert shown.low <= 1.4 * (1 + 1e-12) and shown.high >= 1.4 * (1 - 1e-12) and shown.width < 1e-12
+
+
+def test_what_is_realised_is_a_lower_estimate_and_nothing_more() -> None:
+    """It refutes or is consistent: it confirms no bound."""
+    constants = Constants(None, 1.0, 1.0, 0.5, 1.0)
+    evidence = falsifier._realised(constants, Schedule.paper(constants, 2), "ww")
+    assert evidence is not None and evidence.estimate.direction is Direction.LOWER
+    assert evidence.replay is not None and evidence.replay().low == evidence.estimate.value

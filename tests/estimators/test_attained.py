@@ -9,7 +9,7 @@ from anil_theory.estimators import Direction, measure_attained
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.extremal import ExtremalFamily
-from tests.estimators.dense_blocks import hessian, witness_of
+from tests.estimators.dense_blocks import gradient, hessian, witness_of
 
 LONGEST = 6
 
@@ -29,3 +29,28 @@ def test_the_bound_is_attained_at_the_witness(constants: Constants, N: int) -> N
     if N == LONGEST:
         (plain,) = measure_attained(ExtremalFamily(constants, schedule)).values()
         assert plain == estimate
+
+
+def test_a_one_sided_derivative_is_a_limit_of_quotients_and_these_are_below_the_bound() -> None:
+    """The meta-gradient has a kink at the start: the value is that of its right side, and a lower estimate still.
+
+    Quotients from the start to the right tend to it; those to the left have the other sign; none exceeds the bound.
+    """
+    constants, schedule = Constants(0.2, 1.0, 1.0, 0.5, 1.0), Schedule(0.15, LONGEST)
+    family = ExtremalFamily(constants, schedule, max_inner_steps=LONGEST)
+    tasks = family.sample(jax.random.key(0), 1)
+    (estimate,) = measure_attained(family).values()
+    assert estimate.direction is Direction.LOWER, "equal to the bound, and still only a value at a point"
+    bound = float(blocks(constants, schedule, constants.geometry, Kind.EXPLICIT).ww)
+
+    def slope(w: float) -> float:
+        return float(gradient(family, tasks, 0, np.array([w, 0.0]), schedule.alpha, LONGEST)[0])
+
+    distances = family.length_scale * 2.0 ** -np.arange(4.0, 21.0, 4.0)
+    right = np.array([(slope(0.0) - slope(d)) / d for d in distances])
+    left = np.array([(slope(-d) - slope(0.0)) / d for d in distances])
+    # What the subtraction of two slopes of size M loses.
+    rounding = 16 * np.finfo(float).eps * constants.M / distances
+    assert np.all(np.abs(right) <= bound + rounding) and np.all(np.abs(left) <= bound + rounding)
+    assert right[-1] == pytest.approx(estimate.value, rel=1e-4)
+    assert left[-1] < 0 < right[-1]

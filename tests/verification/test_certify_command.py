@@ -28,12 +28,15 @@ def run(*arguments: str, out: Path) -> tuple[int, str]:
 def test_bounds_are_confirmed_in_both_geometries_with_records_and_a_plot(tmp_path: Path) -> None:
     code, text = run(*SMALL, "--samples", "300", out=tmp_path)
     assert code == 0, text
+    assert "~" not in text
     assert text.count("CONFIRMED") == 2 * 2 * 4 and "the ball of radius 2" in text
     assert (tmp_path / "certificates.png").stat().st_size > 0
     records = list(RecordStore(tmp_path / "records"))
     assert {r.cell["schedule"]["inner_steps"] for r in records} == {1, 2} and len(records) == 4
     for row in (row for record in records for row in record.verdicts):
         assert row["status"] == "CLOSED" and row["lower"] <= row["upper"] and row["width"] <= 0.01
+        # Both ends of a certificate enclose their rounding, and the samples beside it judge nothing.
+        assert row["rounding_kind"] == ""
         for kind, (least, most) in row["factors"].items():
             assert 1 <= least <= most and least == row["bounds"][kind] / row["upper"]
         sampled = row["sampled"]

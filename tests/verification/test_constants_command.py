@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from anil_theory.cli import app
 from anil_theory.record import RecordStore
+from anil_theory.report.rows import number
 
 
 def run(*arguments: str, out: Path) -> Any:
@@ -29,6 +30,10 @@ def test_what_a_family_declares_is_enclosed_and_confirmed(tmp_path: Path) -> Non
     (record,) = RecordStore(tmp_path / "records")
     assert record.cell["family"] == "linear-body" and len(record.verdicts) == 5
     words = " ".join(result.stderr.split())
+    # What was found is an audit's, whose rounding is counted; what is certified needs none.
+    for row in (mu, *rows.values()):
+        assert row["rounding_kind"].startswith("heuristic") and f"{number(row['lower'])}~" in words
+    assert "~ 5 of 5 constants found (M, L, mu, rho, tau): the rounding of the estimate is a heuristic" in words
     assert words.count("CONFIRMED") == 4 and "linear-body, n = 1 + 1, the ball of radius 1" in words
 
 

@@ -1,6 +1,9 @@
 """The command `rates`: curves with bounds above them, honest costs, records that a second run takes over, plots."""
 
+import io
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,16 @@ from typer.testing import CliRunner
 
 from anil_theory import Constants, InvalidParameter
 from anil_theory.cli import app
+from anil_theory.estimators.base import is_heuristic
+from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.record import RecordStore
 from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
+from anil_theory.report.rows import number
+from anil_theory.schedule import Schedule
+from anil_theory.verification import rate_curves
 from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
 from anil_theory.verification.rates_command import curve_cells, run_rates
+from anil_theory.verification.theorems import run_algorithm
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_steps": 40}
@@ -21,9 +30,19 @@ TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_ste
 
 def test_curves_lie_below_their_bounds_and_records_are_taken_over(tmp_path: Path) -> None:
     cells = curve_cells(CONSTANTS, inner_steps=(1, 2), batch=(2, 4), quick=True, **TINY)
-    console = Console(quiet=True)
+    console = Console(record=True, width=200, file=io.StringIO())
     code, report = run_rates(cells, out=tmp_path, resume=False, console=console)
     assert code == 0 and len(RecordStore(tmp_path / "records")) == len(set(cells))
+    text = " ".join(console.export_text().split())
+    # D0, whose rounding is counted, is in the bounds of averages and in predicted costs; a floor is the noise term.
+    resting_on_gap = {"convergence": "bound", "cost": "predicted"}
+    for study in report["studies"]:
+        assert study["status"] == "complete" and study["reason"] == ""
+        for curve in study["curves"]:
+            assert is_heuristic(curve["rounding_kind"]) == (study["study"] in resting_on_gap)
+            if study["study"] in resting_on_gap:
+                assert f"{number(curve[resting_on_gap[study['study']]][-1])}~" in text
+    assert "curves of bounds and predictions (strongly-convex, nonconvex): the rounding of the estimate is a" in text
     for study in report["studies"]:
         for curve in study["curves"]:
             if study["study"] != "cost":
@@ -41,6 +60,75 @@ def test_the_fixed_rule_shares_alpha_and_maml_has_no_phi_step() -> None:
     assert fixed.schedule(5, 2).alpha == 0.07 and "0.07" in fixed.label()
     maml = CurveCell(Study.COST, CONSTANTS, (1,), maml=True, **TINY)
     assert maml.schedule(5, 2).beta_phi is None and "MAML" in maml.label()
+
+
+@pytest.fixture
+def wild_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outer step sizes far beyond what the bounds allow: every seed diverges in its first step."""
+    tame = CurveCell.schedule
+
+    def wild(cell: CurveCell, N: int, B: int) -> Schedule:
+        return replace(tame(cell, N, B), beta_w=1e300, beta_phi=1e300)
+
+    monkeypatch.setattr(CurveCell, "schedule", wild)
+
+
+@pytest.mark.usefixtures("wild_steps")
+@pytest.mark.parametrize("study", Study)
+def test_a_diverged_run_is_a_status_with_a_reason_and_no_curve_of_averages(study: Study) -> None:
+    found = trace(CurveCell(study, CONSTANTS, (1,), batch=(2, 4) if study is Study.FLOOR else (2,), **TINY))
+    assert found["status"] == "diverged"
+    assert "4 of 4" in found["reason"] and "diverged" in found["reason"] and "N = 1" in found["reason"]
+    if study is Study.COST:
+        (curve,) = found["curves"]
+        assert curve["iterations"] == curve["calls"] == [math.inf] and curve["best"]["calls"] is None
+    else:
+        assert found["curves"] == found["notes"] == [] and "at step 1: no average exists" in found["reason"]
+
+
+@pytest.mark.parametrize("study", [Study.CONVERGENCE, Study.FLOOR])
+@pytest.mark.parametrize("name", ["running_w", "running_phi", "squared_w", "squared_phi"])
+def test_a_number_that_is_not_finite_is_no_average(monkeypatch: pytest.MonkeyPatch, study: Study, name: str) -> None:
+    """One NaN of one seed, in a run that no seed of was called diverged."""
+
+    def run_once(*arguments: Any, **options: Any) -> Any:
+        started = run_algorithm(*arguments, **options)
+        numbers = getattr(started.run, name).copy()
+        numbers[0, -1] = math.nan
+        return started._replace(run=replace(started.run, **{name: numbers}))
+
+    monkeypatch.setattr(rate_curves, "run_algorithm", run_once)
+    found = trace(CurveCell(study, CONSTANTS, (1,), batch=(2, 4) if study is Study.FLOOR else (2,), **TINY))
+    assert found["status"] == "diverged" and found["curves"] == [] and "not finite" in found["reason"]
+
+
+@pytest.mark.usefixtures("wild_steps")
+def test_the_command_says_what_diverged_and_records_it(tmp_path: Path) -> None:
+    cells = [CurveCell(study, CONSTANTS, (1,), **TINY) for study in (Study.CONVERGENCE, Study.COST)]
+    console = Console(record=True, width=200, file=io.StringIO())
+    code, report = run_rates(cells, out=tmp_path, resume=False, console=console)
+    text = " ".join(console.export_text().split())
+    for word in ("CONFIRMED", "CONSISTENT", "nan"):
+        assert word not in text and word not in json.dumps(report)
+    assert code == 0 and text.count("- diverged: ") == 2
+    for record in RecordStore(tmp_path / "records"):
+        assert record.status == "diverged" and record.reason in text
+
+
+def test_a_start_where_the_loss_overflows_is_a_status_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflowing(*arguments: Any, **options: Any) -> Any:
+        raise NotFinite("initial_gap is not finite: the adapted query loss of task 0 is inf")
+
+    monkeypatch.setattr(rate_curves, "run_algorithm", overflowing)
+    for study in Study:
+        found = trace(CurveCell(study, CONSTANTS, (1,), **TINY))
+        assert found["status"] == "diverged" and "initial_gap" in found["reason"] and found["curves"] == []
+
+
+def test_a_predicted_cost_beyond_float64_is_infinite() -> None:
+    nonconvex = replace(CONSTANTS, mu=None)
+    (curve,) = trace(CurveCell(Study.COST, nonconvex, (1, 300), rule=StepRule.FIXED, alpha=50.0, **TINY))["curves"]
+    assert math.isfinite(curve["predicted"][0]) and curve["predicted"][1] == math.inf
 
 
 def test_an_accuracy_that_is_not_reached_is_no_number() -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators.base import is_heuristic
 from anil_theory.record import RecordStore
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Bound, Kind
@@ -54,6 +55,17 @@ def test_every_lower_value_is_below_every_bound() -> None:
         assert max(row["scalar"], row["tensors"], row["realised_high"], row["family"]) <= sharp * (1 + 1e-12)
         assert row["choice"] == pytest.approx(sharp, rel=1e-12) and row["realised"] > 0.9999 * sharp
         assert set(row["verdicts"].values()) == {"CONSISTENT"}
+
+
+def test_a_verdict_from_a_local_program_says_that_its_rounding_was_chosen() -> None:
+    found = searched("ww")
+    neither = replace(found, scalar=math.nan, tensors=math.nan)
+    instances = tightness._row(CELL, "ww", neither, None)
+    assert instances["rounding_kind"] != tightness.CHOSEN and not is_heuristic(instances["rounding_kind"])
+    for program in ("scalar", "tensors"):
+        alone = replace(neither, realised=None, family=None, **{program: getattr(found, program)})
+        row = tightness._row(CELL, "ww", alone, None)
+        assert row["rounding_kind"] == tightness.CHOSEN and is_heuristic(row["rounding_kind"])
 
 
 def test_the_worst_task_comes_with_a_witness_that_ball_arithmetic_encloses() -> None:
