@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from anil_theory._precision import enable_float64
+from anil_theory._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from anil_theory._admissible import InvalidParameter
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from anil_theory.verdict import Outcome, Verdict, judge
 
 enable_float64()
-
-__version__ = "0.1.0"
 
 __all__ = [
     "FAMILIES",

@@ -22,6 +22,11 @@ touches the documents alone changes no number).
 """
 
 
+def versions() -> dict[str, str | None]:
+    """The versions of PACKAGES, without importing them; None for one that is not installed."""
+    return {name: _version(name) for name in PACKAGES}
+
+
 def provenance(started: datetime | None = None) -> dict[str, str | None]:
     """Versions of the package, Python and the numerical libraries, sources, platform, device, commit and times.
 
@@ -79,11 +84,10 @@ def _is_source(path: Path) -> bool:
 def _machine() -> dict[str, str | None]:
     import jax
 
-    versions: dict[str, str | None] = {name: _version(name) for name in PACKAGES}
     device = jax.devices()[0]
     package = Path(__file__).parent
     return {
-        **versions,
+        **versions(),
         "sources": source_hash(package),
         "python": platform.python_version(),
         "platform": f"{platform.system()}-{platform.machine()}",

@@ -87,6 +87,7 @@ def output_of(*arguments: object) -> str:
     Raises RuntimeError with the process's messages when it fails.
     """
     environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    environment["ANIL_THEORY_COMPILE_CACHE"] = "off"
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
