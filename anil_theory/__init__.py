@@ -6,57 +6,48 @@
 
 The measured side (tasks, algorithm, estimators, certify) and the claimed side (statements) meet in `verdict` only.
 Importing the package makes float64 JAX's default: constants are measured in float64.
+
+Each name below is imported on first use, so that a start costs only what is used.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from anil_theory._precision import enable_float64
-
-enable_float64()
-
-from anil_theory._admissible import InvalidParameter  # noqa: E402
-from anil_theory.algorithm import (  # noqa: E402
-    InnerLoop,
-    MetaGradient,
-    inner_loop,
-    meta_gradient,
-    meta_loss,
-    population_gradient,
-    task_gradients,
-    task_losses,
-)
-from anil_theory.constants import Constants, Geometry, Knowledge, Region  # noqa: E402
-from anil_theory.estimators import (  # noqa: E402
-    Budget,
-    Direction,
-    Estimate,
-    Witness,
-    audit_constants,
-    largest,
-    measure_attained,
-    measure_block_lipschitz,
-    measure_identity,
-)
-from anil_theory.record import Record, RecordStore  # noqa: E402
-from anil_theory.schedule import Schedule  # noqa: E402
-from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement  # noqa: E402
-from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet  # noqa: E402
-from anil_theory.verdict import Outcome, Verdict, judge  # noqa: E402
+from anil_theory._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from anil_theory._admissible import InvalidParameter
+    from anil_theory.algorithm import (
+        InnerLoop,
+        MetaGradient,
+        inner_loop,
+        meta_gradient,
+        meta_loss,
+        population_gradient,
+        task_gradients,
+        task_losses,
+    )
+    from anil_theory.constants import Constants, Geometry, Knowledge, Region
+    from anil_theory.estimators import (
+        Budget,
+        Direction,
+        Estimate,
+        Witness,
+        audit_constants,
+        largest,
+        measure_attained,
+        measure_block_lipschitz,
+        measure_identity,
+    )
     from anil_theory.falsifier import Falsification, falsify
+    from anil_theory.record import Record, RecordStore
+    from anil_theory.schedule import Schedule
+    from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement
+    from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet
+    from anil_theory.verdict import Outcome, Verdict, judge
 
-__version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    """`falsify` on first use: it needs python-flint, without which training and the estimators run."""
-    if name in ("Falsification", "falsify"):
-        from anil_theory import falsifier
-
-        return getattr(falsifier, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+enable_float64()
 
 __all__ = [
     "FAMILIES",
@@ -102,3 +93,67 @@ __all__ = [
     "task_gradients",
     "task_losses",
 ]
+
+_MODULES = {
+    "FAMILIES": "tasks",
+    "STATEMENTS": "statements",
+    "Bound": "statements",
+    "Budget": "estimators",
+    "Claim": "statements",
+    "Constants": "constants",
+    "Direction": "estimators",
+    "Estimate": "estimators",
+    "ExtremalFamily": "tasks",
+    "Falsification": "falsifier",
+    "Family": "tasks",
+    "Geometry": "constants",
+    "Hypothesis": "statements",
+    "InnerLoop": "algorithm",
+    "InvalidParameter": "_admissible",
+    "Kind": "statements",
+    "Knowledge": "constants",
+    "Losses": "tasks",
+    "MetaGradient": "algorithm",
+    "Outcome": "verdict",
+    "Record": "record",
+    "RecordStore": "record",
+    "Region": "constants",
+    "Schedule": "schedule",
+    "SeparableFamily": "tasks",
+    "Statement": "statements",
+    "TaskSet": "tasks",
+    "Verdict": "verdict",
+    "Witness": "estimators",
+    "audit_constants": "estimators",
+    "falsify": "falsifier",
+    "inner_loop": "algorithm",
+    "judge": "verdict",
+    "largest": "estimators",
+    "measure_attained": "estimators",
+    "measure_block_lipschitz": "estimators",
+    "measure_identity": "estimators",
+    "meta_gradient": "algorithm",
+    "meta_loss": "algorithm",
+    "population_gradient": "algorithm",
+    "task_gradients": "algorithm",
+    "task_losses": "algorithm",
+}
+"""The module that each public name comes from. A test holds it equal to `__all__` and to the imports for types."""
+
+_SUBMODULES = {*_MODULES.values(), "provenance"}
+"""What `anil_theory.NAME` reaches without an import of its own."""
+
+
+def __getattr__(name: str) -> Any:
+    """A public name or a submodule, imported when it is first asked for (PEP 562)."""
+    if name in _MODULES:
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -4,8 +4,8 @@ Importing `anil_theory` switches JAX to 64-bit: a Lipschitz constant measured in
 at which it is attained. Code that wants a smaller type asks for it by name.
 """
 
-import jax
-import jax.numpy as jnp
+import os
+import sys
 
 from anil_theory._admissible import InvalidParameter
 
@@ -13,8 +13,15 @@ UNIT_ROUNDOFF = 2.0**-53
 
 
 def enable_float64() -> None:
-    """Make float64 JAX's default real type (process-wide)."""
-    jax.config.update("jax_enable_x64", True)
+    """Make float64 JAX's default real type, process-wide: at once, or when JAX is imported.
+
+    JAX is not imported for it. Where it is still to come the environment variable that JAX reads is set, which child
+    processes inherit.
+    """
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_enable_x64", True)
+    else:
+        os.environ["JAX_ENABLE_X64"] = "True"
 
 
 def gamma(operations: int) -> float:
@@ -28,6 +35,9 @@ def gamma(operations: int) -> float:
 
 def require_float64(name: str, tree: object) -> None:
     """Raise InvalidParameter when a floating leaf of `tree` is not float64: constants are measured in float64 only."""
+    import jax
+    import jax.numpy as jnp
+
     for leaf in jax.tree.leaves(tree):
         dtype = jnp.result_type(leaf)
         if jnp.issubdtype(dtype, jnp.floating) and dtype != jnp.float64:

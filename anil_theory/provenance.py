@@ -11,8 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import jax
-
 PACKAGES = ("anil_theory", "numpy", "scipy", "jax", "jaxlib", "equinox", "optax", "sympy", "python-flint")
 """The packages whose versions a record carries; the numbers of a run can depend on each."""
 
@@ -22,6 +20,11 @@ DETERMINING = (*PACKAGES, "sources", "python", "platform", "device", "compilatio
 The commit is not among them: `sources` says more (what was changed and never committed), and less (a commit that
 touches the documents alone changes no number).
 """
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of PACKAGES, without importing them; None for one that is not installed."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def provenance(started: datetime | None = None) -> dict[str, str | None]:
@@ -79,11 +82,12 @@ def _is_source(path: Path) -> bool:
 
 @cache
 def _machine() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {name: _version(name) for name in PACKAGES}
+    import jax
+
     device = jax.devices()[0]
     package = Path(__file__).parent
     return {
-        **versions,
+        **versions(),
         "sources": source_hash(package),
         "python": platform.python_version(),
         "platform": f"{platform.system()}-{platform.machine()}",
@@ -94,6 +98,8 @@ def _machine() -> dict[str, str | None]:
 
 def _compilation() -> str:
     """What else of JAX changes the numbers of a program. Not kept: a command may change a switch for its own time."""
+    import jax
+
     switches = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
     switches["disable_most_optimizations"] = jax.config.read("jax_disable_most_optimizations")
     switches["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "")

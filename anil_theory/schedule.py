@@ -4,7 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
-import jax
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
@@ -99,20 +98,42 @@ class Schedule:
 
     def _key(self) -> tuple[Any, ...]:
         """What decides equality: arrays by their shape and their entries."""
-        leaves, structure = jax.tree.flatten(self.alpha)
-        sizes = tuple((np.shape(leaf), tuple(np.ravel(leaf).tolist())) for leaf in leaves)
+        sizes = tuple((np.shape(leaf), tuple(np.ravel(leaf).tolist())) for leaf in _leaves(self.alpha))
         rest = tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "alpha")
-        return structure, sizes, *rest
+        return _structure(self.alpha), sizes, *rest
+
+
+def _is_number(alpha: Any) -> bool:
+    """Whether one number serves all of w: then nothing here needs JAX, whose import takes longer than most bounds."""
+    return isinstance(alpha, (int, float, np.number))
+
+
+def _leaves(alpha: Any) -> list[Any]:
+    if _is_number(alpha):
+        return [alpha]
+    import jax
+
+    return jax.tree.leaves(alpha)
+
+
+def _structure(alpha: Any) -> Any:
+    if _is_number(alpha):
+        return None
+    import jax
+
+    return jax.tree.structure(alpha)
 
 
 def _entries(alpha: Any) -> np.ndarray:
-    return np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(alpha)])
+    return np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in _leaves(alpha)])
 
 
 def _step_sizes(alpha: Any) -> Any:
     """A number as a positive float, a tree with float64 leaves; a tree of equal entries is their number."""
-    if np.ndim(alpha) == 0 and not isinstance(alpha, (dict, list, tuple)) and jax.tree.leaves(alpha) == [alpha]:
+    if np.ndim(alpha) == 0 and not isinstance(alpha, (dict, list, tuple)) and _leaves(alpha) == [alpha]:
         return positive("alpha", alpha)
+    import jax
+
     allowed = "a finite number > 0, or a pytree of finite numbers (a prefix of w)"
     try:
         tree = jax.tree.map(lambda leaf: np.array(leaf, np.float64), alpha)
@@ -123,7 +144,7 @@ def _step_sizes(alpha: Any) -> Any:
         raise InvalidParameter("alpha", allowed, alpha)
     if entries.min() == entries.max():
         return positive("alpha", entries[0])
-    for leaf in jax.tree.leaves(tree):
+    for leaf in _leaves(tree):
         leaf.setflags(write=False)
     return tree
 

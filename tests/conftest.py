@@ -1,5 +1,6 @@
 """Hypothesis profiles, float64, and the run-time check of shapes and types in the measured side."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ install_import_hook(CHECKED, "beartype.beartype")
 from anil_theory._precision import enable_float64  # noqa: E402
 
 enable_float64()
+
+# The commands that tests run as processes leave the user's cache folder alone.
+os.environ["ANIL_THEORY_COMPILE_CACHE"] = "off"
 
 # derandomize: the examples are a function of the test, so a failure is seen again. Nothing here is timed.
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)

@@ -25,12 +25,14 @@ def run_audit(
     out: Path,
     quick: bool = False,
     resume: bool = False,
+    workers: int = 1,
     console: Console,
 ) -> tuple[int, dict[str, Any]]:
     """Run the findings named (all, if none is); returns the exit status (`study.ending`) and plain values for --json.
 
     Each finding is kept as a record under out/records as soon as it is done; out/audit.md is the report, beside one
-    figure per finding. Raises InvalidParameter for an unknown finding, a negative seed or an unwritable folder.
+    figure per finding. `workers` findings run at a time. Raises InvalidParameter for an unknown finding, a negative
+    seed or an unwritable folder.
     """
     for name in names:
         one_of("finding", name, tuple(FINDINGS))
@@ -38,7 +40,7 @@ def run_audit(
     store = RecordStore(out / "records")
     chosen = [name for name in FINDINGS if not names or name in names]
     jobs = [_job(name, seed, quick) for name in chosen]
-    summary = run_jobs(jobs, store, resume=resume, display=Display("auditing", "findings"))
+    summary = run_jobs(jobs, store, resume=resume, workers=workers, display=Display("auditing", "findings"))
     findings = {record.cell["audit"]: dict(record.measurements) for record in summary.records}
     ending = Ending()
     for name, finding in findings.items():

@@ -7,7 +7,7 @@ import typer
 
 from anil_theory._console import READER_GONE, Console, drop_output
 from anil_theory.cli import check, proof, training
-from anil_theory.cli.app import app
+from anil_theory.cli.app import app, cache, note
 from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending, print_error
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 
@@ -20,7 +20,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # What the encoding of the stream lacks is written as an escape: a result is worth more than its looks.
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run())
+    status = _run()
+    trouble = cache.close()
+    if trouble:
+        note(trouble)
+    sys.exit(status)
 
 
 def _run() -> int:

@@ -1,15 +1,19 @@
 """What every command shares: the application, options that take several values, exit statuses, JSON."""
 
 import json
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from anil_theory._console import READER_GONE, drop_output
+from anil_theory._admissible import count
+from anil_theory._compile_cache import CompileCache, UnusableFolder, switch_off
+from anil_theory._console import READER_GONE, Console, drop_output
+from anil_theory._version import __version__
 from anil_theory.constants import Geometry
 from anil_theory.study.ending import Ending
 
@@ -19,12 +23,69 @@ FAMILIES = ("separable", "softmax-head", "two-layer-head", "linear-body")
 app = typer.Typer(
     help="Check the convergence theory of ANIL: measured constants and rates beside the paper's bounds.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
+cache = CompileCache()
+"""The compiled programs of this process."""
+
+COMPILING = ("verify", "rates", "tightness", "certify", "constants", "audit", "bench")
+"""The commands that compile: the others have no use for a folder of programs."""
+
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", help="Cells at a time, in threads; as many as suit the command, if left out."),
+]
+"""The option of every command that runs cells."""
+
 data_app = typer.Typer(help="Convert and check the image data of the neural benchmarks.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+
+
+def _print_versions(wanted: bool) -> None:
+    if not wanted:
+        return
+    from anil_theory.provenance import versions
+
+    found = versions() | {"anil_theory": __version__, "python": platform.python_version()}
+    for name, number in found.items():
+        print(f"{name} {number or 'is not installed'}")
+    raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_versions,
+            is_eager=True,
+            help="Print the versions of this package and its libraries, and exit.",
+        ),
+    ] = False,
+    compile_cache: Annotated[
+        bool, typer.Option(help="Keep compiled programs in the user's cache folder, for the next command.")
+    ] = True,
+) -> None:
+    if not compile_cache:
+        switch_off()
+    elif context.invoked_subcommand in COMPILING:
+        try:
+            cache.switch_on()
+        except UnusableFolder as fault:
+            note(f"compiled programs are not kept: {fault}")
+
+
+def note(text: str) -> None:
+    """One line on standard error about what does not change the results."""
+    Console(stderr=True).print(f"note: {text}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def workers(jobs: int | None, default: int) -> int:
+    """The cells at a time that `--jobs` asks for."""
+    return default if jobs is None else count("jobs", jobs)
 
 
 class ListCommand(TyperCommand):

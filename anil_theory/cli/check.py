@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from anil_theory._console import Console
-from anil_theory.cli.app import ListCommand, app, failures_exit, finish
+from anil_theory.cli.app import Jobs, ListCommand, app, failures_exit, finish, workers
 from anil_theory.constants import Geometry
 
 
@@ -44,6 +44,7 @@ def verify(
         str | None, typer.Option("--break", help="Halve the bounds of a block on purpose, e.g. ww, wphi, 'L - mu'.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the folder.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Measure, and judge the paper's statements by it: Propositions 1-3, Theorems 1-2, Tables 1-2.
 
@@ -71,6 +72,7 @@ def verify(
         "query": query,
     }
     from anil_theory.verification.command import run_verify
+    from anil_theory.verification.runner import WORKERS
 
     options = {k: v for k, v in given.items() if v is not None}
     console = Console(stderr=as_json)
@@ -84,6 +86,7 @@ def verify(
             broken=break_,
             resume=resume,
             shown=rows,
+            workers=workers(jobs, WORKERS),
             console=console,
         )
     finish(code, report, as_json)
@@ -110,10 +113,11 @@ def rates(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer curves and steps.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Curves as JSON on standard output.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished curves from the folder.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Plot averages against K, floors against B and the cost of eps against N of Algorithm 1, beside the bounds."""
     from anil_theory.constants import Constants
-    from anil_theory.verification.rates_command import curve_cells, run_rates
+    from anil_theory.verification.rates_command import WORKERS, curve_cells, run_rates
 
     with failures_exit():
         cells = curve_cells(
@@ -130,7 +134,8 @@ def rates(
             seeds=seeds,
             seed=seed,
         )
-        code, report = run_rates(cells, out=out, resume=resume, console=Console(stderr=as_json))
+        at_a_time = workers(jobs, WORKERS)
+        code, report = run_rates(cells, out=out, resume=resume, workers=at_a_time, console=Console(stderr=as_json))
     finish(code, report, as_json)
 
 

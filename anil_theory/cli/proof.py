@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from anil_theory._console import Console
-from anil_theory.cli.app import ListCommand, app, failures_exit, finish
+from anil_theory.cli.app import Jobs, ListCommand, app, failures_exit, finish, workers
 from anil_theory.constants import Geometry
 
 
@@ -28,6 +28,7 @@ def tightness(
         str | None, typer.Option("--break", help="Halve the bounds of a block on purpose: ww, wphi, phiw, phiphi.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished settings from the folder.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Show how tight Propositions 2 and 3 are: worst-case programs, functions that reach the sharp bounds, worst tasks.
 
@@ -47,7 +48,14 @@ def tightness(
             c,
             seed,
         )
-        code, report = run_tightness(cells, out=out, broken=break_, resume=resume, console=Console(stderr=as_json))
+        code, report = run_tightness(
+            cells,
+            out=out,
+            broken=break_,
+            resume=resume,
+            workers=workers(jobs, 1),
+            console=Console(stderr=as_json),
+        )
     finish(code, report, as_json)
 
 
@@ -89,6 +97,7 @@ def certify(
     proof: Annotated[
         Path | None, typer.Option(help="Write the boxes, each with its bound, for `anil-theory check`.")
     ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Enclose the constants of Propositions 2 and 3 on sampled tasks from both sides, with proof, over a ball.
 
@@ -113,7 +122,14 @@ def certify(
             else:
                 options = {"radius": 1.0 if radius is None else radius, "gap": 0.05 if gap is None else gap, **shared}
                 cells += [FamilyCell(name, N, c=c, **options) for N in inner_steps or (1, 3)]
-        code, report = run_certify(cells, out=out, resume=resume, proof=proof, console=Console(stderr=as_json))
+        code, report = run_certify(
+            cells,
+            out=out,
+            resume=resume,
+            proof=proof,
+            workers=workers(jobs, 1),
+            console=Console(stderr=as_json),
+        )
     finish(code, report, as_json)
 
 
@@ -134,6 +150,7 @@ def constants(
     out: Annotated[Path, typer.Option(help="Folder for records.")] = Path("results/constants"),
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished families from the folder.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Certify mu, L, rho, tau, M of a small bounded-region task on a ball, beside the bound derived on paper.
 
@@ -144,7 +161,9 @@ def constants(
     with failures_exit():
         size = {"radius": radius, "gap": gap, "operations": operations, "seconds": seconds, "seed": seed}
         console = Console(stderr=as_json)
-        code, report = run_constants(tuple(family or ()), **size, out=out, resume=resume, console=console)
+        code, report = run_constants(
+            tuple(family or ()), **size, out=out, resume=resume, workers=workers(jobs, 1), console=console
+        )
     finish(code, report, as_json)
 
 
@@ -173,6 +192,7 @@ def audit(
     quick: Annotated[bool, typer.Option("--quick", help="Smaller searches.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on standard output.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished findings from the folder.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Show, by runs, what is printed, what the numbers say beside it, and what stays true.
 
@@ -182,7 +202,15 @@ def audit(
 
     with failures_exit():
         console = Console(stderr=as_json)
-        code, report = run_audit(tuple(finding or ()), seed=seed, out=out, quick=quick, resume=resume, console=console)
+        code, report = run_audit(
+            tuple(finding or ()),
+            seed=seed,
+            out=out,
+            quick=quick,
+            resume=resume,
+            workers=workers(jobs, 1),
+            console=console,
+        )
     finish(code, report, as_json)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._console import Console
-from anil_theory.cli.app import ListCommand, app, data_app, failures_exit, finish
+from anil_theory.cli.app import Jobs, ListCommand, app, data_app, failures_exit, finish, workers
 
 
 @app.command(cls=ListCommand)
@@ -49,6 +49,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small network, few iterations, 2 seeds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Runs and verdicts as JSON on standard output.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Take finished runs and checkpoints.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Train CNN4 with ANIL for several N in both geometries: figures 1 and 2 of the paper, and its claims on them.
 
@@ -84,7 +85,8 @@ def bench(
             l2,
             (QUICK_CURVATURE if quick else 0) if curvature is None else curvature,
         )
-        code, report = run_bench(plan, out=out, resume=resume, console=Console(stderr=as_json))
+        console = Console(stderr=as_json)
+        code, report = run_bench(plan, out=out, resume=resume, workers=workers(jobs, 1), console=console)
     finish(code, report, as_json)
 
 

@@ -137,10 +137,11 @@ def block_constants(
     S_N, e_N = g**N * float(x.S[N]), g**N * float(x.e[N])
     power, hessian, mixed = Scaled(r), Scaled(M) * alpha * rho, Scaled(M) * alpha * tau
     product, outer = hessian * alpha * cbar, power**N * e_N * L
+    last = power ** (N - 1)
     return Blocks(
-        ww=hessian * power ** (N - 1) * S_N + power ** (2 * N) * L,
-        wphi=hessian * power ** (N - 1) * sum_e + outer,
-        phiw=mixed * N * power ** (N - 1) + product * power ** (N - 1) * sum_S + outer,
+        ww=hessian * last * S_N + power ** (2 * N) * L,
+        wphi=hessian * last * sum_e + outer,
+        phiw=mixed * N * last + product * last * sum_S + outer,
         phiphi=mixed * carried_e + product * carried_eS + e_N * e_N * L,
     )
 

@@ -54,34 +54,37 @@ class Scaled:
             return self if self else other
         top = max(self.exponent, other.exponent)
         parts = (math.ldexp(x.mantissa, x.exponent - top) for x in (self, other))
-        return Scaled(sum(parts), top)
+        return _normalised(sum(parts), top)
 
     def __mul__(self, other: "Scaled | float") -> "Scaled":
         other = _scaled(other)
-        return Scaled(self.mantissa * other.mantissa, self.exponent + other.exponent)
+        return _normalised(self.mantissa * other.mantissa, self.exponent + other.exponent)
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def __truediv__(self, other: "Scaled | float") -> "Scaled":
         other = _scaled(other)
-        return Scaled(self.mantissa / other.mantissa, self.exponent - other.exponent)
+        return _normalised(self.mantissa / other.mantissa, self.exponent - other.exponent)
 
     def __rtruediv__(self, other: float) -> "Scaled":
         return Scaled(other) / self
 
     def __pow__(self, power: int) -> "Scaled":
-        result, square = Scaled(1.0), self
+        if self == ONE:
+            return self
+        result, square = ONE, self
         while power:
             result = result * square if power & 1 else result
             power >>= 1
-            square = square * square
+            if power:
+                square = square * square
         return result
 
     def sqrt(self) -> "Scaled":
         """The square root."""
         odd = self.exponent & 1
-        return Scaled(math.sqrt(math.ldexp(self.mantissa, odd)), (self.exponent - odd) // 2)
+        return _normalised(math.sqrt(math.ldexp(self.mantissa, odd)), (self.exponent - odd) // 2)
 
     def __lt__(self, other: "Scaled | float") -> bool:
         other = _scaled(other)
@@ -102,8 +105,27 @@ class Scaled:
         return math.log10(self.mantissa) + self.exponent * math.log10(2) if self else -math.inf
 
 
+ONE = Scaled(1.0)
+
+
 def _scaled(x: "Scaled | float") -> Scaled:
-    return x if isinstance(x, Scaled) else Scaled(x)
+    if isinstance(x, Scaled):
+        return x
+    if isinstance(x, float) and 0 <= x < math.inf:
+        return _normalised(x, 0)
+    return Scaled(x)
+
+
+def _normalised(mantissa: float, exponent: int) -> Scaled:
+    """The result of an operation on two numbers that were checked: finite and >= 0, so it is not checked again.
+
+    The search of `advise` makes half a million of them.
+    """
+    mantissa, shift = math.frexp(mantissa)
+    number = object.__new__(Scaled)
+    object.__setattr__(number, "mantissa", mantissa)
+    object.__setattr__(number, "exponent", exponent + shift if mantissa else 0)
+    return number
 
 
 @dataclass(frozen=True)

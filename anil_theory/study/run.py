@@ -16,6 +16,7 @@ from anil_theory.provenance import differing_origin, provenance
 from anil_theory.record import OtherSchema, Record, RecordStore, Status, key
 from anil_theory.study.interruption import interruptible
 from anil_theory.study.job import Hand, Job, Stopped
+from anil_theory.study.memory_maps import MemoryMaps
 from anil_theory.study.progress import Bar, Display, bar_for
 
 POLL = 0.2
@@ -117,6 +118,7 @@ class _Run:
         self.halt, self.told = Event(), False
         self.in_hand: dict[int, float] = {}
         self.lock = Lock()
+        self.maps = MemoryMaps()
 
     @property
     def _stopping(self) -> bool:
@@ -207,7 +209,8 @@ class _Run:
                 cell=job.cell,
                 verdicts=result.verdicts,
                 measurements=result.measurements,
-                provenance=provenance(started),
+                # What is kept nowhere needs no origin, and the ledger, which needs no JAX, would import it for that.
+                provenance={} if self.store is None else provenance(started),
                 status=result.status,
                 reason=result.reason,
             )
@@ -225,6 +228,7 @@ class _Run:
         with self.lock:
             self.in_hand.pop(index, None)
         self.bar.finish(self._work())
+        self.maps.check()
         if put and self.store is not None:
             self.store.put(record)
         self.on_done(record)

@@ -86,12 +86,14 @@ def run_bench(
     *,
     out: Path,
     resume: bool,
+    workers: int = 1,
     console: Console,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[int, dict[str, Any]]:
     """Train, keep one record per run, draw the figures, print a table and verdicts; exit status and plain values.
 
-    stop   asked again and again; true ends the run as Ctrl-C does.
+    workers   runs at a time, each with its own network in memory;
+    stop      asked again and again; true ends the run as Ctrl-C does.
 
     Exit status: `study.ending`; after Ctrl-C finished runs are kept as records, the one in hand as a checkpoint. A run
     that diverges is a record with that status. Raises InvalidParameter for bad input. A refuted claim about a figure is
@@ -108,7 +110,8 @@ def run_bench(
         keep_freed_memory()
     store = RecordStore(out / "records")
     jobs = [job for geometry in bench.geometries for job in _jobs_of(bench, geometry, data, out, resume)]
-    summary = run_jobs(jobs, store, resume=resume, display=Display("training", "runs"), stop=stop)
+    display = Display("training", "runs")
+    summary = run_jobs(jobs, store, resume=resume, workers=workers, display=display, stop=stop)
     ending, records = Ending(), summary.records
     runs = bench_runs(records)
     points = curvature_points(records)

@@ -210,11 +210,18 @@ def _ratio(bound: float, truth: float) -> float:
 
 
 def run_certify(
-    cells: Sequence[Cell], *, out: Path, resume: bool = False, proof: Path | None = None, console: Console
+    cells: Sequence[Cell],
+    *,
+    out: Path,
+    resume: bool = False,
+    proof: Path | None = None,
+    workers: int = 1,
+    console: Console,
 ) -> tuple[int, dict[str, Any]]:
     """Certify every cell, keep each as a record when it is done, print and draw; exit status and plain values.
 
-    proof   a file for the boxes of every search, each with its bound (`certify.proof`).
+    proof     a file for the boxes of every search, each with its bound (`certify.proof`);
+    workers   cells at a time.
 
     Exit status: `study.ending`; 1 when a bound was refuted by a witness. Raises InvalidParameter for a folder that
     cannot be written, and for a proof of tasks whose search is of another kind or is taken from a record.
@@ -226,7 +233,7 @@ def run_certify(
     store = RecordStore(out / "records")
     kept = None if proof is None else Proof()
     jobs = [_job(cell, kept) for cell in cells]
-    summary = run_jobs(jobs, store, resume=resume, display=Display("certifying", "cells"))
+    summary = run_jobs(jobs, store, resume=resume, workers=workers, display=Display("certifying", "cells"))
     rows = [dict(row) for record in summary.records for row in record.verdicts]
     ending = Ending()
     ending.attempt("the certificates were not printed", lambda: print_certificates(console, rows))

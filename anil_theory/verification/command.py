@@ -29,7 +29,7 @@ from anil_theory.verdict import Outcome
 from anil_theory.verification.cells import Cell
 from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, Axes, attained_cells, default_cells, grid_cells
 from anil_theory.verification.inner_steps import runnable
-from anil_theory.verification.runner import run_cells
+from anil_theory.verification.runner import WORKERS, run_cells
 
 EXIT_UNBROKEN = 4
 """A bound was broken on purpose and nothing refuted it: the checker, or what was asked of it, is blind there."""
@@ -84,9 +84,12 @@ def run_verify(
     broken: str | None,
     resume: bool,
     shown: str,
+    workers: int = WORKERS,
     console: Console,
 ) -> tuple[int, dict[str, Any]]:
     """Run, print and write; returns the exit status (`study.ending`) and the rows as plain values.
+
+    workers   cells at a time.
 
     Raises InvalidParameter for misuse, before any work is done, and OSError for a disk that is full from the start.
     """
@@ -96,7 +99,7 @@ def run_verify(
     cells = _cells(statements, options, admissible_seed("seed", seed), quick)
     store = RecordStore(out / "records")
     with _cheap_compilation(quick):
-        summary = run_cells(cells, store, broken=broken, resume=resume)
+        summary = run_cells(cells, store, broken=broken, resume=resume, workers=workers)
     ending, rows = Ending(), all_rows(summary.records)
     ending.attempt("the rows were not printed", lambda: _print(console, rows, shown))
     plots = ending.draw(

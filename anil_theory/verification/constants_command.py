@@ -48,8 +48,11 @@ def run_constants(
     seconds: float = CEILING,
     seed: int = 0,
     resume: bool = False,
+    workers: int = 1,
 ) -> tuple[int, dict[str, Any]]:
     """Certify every family named (all, if none is), keep a record of each, print; exit status and plain values.
+
+    workers   families at a time.
 
     Raises InvalidParameter for an unknown family, a radius, operations or seconds that are not finite and positive, a
     gap outside [0, 1], a negative seed, and a folder that cannot be written.
@@ -64,7 +67,7 @@ def run_constants(
     store = RecordStore(out / "records")
     chosen = names or tuple(SMALLEST)
     jobs = [_job(name, radius=radius, gap=gap, operations=operations, seconds=seconds, seed=seed) for name in chosen]
-    summary = run_jobs(jobs, store, resume=resume, display=Display("certifying", "families"))
+    summary = run_jobs(jobs, store, resume=resume, workers=workers, display=Display("certifying", "families"))
     ending = Ending()
     report = {record.cell["family"]: [dict(row) for row in record.verdicts] for record in summary.records}
     for record in summary.records:

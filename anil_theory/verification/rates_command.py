@@ -53,8 +53,12 @@ def curve_cells(
     return cells
 
 
-def run_rates(cells: list[CurveCell], *, out: Path, resume: bool, console: Console) -> tuple[int, dict[str, Any]]:
+def run_rates(
+    cells: list[CurveCell], *, out: Path, resume: bool, workers: int = WORKERS, console: Console
+) -> tuple[int, dict[str, Any]]:
     """Trace every curve, keep each as a record when it is done, print and draw; exit status and plain values.
+
+    workers   curves at a time.
 
     Exit status: `study.ending`; after Ctrl-C finished curves are kept. Raises InvalidParameter for a folder that cannot
     be written.
@@ -64,7 +68,7 @@ def run_rates(cells: list[CurveCell], *, out: Path, resume: bool, console: Conso
         [_job(cell) for cell in cells],
         store,
         resume=resume,
-        workers=WORKERS,
+        workers=workers,
         display=Display("tracing", "curves"),
     )
     ending = Ending()

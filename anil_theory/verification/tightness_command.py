@@ -51,14 +51,14 @@ def tightness_cells(
 
 
 def run_tightness(
-    cells: list[TightnessCell], *, out: Path, broken: str | None, resume: bool, console: Console
+    cells: list[TightnessCell], *, out: Path, broken: str | None, resume: bool, workers: int = 1, console: Console
 ) -> tuple[int, dict[str, Any]]:
-    """Check every setting; returns the exit status (`study.ending`) and the rows as plain values."""
+    """Check every setting, `workers` at a time; the exit status (`study.ending`) and the rows as plain values."""
     if broken is not None:
         one_of("break", broken, tuple(BLOCKS))
     store = RecordStore(out / "records")
     jobs = [_job(cell, broken) for cell in cells]
-    summary = run_jobs(jobs, store, resume=resume, display=Display("searching", "settings"))
+    summary = run_jobs(jobs, store, resume=resume, workers=workers, display=Display("searching", "settings"))
     ending = Ending()
     rows = [row for record in summary.records for row in record.measurements["rows"]]
     ending.attempt("the rows were not printed", lambda: print_tightness(console, rows))

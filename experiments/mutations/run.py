@@ -187,8 +187,8 @@ def first_failure(tests: list[str], folder: Path, compiled: Path) -> str:
     """The first failing test of some files or folders in a copy, or ""."""
     keep = {
         "JAX_COMPILATION_CACHE_DIR": str(compiled),
-        "JAX_PERSISTENT_COMPILATION_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
-        "JAX_PERSISTENT_COMPILATION_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
     }
     try:
         done = tested(tests, folder, keep)

@@ -81,14 +81,17 @@ def _seconds(action: Callable[[], Any], repeats: int) -> float:
     return (time.perf_counter() - started) / repeats
 
 
-def output_of(*arguments: object) -> str:
+def output_of(*arguments: object, environment: dict[str, str] | None = None) -> str:
     """Standard output of `python ARGUMENTS` in a fresh process, without a compilation cache on disk.
+
+    environment   variables set for the process; `ANIL_THEORY_COMPILE_CACHE` among them gives it a cache.
 
     Raises RuntimeError with the process's messages when it fails.
     """
-    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    inherited = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    inherited["ANIL_THEORY_COMPILE_CACHE"] = "off"
     command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=inherited | (environment or {}))
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[1:])} ended with status {done.returncode}:\n{done.stderr}")
     return done.stdout

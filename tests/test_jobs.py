@@ -1,0 +1,101 @@
+"""`--jobs N`: every command that runs cells hands it to the engine, and the rows do not depend on it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from anil_theory.audit import command as audit_command
+from anil_theory.cli import app
+from anil_theory.study.run import RunSummary
+from anil_theory.verification import (
+    bench_command,
+    certify_command,
+    constants_command,
+    rates_command,
+    runner,
+    tightness_command,
+)
+
+ENGINES = {
+    "verify": (runner, 2),
+    "rates": (rates_command, 2),
+    "tightness": (tightness_command, 1),
+    "certify": (certify_command, 1),
+    "constants": (constants_command, 1),
+    "audit": (audit_command, 1),
+    "bench": (bench_command, 1),
+}
+"""The module in which each command calls the engine, and the cells at a time that it takes unless it is told."""
+
+
+class Asked(RuntimeError):
+    """Raised in place of a run."""
+
+
+@pytest.mark.parametrize("command", ENGINES)
+def test_the_engine_gets_the_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
+    module, default = ENGINES[command]
+    workers = []
+
+    def run_jobs(*arguments: Any, **options: Any) -> RunSummary:
+        workers.append(options["workers"])
+        raise Asked
+
+    monkeypatch.setattr(module, "run_jobs", run_jobs)
+    quick = [] if command in ("certify", "constants") else ["--quick"]
+    for extra in ([], ["--jobs", "5"], ["-j", "1"]):
+        arguments = [command, *quick, *extra, "--out", str(tmp_path)]
+        assert isinstance(CliRunner().invoke(app, arguments).exception, SystemExit)
+    assert workers == [default, 5, 1]
+
+
+@pytest.mark.parametrize("command", ENGINES)
+@pytest.mark.parametrize("number", ["0", "-2"])
+def test_a_number_below_one_is_refused(tmp_path: Path, command: str, number: str) -> None:
+    refused = CliRunner().invoke(app, [command, "--jobs", number, "--out", str(tmp_path)])
+    assert refused.exit_code == 2 and "jobs must be" in " ".join(refused.output.split()), refused.output
+
+
+SMALL = ["--inner-steps", "1", "2", "--n-w", "1", "--n-phi", "1", "--tasks", "2"]
+
+RUNS = {
+    "verify": ["prop2", "--mu", "0.3", *SMALL],
+    "certify": [*SMALL, "--radius", "2", "--samples", "0", "--gap", "0.3"],
+}
+
+LONG_RUNS = {
+    "constants": ["--operations", "1e4"],
+    "tightness": ["--quick", "--inner-steps", "1"],
+    "rates": ["--quick", "--inner-steps", "1", "--batch", "2", "--outer-steps", "20", "--seeds", "2"],
+    "audit": ["1", "3", "--quick"],
+    "bench": ["--quick", "--iterations", "2", "--seeds", "1", "--inner-steps", "1", "2", "--eval-tasks", "8"],
+}
+
+
+def rows(command: str, arguments: list[str], jobs: int, out: Path) -> Any:
+    """The JSON of a command without the times that it took."""
+    result = CliRunner().invoke(app, [command, *arguments, "--json", "--jobs", str(jobs), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return without_times(json.loads(result.stdout))
+
+
+def without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_times(each) for name, each in value.items() if "seconds" not in name}
+    return [without_times(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_rows_do_not_depend_on_the_number(tmp_path: Path, command: str) -> None:
+    one, three = (rows(command, RUNS[command], jobs, tmp_path / str(jobs)) for jobs in (1, 3))
+    assert one == three
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LONG_RUNS)
+def test_long_runs_do_not_depend_on_the_number(tmp_path: Path, command: str) -> None:
+    one, three = (rows(command, LONG_RUNS[command], jobs, tmp_path / str(jobs)) for jobs in (1, 3))
+    assert one == three
