@@ -6,6 +6,16 @@
 
 The measured side (tasks, algorithm, estimators, certify) and the claimed side (statements) meet in `verdict` only.
 Importing the package makes float64 JAX's default: constants are measured in float64.
+
+The letters used throughout:
+
+    w, phi      the two blocks of parameters: adapted in the inner loop, and shared; z = (w, phi) is both, flattened
+    n_w, n_phi  their dimensions; n = n_w + n_phi of flat points; k = max(n_w, n_phi) of the separable family
+    N           inner steps (`inner_steps`); K outer steps (`outer_steps`); B tasks per outer step (`batch`)
+    T, S        tasks in a population; starting points of a search
+    alpha       inner step size; beta_w, beta_phi outer step sizes
+    mu L rho tau M   the constants of the assumptions (`constants.Constants`)
+    H_m, C_m    D_w^2 L_S and D_phi D_w L_S at the m-th inner iterate
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,6 +36,7 @@ from anil_theory.algorithm import (  # noqa: E402
     task_losses,
 )
 from anil_theory.constants import Constants, Geometry, Knowledge, Region  # noqa: E402
+from anil_theory.errors import AnilTheoryError  # noqa: E402
 from anil_theory.estimators import (  # noqa: E402
     Budget,
     Direction,
@@ -61,6 +72,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "FAMILIES",
     "STATEMENTS",
+    "AnilTheoryError",
     "Bound",
     "Budget",
     "Claim",

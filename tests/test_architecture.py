@@ -13,7 +13,7 @@ MEASURED = {"tasks", "algorithm", "estimators", "certify"}
 CLAIMED = {"statements", "ledger"}
 
 ORDER = (
-    *("_admissible", "_atomic", "_plain", "_printable", "_console", "_precision", "_scan_layout", "_shapes"),
+    *("errors", "_admissible", "_atomic", "_plain", "_printable", "_console", "_precision", "_scan_layout"),
     *("constants", "schedule", "checker"),
     *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
     *("verdict", "falsifier", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.errors import AnilTheoryError
 from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
@@ -22,7 +23,7 @@ from anil_theory.tasks.base import TaskSet
 DERIVATIVES = ("value", "gradient", "Hessian")
 
 
-class NotFinite(ArithmeticError):
+class NotFinite(AnilTheoryError, ArithmeticError):
     """A quantity that is finite at none of the points at which it was measured; the message explains the first."""
 
 

@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count
@@ -125,10 +124,3 @@ class Family(abc.ABC):
 def check_num_tasks(num_tasks: int) -> int:
     """`num_tasks` as an integer >= 1."""
     return count("num_tasks", num_tasks)
-
-
-def flatten_blocks(w: PyTree, phi: PyTree) -> tuple[Array, Callable[[Array], tuple[PyTree, PyTree]], int]:
-    """z = (w, phi) as one vector, the inverse map, and the dimension n_w at which to cut."""
-    n_w = ravel_pytree(w)[0].size
-    z, unravel = ravel_pytree((w, phi))
-    return z, unravel, n_w
