@@ -22,6 +22,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
@@ -107,22 +108,18 @@ def measure_block_lipschitz(
     require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget
     region = family.constants.region if region is None else region
-    length = max(schedule.inner_steps, max_inner_steps or 1)
-    active_steps = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
     generator = np.random.default_rng(seed)
     T, n = len(tasks), family.n_w + family.n_phi
     measured = _measure(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
-        length,
         budget,
         tasks.data,
         family.points(generator, (T, max(budget.pairs, budget.points))),
         jnp.asarray(generator.standard_normal((T, budget.pairs, n))),
         jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
         jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
-        jnp.asarray(schedule.alpha),
-        active_steps,
+        UnrolledLoop.of_schedule(schedule, max_inner_steps),
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
     )
@@ -141,19 +138,17 @@ def measure_block_lipschitz(
     return mark_exits(found, tasks, schedule, family.n_w, family.constants.region, max_inner_steps)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _measure(
     losses: tuple[Any, Any],
     sizes: tuple[int, int],
-    inner_steps: int,
     budget: Budget,
     data: PyTree,
     z: Array,
     moves: Array,
     lengths: Array,
     directions: Array,
-    alpha: Array,
-    active_steps: Array | None,
+    loop: UnrolledLoop,
     length_scale: Array,
     radius: Array,
 ) -> _Measured:
@@ -161,7 +156,7 @@ def _measure(
     template = (jnp.zeros(n_w), jnp.zeros(n_phi))
     masks = block_masks(n_w, n_phi)
     tasks = TaskSet(*losses, data)
-    field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+    field = meta_field(tasks, template, loop)
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > radius, z * (radius / norm), z)
     T = z.shape[0]

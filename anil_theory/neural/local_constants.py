@@ -29,6 +29,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
 from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.neural.curvature import DENSE_LIMIT, head_eigenvalues, norm, random_unit, require_phi, unit
 from anil_theory.neural.objective import Objective, Shared, TaskData, general_losses, unit_gauge
 
@@ -77,10 +78,8 @@ class TaskDerivatives:
             phi_body, phi_head = model.split_body(phi)
             features = model.body(phi_body, images)
             shared = Shared(phi_head, features, unit_gauge(alpha.dtype))
-            found = inner_loop(
-                *(objective.losses.support, w, shared, TaskData(labels, None)),
-                **{"alpha": alpha, "inner_steps": objective.inner_steps, "active_steps": active},
-            )
+            loop = UnrolledLoop(alpha, objective.inner_steps, active)
+            found = inner_loop(objective.losses.support, w, shared, TaskData(labels, None), loop)
             return found.iterates, found.final, features
 
         self.objective = objective
