@@ -8,6 +8,16 @@ The measured side (tasks, algorithm, estimators, certify) and the claimed side (
 Importing the package makes float64 JAX's default: constants are measured in float64.
 
 Each name below is imported on first use, so that a start costs only what is used.
+
+The letters used throughout:
+
+    w, phi      the two blocks of parameters: adapted in the inner loop, and shared; z = (w, phi) is both, flattened
+    n_w, n_phi  their dimensions; n = n_w + n_phi of flat points; k = max(n_w, n_phi) of the separable family
+    N           inner steps (`inner_steps`); K outer steps (`outer_steps`); B tasks per outer step (`batch`)
+    T, S        tasks in a population; starting points of a search
+    alpha       inner step size; beta_w, beta_phi outer step sizes
+    mu L rho tau M   the constants of the assumptions (`constants.Constants`)
+    H_m, C_m    D_w^2 L_S and D_phi D_w L_S at the m-th inner iterate
 """
 
 from importlib import import_module
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
         task_losses,
     )
     from anil_theory.constants import Constants, Geometry, Knowledge, Region
+    from anil_theory.errors import AnilTheoryError
     from anil_theory.estimators import (
         Budget,
         Direction,
@@ -52,6 +63,7 @@ enable_float64()
 __all__ = [
     "FAMILIES",
     "STATEMENTS",
+    "AnilTheoryError",
     "Bound",
     "Budget",
     "Claim",
@@ -97,6 +109,7 @@ __all__ = [
 _MODULES = {
     "FAMILIES": "tasks",
     "STATEMENTS": "statements",
+    "AnilTheoryError": "errors",
     "Bound": "statements",
     "Budget": "estimators",
     "Claim": "statements",

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from anil_theory.errors import AnilTheoryError
 
-class InvalidParameter(ValueError):
+
+class InvalidParameter(AnilTheoryError, ValueError):
     """A parameter outside its admissible set.
 
     Attributes: `name` (the parameter), `allowed` (its admissible set, in words), `given` (the value that came).

@@ -21,6 +21,7 @@ from typing import Any, Self
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._atomic import WRITING, remove_remains, write_atomically
 from anil_theory._plain import Plain, to_plain
+from anil_theory.errors import AnilTheoryError
 from anil_theory.provenance import provenance
 
 __all__ = [
@@ -55,7 +56,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-class UnreadableRecord(ValueError):
+class UnreadableRecord(AnilTheoryError, ValueError):
     """A file that has the name of a record and is not one. `path` is the file; deleting it has its cell run again."""
 
     def __init__(self, path: Path, why: object):
@@ -139,7 +140,7 @@ class Record:
         return record
 
 
-class SchemaError(ValueError):
+class SchemaError(AnilTheoryError, ValueError):
     """The text is the JSON of a record in another version's format."""
 
 

@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from anil_theory.constants import Constants, Knowledge
+from anil_theory.errors import Incomparable
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
@@ -76,10 +77,10 @@ class Verdict:
 def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Estimate) -> Verdict:
     """Judge one estimate against one claim.
 
-    Raises ValueError when the estimate measures another quantity than the claim bounds.
+    Raises Incomparable when the estimate measures another quantity than the claim bounds.
     """
     if claim.quantity != estimate.quantity:
-        raise ValueError(f"claim {claim.name} bounds {claim.quantity!r}; the estimate measures {estimate.quantity!r}")
+        raise Incomparable(f"claim {claim.name} bounds {claim.quantity!r}; the estimate measures {estimate.quantity!r}")
     hypotheses = claim.hypotheses(constants, schedule)
     if estimate.outside > 0:
         condition = f"every iterate stays in {constants.region}"
@@ -117,9 +118,9 @@ def with_replay(verdict: Verdict, low: float, high: float) -> Verdict:
     or the enclosure is too wide, and the verdict becomes INCONCLUSIVE.
     """
     if low > high:
-        raise ValueError(f"an enclosure has low <= high; got [{low!r}, {high!r}]")
+        raise Incomparable(f"an enclosure has low <= high; got [{low!r}, {high!r}]")
     if verdict.outcome is not Outcome.REFUTED or verdict.bound is None:
-        raise ValueError(f"only a refutation is replayed; got {verdict.outcome}")
+        raise Incomparable(f"only a refutation is replayed; got {verdict.outcome}")
     replayed = f"the witness gives [{low:.17g}, {high:.17g}] in ball arithmetic"
     limit = verdict.bound.value + verdict.bound.rounding
     if low > limit:

@@ -13,8 +13,8 @@ MEASURED = {"tasks", "algorithm", "estimators", "certify"}
 CLAIMED = {"statements", "ledger"}
 
 ORDER = (
-    *("_version", "_admissible", "_memory", "_atomic", "_plain", "_printable", "_console", "_precision"),
-    *("_compile_cache", "_scan_layout", "_shapes"),
+    *("_version", "errors", "_admissible", "_memory", "_atomic", "_plain", "_printable", "_console", "_precision"),
+    *("_compile_cache", "_scan_layout"),
     *("constants", "schedule", "checker"),
     *("tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
     *("verdict", "falsifier", "provenance", "record", "study", "report", "verification", "audit", "cli", "__main__"),

@@ -95,7 +95,7 @@ def test_bounds_and_verdicts_of_the_propositions(setting: tuple[Constants, Sched
 @pytest.mark.parametrize(("a", "c"), [(2.0**20, 2.0**-8), (2.0**-6, 2.0**30)])
 def test_estimates_of_the_separable_family(a: float, c: float) -> None:
     constants, schedule = Constants(0.3, 1.0, 0.5, 0.4, 1.0), Schedule(0.4, 3)
-    budget = Budget(pairs=8, points=8, power_iterations=6, starts=2, iterations=20)
+    budget = Budget(pairs=8, points=8, lanczos_steps=10, starts=2, iterations=20)
     found = []
     for family, loop in (
         (SeparableFamily(constants, n_w=2, n_phi=2), schedule),

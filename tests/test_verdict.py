@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Knowledge
+from anil_theory.errors import Incomparable
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.schedule import Schedule
-from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
+from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, NoBound
 from anil_theory.verdict import STANDARD_ERRORS, SUSPECTS, Outcome, Verdict, judge, with_replay
 from tests.strategies import fractions, log_uniform, settings_of_theory
 
@@ -257,7 +258,7 @@ def test_a_broken_run_is_never_confirmed_or_consistent(direction: Direction, val
 
 
 def test_another_quantity_is_misuse() -> None:
-    with pytest.raises(ValueError, match="bounds 'a quantity'; the estimate measures 'another'"):
+    with pytest.raises(Incomparable, match="bounds 'a quantity'; the estimate measures 'another'"):
         judge(claim(), CONSTANTS, SCHEDULE, Estimate("another", 1.0, Direction.LOWER, "test"))
 
 
@@ -285,7 +286,7 @@ def test_a_refutation_falls_when_the_enclosure_reaches_the_bound(
 
 @pytest.mark.parametrize("value, direction", [(0.5, Direction.LOWER), (0.5, Direction.EXACT), (2.0, Direction.UPPER)])
 def test_only_refutations_are_replayed(value: float, direction: Direction) -> None:
-    with pytest.raises(ValueError, match="only a refutation is replayed; got"):
+    with pytest.raises(Incomparable, match="only a refutation is replayed; got"):
         with_replay(verdict_on(claim(), value, direction), 0.0, 1.0)
 
 
@@ -299,5 +300,5 @@ def test_an_estimate_refuses_errors_that_are_not_errors(name: str, value: float)
 def test_nan_is_neither_an_estimate_nor_a_bound() -> None:
     with pytest.raises(InvalidParameter, match=r"^value must be a number"):
         verdict_on(claim(), math.nan, Direction.LOWER)
-    with pytest.raises(ArithmeticError, match="got nan"):
+    with pytest.raises(NoBound, match="got nan"):
         verdict_on(claim(math.nan), 1.0, Direction.LOWER)

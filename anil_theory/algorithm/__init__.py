@@ -6,6 +6,7 @@ from anil_theory.algorithm.oracle_count import OracleCounts, as_maml, count_oute
 from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import OuterRun, RunStatus
 from anil_theory.algorithm.population import meta_loss, population_gradient, task_gradients, task_losses
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 
 __all__ = [
     "METHODS",
@@ -14,6 +15,7 @@ __all__ = [
     "OracleCounts",
     "OuterRun",
     "RunStatus",
+    "UnrolledLoop",
     "as_maml",
     "count_outer_step",
     "inner_loop",

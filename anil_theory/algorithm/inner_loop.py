@@ -1,16 +1,17 @@
 """The inner loop: w_0 = w, w_{m+1} = w_m - alpha D_w L_S(w_m, phi), m = 0..N-1."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import keystr
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter, count
+from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.custom_rules import custom_vjp_rules, forward_differentiable
 from anil_theory.algorithm.step_sizes import check_step_sizes, descended
+from anil_theory.algorithm.unrolled_loop import LoopKeywords, UnrolledLoop, given_loop
 from anil_theory.tasks.base import Loss
 
 
@@ -26,66 +27,39 @@ def inner_loop(
     w: PyTree,
     phi: PyTree,
     data: PyTree,
-    *,
-    alpha: Any,
-    inner_steps: int,
-    active_steps: Array | None = None,
-    first_order: bool = False,
+    loop: UnrolledLoop | None = None,
+    **keywords: Unpack[LoopKeywords],
 ) -> InnerLoop:
     """N steps of gradient descent on L_S in w, as one scan: compile time does not grow with N.
 
-    support       L_S(w, phi, data) -> scalar;
-    alpha         inner step size: a number, a traced scalar, or a pytree prefix of w (see `step_sizes`); each leaf of w
-                  moves in its own dtype, whatever the dtype of alpha;
-    inner_steps   N, the length of the scan (a Python integer >= 1);
-    active_steps  optional traced integer in 0..N: the steps that are run; the others are skipped at run time, so that
-                  one compilation serves every smaller N;
-    first_order   treat the inner gradient as constant when the loop is differentiated (FO-ANIL).
+    support   L_S(w, phi, data) -> scalar;
+    loop      step sizes, length, active steps and order, also as keywords: `alpha=0.1, inner_steps=5`, see
+              `UnrolledLoop`. Each leaf of w moves in its own dtype, whatever the dtype of alpha.
 
     Raises InvalidParameter for N < 1, alpha <= 0 (when it is a number) or of a shape that does not fit w, a loss that
     is not a scalar, and leaves of w or phi that are not floating, by their path.
     Source: Algorithm 1 of the paper, lines 4-7.
     """
-    steps = count("inner_steps", inner_steps)
+    loop = given_loop(loop, keywords)
     check_point(w, phi)
-    check_step_sizes(alpha, w)
-    support = admit_loss("support", support, w, phi, data)
-    return descend(
-        support,
-        w,
-        phi,
-        data,
-        alpha=alpha,
-        inner_steps=steps,
-        active_steps=active_steps,
-        first_order=first_order,
-    )
+    check_step_sizes(loop.alpha, w)
+    return descend(admit_loss("support", support, w, phi, data), w, phi, data, loop)
 
 
-def descend(
-    support: Loss,
-    w: PyTree,
-    phi: PyTree,
-    data: PyTree,
-    *,
-    alpha: Any,
-    inner_steps: int,
-    active_steps: Array | None = None,
-    first_order: bool = False,
-) -> InnerLoop:
+def descend(support: Loss, w: PyTree, phi: PyTree, data: PyTree, loop: UnrolledLoop) -> InnerLoop:
     """`inner_loop` of arguments that were looked at already."""
     gradient = jax.grad(support)
 
     def step(current: PyTree) -> PyTree:
         slope = gradient(current, phi, data)
-        if first_order:
+        if loop.first_order:
             slope = jax.lax.stop_gradient(slope)
-        return descended(current, alpha, slope)
+        return descended(current, loop.alpha, slope)
 
     def body(current: PyTree, index: Array) -> tuple[PyTree, PyTree]:
-        return run_if_active(step, current, index, active_steps), current
+        return run_if_active(step, current, index, loop.active_steps), current
 
-    final, iterates = jax.lax.scan(body, w, jnp.arange(inner_steps))
+    final, iterates = jax.lax.scan(body, w, jnp.arange(loop.inner_steps))
     return InnerLoop(final, iterates)
 
 

@@ -27,6 +27,7 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import one_of
 from anil_theory.algorithm.inner_loop import admit_loss, inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, Losses, TaskSet
 
@@ -171,11 +172,10 @@ def count_outer_step(
     admitted = (admit_loss(name, loss, w, phi, one_task) for name, loss in zip(names, tasks.losses, strict=True))
     losses = Losses(*(_counted_loss(loss, tally, method == "recursion") for loss in admitted))
     data = tasks.take(jnp.arange(schedule.batch) % len(tasks)).data
+    loop = UnrolledLoop(schedule.alpha, schedule.inner_steps)
 
     def one(w: PyTree, phi: PyTree, data: PyTree) -> PyTree:
-        return tuple(
-            meta_gradient(losses, w, phi, data, alpha=schedule.alpha, inner_steps=schedule.inner_steps, method=method)
-        )
+        return tuple(meta_gradient(losses, w, phi, data, loop, method=method))
 
     run = jax.jit(jax.vmap(one, in_axes=(None, None, 0)))
     jax.block_until_ready(run(w, phi, data))
@@ -199,9 +199,11 @@ def xla_cost(tasks: TaskSet, w: PyTree, phi: PyTree, *, alpha: float, inner_step
     apart by XLA and not part of `flops`; losses whose own code has loops are undercounted.
     """
 
+    one_step = UnrolledLoop(alpha, 1)
+
     def adapted_loss(w: PyTree, phi: PyTree, data: PyTree) -> Array:
         for _ in range(inner_steps):
-            w = inner_loop(tasks.support, w, phi, data, alpha=alpha, inner_steps=1).final
+            w = inner_loop(tasks.support, w, phi, data, one_step).final
         return tasks.query(w, phi, data)
 
     compiled = jax.jit(jax.grad(adapted_loss, argnums=(0, 1))).lower(w, phi, tasks.task(0)).compile()

@@ -34,6 +34,7 @@ from anil_theory._precision import require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
 from anil_theory.algorithm.outer_run import AVERAGES, OuterRun, assemble_run
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, TaskSet
 from anil_theory.tasks.separable_frame import Frames
@@ -53,7 +54,6 @@ class _Static(NamedTuple):
     support: Loss
     query: Loss
     batch: int
-    inner_steps: int
     average: str
     method: str
 
@@ -61,11 +61,9 @@ class _Static(NamedTuple):
 class _Traced(NamedTuple):
     """What one compilation serves for every value of."""
 
-    alpha: PyTree
+    loop: UnrolledLoop
     beta_w: Array
     beta_phi: Array
-    active_steps: Array
-    outer_steps: Array
     limit: Array
 
 
@@ -149,9 +147,8 @@ def outer_loop(
         positive("eps", eps)
     require_float64("tasks", tasks.data)
     require_float64("w and phi", (w, phi))
-    betas = _step_sizes(schedule, phi)
-    length = max(schedule.inner_steps, count("max_inner_steps", max_inner_steps or 1))
-    K, traced = schedule.outer_steps, map(jnp.asarray, (schedule.inner_steps, schedule.outer_steps))
+    beta_w, beta_phi = _step_sizes(schedule, phi)
+    K = schedule.outer_steps
     if frames is not None and not isinstance(schedule.alpha, float):
         raise InvalidParameter("frames", "None with a step size for each part of w (frames rotate w)", "frames")
     used = frames.tasks if frames is not None else tasks
@@ -164,9 +161,13 @@ def outer_loop(
     steps = _recorded_steps(generator, K, R, average)
     drawn_step = generator.integers(0, K, S)
     raw = _run(
-        _Static(used.support, used.query, schedule.batch, length, average, method),
+        _Static(used.support, used.query, schedule.batch, average, method),
         _Traced(
-            jax.tree.map(jnp.asarray, schedule.alpha), *betas, *traced, limit=jnp.asarray(positive("limit", limit))
+            # The active steps are traced at every length: schedules that differ in N share a compilation.
+            loop=UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps),
+            beta_w=beta_w,
+            beta_phi=beta_phi,
+            limit=jnp.asarray(positive("limit", limit)),
         ),
         used.data,
         None if frames is None else (frames.rotation_w, frames.rotation_phi),
@@ -225,26 +226,25 @@ def _run(
 ) -> dict[str, Any]:
     tasks = TaskSet(static.support, static.query, data)
     T = len(tasks)
-    loop = {"alpha": traced.alpha, "inner_steps": static.inner_steps, "active_steps": traced.active_steps}
 
     def here(w: PyTree, phi: PyTree, index: Array) -> tuple[PyTree, PyTree]:
         return (w, phi) if rotations is None else (w @ rotations[0][index], phi @ rotations[1][index])
 
     def gradient(w: PyTree, phi: PyTree, index: Array) -> tuple[PyTree, PyTree]:
-        found = meta_gradient(tasks.losses, *here(w, phi, index), tasks.task(index), method=static.method, **loop)
+        found = meta_gradient(tasks.losses, *here(w, phi, index), tasks.task(index), traced.loop, method=static.method)
         if rotations is None:
             return found.w, found.phi
         return rotations[0][index] @ found.w, rotations[1][index] @ found.phi
 
     def loss(w: PyTree, phi: PyTree, index: Array) -> Array:
         w, phi = here(w, phi, index)
-        adapted = inner_loop(static.support, w, phi, tasks.task(index), **loop)
+        adapted = inner_loop(static.support, w, phi, tasks.task(index), traced.loop)
         return static.query(adapted.final, phi, tasks.task(index))
 
     def inner_way(w: PyTree, phi: PyTree, index: Array) -> Array:
         """||w_N - w_0|| of one task."""
         w, phi = here(w, phi, index)
-        adapted = inner_loop(static.support, w, phi, tasks.task(index), **loop)
+        adapted = inner_loop(static.support, w, phi, tasks.task(index), traced.loop)
         return jnp.sqrt(squared_norm(jax.tree.map(jnp.subtract, adapted.final, w)))
 
     def mean(tree: PyTree) -> PyTree:

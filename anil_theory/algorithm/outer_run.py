@@ -71,11 +71,6 @@ class OuterRun:
         """(S,) the smallest recorded L_meta."""
         return self.loss.min(axis=1)
 
-    @property
-    def best_squared(self) -> np.ndarray:
-        """(S,) the smallest recorded ||D_w||^2 + ||D_phi||^2."""
-        return (self.squared_w + self.squared_phi).min(axis=1)
-
 
 def assemble_run(
     raw: dict[str, Any],

@@ -35,7 +35,7 @@ def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[st
     schedule = Schedule.strongly_convex(constants, N)
     reach = 4 * CosineFamily(constants).period / (1 - schedule.one_alpha * (1 - eps / 2)) ** (N - 1)
     family = CosineFamily(constants, reach)
-    budget = Budget(pairs=1, points=points, power_iterations=1, starts=min(32, points))
+    budget = Budget(pairs=1, points=points, lanczos_steps=1, starts=min(32, points))
     tasks = family.sample(jax.random.key(seed), 1)
     found = largest(
         measure_block_lipschitz(family, tasks, schedule, seed=seed, budget=budget, max_inner_steps=LONGEST)["ww"]

@@ -13,6 +13,7 @@ import flint
 import numpy as np
 
 from anil_theory._admissible import count
+from anil_theory.errors import AnilTheoryError
 
 DEFAULT_PRECISION = 200
 """Bits; rounding errors of a few thousand operations then stay far below those of float64."""
@@ -20,11 +21,11 @@ DEFAULT_PRECISION = 200
 Value = np.ndarray
 
 
-class NoEnclosure(NotImplementedError):
+class NoEnclosure(AnilTheoryError, NotImplementedError):
     """A primitive that has no rule here; the message names it."""
 
 
-class Undecided(ArithmeticError):
+class Undecided(AnilTheoryError, ArithmeticError):
     """Control flow that depends on a comparison which the balls cannot decide; more precision or a smaller box may."""
 
 

@@ -31,6 +31,7 @@ from jaxtyping import PyTree
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify.balls import DEFAULT_PRECISION, precision
 from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, ClosingStatus, Progress, maximise
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
@@ -182,8 +183,8 @@ class _Programs:
         self.n_w, self.n, self.bits = n_w, n, bits
 
         def field(z: Any) -> Any:
-            loop: dict[str, Any] = {"alpha": schedule.one_alpha, "inner_steps": schedule.inner_steps}
-            return jnp.concatenate(list(meta_gradient(losses, z[:n_w], z[n_w:], data, **loop)))
+            loop = UnrolledLoop(schedule.one_alpha, schedule.inner_steps)
+            return jnp.concatenate(list(meta_gradient(losses, z[:n_w], z[n_w:], data, loop)))
 
         self.programs = field_programs(field, n, bits)
         self.of_intervals = self.programs.of_intervals()

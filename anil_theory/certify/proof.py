@@ -21,6 +21,7 @@ from anil_theory.certify.branch_and_bound import BoxBounds, Boxes
 from anil_theory.certify.certificate import BoxRegion
 from anil_theory.certify.loss_program import loss_program
 from anil_theory.certify.replay import Enclosure
+from anil_theory.errors import AnilTheoryError
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 
@@ -36,7 +37,7 @@ MARGIN = 1e-12
 """What is stated at a witness is wider by this share than what was enclosed: JAX's derivatives round constants."""
 
 
-class NoProof(RuntimeError):
+class NoProof(AnilTheoryError, RuntimeError):
     """A certificate that cannot be written down; the message says why."""
 
 

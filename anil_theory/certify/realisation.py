@@ -29,6 +29,7 @@ from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import cut_cost
 from anil_theory.certify.ball_interpreter import evaluate
 from anil_theory.certify.balls import Balls, precision
@@ -278,9 +279,7 @@ def difference_quotient(realised: Realised) -> Enclosure:
     schedule = realised.schedule
 
     def gradient(z: Array, task: LogCutTask) -> Array:
-        found = meta_gradient(
-            losses, z[:2], z[2:], task, alpha=schedule.one_alpha, inner_steps=schedule.inner_steps, method="recursion"
-        )
+        found = meta_gradient(losses, z[:2], z[2:], task, UnrolledLoop(schedule.one_alpha, schedule.inner_steps))
         return jnp.concatenate([found.w, found.phi])
 
     with precision(realised.bits):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify.replay import Enclosure, replay
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.fields import block_masks, meta_field
@@ -33,7 +34,7 @@ def replay_witness(tasks: TaskSet, schedule: Schedule, estimate: Estimate, n_w: 
     template = (jnp.zeros(n_w), jnp.zeros(size - n_w))
 
     def field(z: Array, data: PyTree, alpha: Array) -> Array:
-        return meta_field(tasks, template, alpha=alpha, inner_steps=schedule.inner_steps)(z, data)
+        return meta_field(tasks, template, UnrolledLoop(alpha, schedule.inner_steps))(z, data)
 
     if "u" in points:
         return replay(_rayleigh(field), points["z"], points["u"], points["v"], data, schedule.alpha)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.not_finite import NotFinite
@@ -33,17 +34,16 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
     schedule = family.schedule
     tasks = family.sample(jax.random.key(0), 1)
     z = family.attaining_point()
-    active = jnp.asarray(schedule.inner_steps)
-    static = ((tasks.support, tasks.query), family.max_inner_steps)
-    setting = (tasks.task(0), z, jnp.asarray(schedule.one_alpha), active)
-    value = float(_curvature(*static, *setting))
+    losses = (tasks.support, tasks.query)
+    setting = (tasks.task(0), z, UnrolledLoop.of_schedule(schedule, family.max_inner_steps))
+    value = float(_curvature(losses, *setting))
     operations = 64 * schedule.inner_steps
     if not math.isfinite(value):
         raise NotFinite(f"meta_gradient_lipschitz/ww is not finite at the attaining point z = {np.asarray(z).tolist()}")
     if family.max_inner_steps > DERIVED_UP_TO:
         rounding = heuristic(value, operations, f"derived up to N = {DERIVED_UP_TO} only")
     else:
-        rounding = rounding_at(partial(_rounded, *static), *setting, value=value, operations=operations)
+        rounding = rounding_at(partial(_rounded, losses), *setting, value=value, operations=operations)
     witness = Witness({"z": np.asarray(z).tolist(), "u": [-1.0, 0.0], "v": [1.0, 0.0]}, 0)
     return {
         "ww": Estimate(
@@ -58,18 +58,14 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
     }
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _curvature(losses: tuple[Any, Any], inner_steps: int, data: PyTree, z: Array, alpha: Array, active: Array) -> Array:
+@partial(jax.jit, static_argnums=0)
+def _curvature(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> Array:
     batch = jax.tree.map(lambda leaf: leaf[None], data)
-    field = meta_field(
-        TaskSet(*losses, batch), (z[:1], z[1:]), alpha=alpha, inner_steps=inner_steps, active_steps=active
-    )
+    field = meta_field(TaskSet(*losses, batch), (z[:1], z[1:]), loop)
     return -jax.jvp(lambda z: field(z, data), (z,), (jnp.array([1.0, 0.0]),))[1][0]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _rounded(
-    losses: tuple[Any, Any], inner_steps: int, data: PyTree, z: Array, alpha: Array, active: Array
-) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnums=0)
+def _rounded(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
     """The same number, and the bound of its error."""
-    return with_rounding(partial(_curvature, losses, inner_steps))(data, z, alpha, active)
+    return with_rounding(partial(_curvature, losses))(data, z, loop)

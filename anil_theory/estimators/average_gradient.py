@@ -7,7 +7,6 @@ Also D0, the gap L_meta(z_0) - inf L_meta that the right-hand side needs, bounde
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,6 +15,7 @@ from jaxtyping import PyTree
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.algorithm.population import task_losses
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.schedule import Schedule
@@ -74,14 +74,14 @@ def average_gradient(run: OuterRun) -> AverageGradient:
     return AverageGradient(found, 0, "")
 
 
-def initial_gap(family: Family, tasks: TaskSet, schedule: Schedule, w: PyTree, phi: PyTree, **loop: Any) -> Estimate:
+def initial_gap(family: Family, tasks: TaskSet, schedule: Schedule, w: PyTree, phi: PyTree) -> Estimate:
     """D0 <= L_meta(z_0) - mean_i inf L_D^i, with `family.query_infimum`: an upper bound of the initial gap.
 
     Direction UPPER: the mean of infima is at most inf L_meta, and the value at z_0 is exact for a finite population.
     Raises NotFinite where the loss of a task overflows at z_0.
     """
     require_float64("tasks", tasks.data)
-    at_start = np.asarray(task_losses(tasks, w, phi, alpha=schedule.alpha, inner_steps=schedule.inner_steps, **loop))
+    at_start = np.asarray(task_losses(tasks, w, phi, UnrolledLoop(schedule.alpha, schedule.inner_steps)))
     lowest = np.asarray(family.query_infimum(tasks.data))
     if not np.isfinite(at_start).all():
         task = int(np.flatnonzero(~np.isfinite(at_start))[0])

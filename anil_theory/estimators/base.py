@@ -73,7 +73,9 @@ class Estimate:
                the region is the whole space;
     dropped    how many of the samples were left out because the quantity is not finite there;
     first_dropped   the first of them in words: loss, task, block, point;
-    witness    the point that shows the value.
+    witness    the point that shows the value;
+    residual   of a norm by Lanczos: in exact arithmetic the block at the witness has a singular value within this
+               distance of `value`. Which one is not known, so it is no upper bound of the norm. None elsewhere.
     """
 
     quantity: str
@@ -90,6 +92,7 @@ class Estimate:
     dropped: int = 0
     first_dropped: str = ""
     witness: Witness | None = field(default=None, compare=False)
+    residual: float | None = None
 
     def __post_init__(self) -> None:
         if math.isnan(self.value):

@@ -1,8 +1,8 @@
 """Block Lipschitz constants of the meta-gradient, measured from below in three ways.
 
 pairs   ||D_x L(z1) - D_x L(z2)|| / ||z1 - z2|| over random pairs that differ in block y alone;
-points  norms of the Hessian block at random points, by power iteration on Hessian-vector products;
-ascent  the same norms, maximised over the point from the best of those points.
+points  norms of the Hessian block at random points, by Lanczos on Hessian-vector products;
+ascent  the same form, maximised over the point and its directions from the best of those points, and the norm there.
 
 All three are lower bounds of the supremum over points and tasks. A single task is a population of one, to which the
 propositions apply: the constants are measured task by task and the largest is kept. The meta-gradient is the gradient
@@ -11,7 +11,7 @@ of a function, so one search serves both cross blocks (the Hessian is symmetric;
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,10 +23,12 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import count
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import gamma, require_float64
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
-from anil_theory.estimators.forms import Form, Search, ascend, power_iteration, start_directions
+from anil_theory.estimators.forms import Form, Search, ascend, norm_at, start_directions
+from anil_theory.estimators.lanczos import FINAL_PRODUCTS
 from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.estimators.region_exit import mark_exits
 from anil_theory.estimators.rounding import mark_roundings
@@ -40,15 +42,30 @@ _SEARCHED = ("ww", "wphi", "phiphi")
 
 @dataclass(frozen=True)
 class Budget:
-    """How hard to search, per task: pairs, points, power iterations at each point, ascents and their iterations."""
+    """How hard to search, per task.
+
+    pairs          random pairs of points;
+    points         random points;
+    lanczos_steps  of each norm, at most n_w + n_phi; they cost as many products with the Hessian and two more;
+    starts         ascents, from the best points;
+    iterations     of each ascent.
+
+    power_iterations   in place of lanczos_steps: as many products as so many power iterations, of two products each.
+
+    Raises InvalidParameter for what is not an integer >= 1.
+    """
 
     pairs: int = 64
     points: int = 16
-    power_iterations: int = 8
+    lanczos_steps: int = 14
     starts: int = 4
     iterations: int = 40
+    power_iterations: InitVar[int | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, power_iterations: int | None) -> None:
+        if power_iterations is not None:
+            products = 2 * count("power_iterations", power_iterations)
+            object.__setattr__(self, "lanczos_steps", max(1, products - FINAL_PRODUCTS))
         for field in dataclasses.fields(self):
             count(field.name, getattr(self, field.name))
         if self.starts > self.points:
@@ -109,8 +126,6 @@ def measure_block_lipschitz(
     require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget
     region = family.constants.region if region is None else region
-    length = max(schedule.inner_steps, max_inner_steps or 1)
-    active_steps = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
     generator = np.random.default_rng(seed)
     T, n = len(tasks), family.n_w + family.n_phi
     sizes = {"tasks": T, "points": budget.points, "pairs": budget.pairs, "inner_steps": length, "n_w": family.n_w}
@@ -120,15 +135,13 @@ def measure_block_lipschitz(
     measured = _measure(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
-        length,
         budget,
         tasks.data,
         family.points(generator, (T, max(budget.pairs, budget.points))),
         jnp.asarray(generator.standard_normal((T, budget.pairs, n))),
         jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
         jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
-        jnp.asarray(schedule.alpha),
-        active_steps,
+        UnrolledLoop.of_schedule(schedule, max_inner_steps),
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
     )
@@ -147,19 +160,17 @@ def measure_block_lipschitz(
     return mark_exits(found, tasks, schedule, family.n_w, family.constants.region, max_inner_steps)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _measure(
     losses: tuple[Any, Any],
     sizes: tuple[int, int],
-    inner_steps: int,
     budget: Budget,
     data: PyTree,
     z: Array,
     moves: Array,
     lengths: Array,
     directions: Array,
-    alpha: Array,
-    active_steps: Array | None,
+    loop: UnrolledLoop,
     length_scale: Array,
     radius: Array,
 ) -> _Measured:
@@ -167,7 +178,7 @@ def _measure(
     template = (jnp.zeros(n_w), jnp.zeros(n_phi))
     masks = block_masks(n_w, n_phi)
     tasks = TaskSet(*losses, data)
-    field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+    field = meta_field(tasks, template, loop)
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > radius, z * (radius / norm), z)
     T = z.shape[0]
@@ -187,15 +198,17 @@ def _measure(
         """One block of one task: norms at all points, then ascents from the best of them; what each left out."""
         form = Form(form_masks)
         directions = jax.vmap(partial(start_directions, form))(normals)
-        at_points = jax.vmap(lambda z, d: power_iteration(field, form, z, data, d, budget.power_iterations))(
-            z, directions
-        )
+        norms = jax.vmap(partial(norm_at, field, form, steps=budget.lanczos_steps), in_axes=(0, None, 0))
+        at_points, mixed = norms(z, data, directions[:, 1])
         _, order = jax.lax.top_k(at_points.value, budget.starts)
         climb = partial(ascend, field, form, iterations=budget.iterations, first_step=length_scale / 4, radius=radius)
-        climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], at_points.directions[order])
+        climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], mixed[order])
         first = lambda found: jax.tree.map(lambda a: a[jnp.argmax(found.value)], found)  # noqa: E731
         dropped = _Dropped.among(at_points.value, z), _Dropped.among(climbed.value, z[order])
-        return first(at_points), first(climbed), *dropped
+        # The directions follow the point of an ascent and lag behind: its value is some way below the norm.
+        polished = norms(climbed.point, data, climbed.directions[:, 1]).top
+        value = jnp.where(jnp.isfinite(climbed.value), polished.value, climbed.value)
+        return first(at_points), first(polished._replace(value=value)), *dropped
 
     over_blocks = jax.vmap(search, in_axes=(0, None, None, None))
     over_tasks = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))
@@ -287,6 +300,7 @@ def _estimates(
                 dropped=dropped,
                 first_dropped=reason,
                 witness=Witness(witness, task),
+                residual=float(search.distance[task, j]),
             )
         if not found[block]:
             raise NotFinite(f"meta_gradient_lipschitz/{block} is finite at no point; {reasons[0]}")

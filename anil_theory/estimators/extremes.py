@@ -34,9 +34,10 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, one_of, within
 from anil_theory._precision import require_float64
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import WHOLE_SPACE, Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
-from anil_theory.estimators.forms import Form, power_iteration, start_directions
+from anil_theory.estimators.forms import Form, norm_at, start_directions
 from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet
@@ -212,7 +213,7 @@ def sample_block_norms(
     *,
     block: str = "ww",
     samples: int = 1000,
-    power_iterations: int = 20,
+    lanczos_steps: int = 38,
     seed: int = 0,
     spread: float = 4.0,
     region: Region = WHOLE_SPACE,
@@ -222,6 +223,7 @@ def sample_block_norms(
 
     Points at which the norm is not finite are left out: the result is shorter by as many.
 
+    lanczos_steps   of each norm, which cost as many products with the Hessian and two more;
     spread   how wide the points are, in length scales; region: points outside are moved to its boundary;
     max_inner_steps   compile for this many steps, so that a grid over N and the blocks compiles once.
 
@@ -236,12 +238,12 @@ def sample_block_norms(
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > region.radius, z * (region.radius / norm), z)
     normals = jnp.asarray(generator.standard_normal((samples, 2, n)))
-    longest = max(schedule.inner_steps, max_inner_steps or 1)
-    static = ((tasks.support, tasks.query), (family.n_w, family.n_phi), longest, power_iterations)
+    static = ((tasks.support, tasks.query), (family.n_w, family.n_phi), lanczos_steps)
     which = jnp.asarray(generator.integers(0, len(tasks), samples))
     every = block_masks(family.n_w, family.n_phi)
     masks = jnp.stack([every[name] for name in BLOCK_DIRECTIONS[block]])
-    loop = (jnp.asarray(schedule.alpha), jnp.asarray(schedule.inner_steps))
+    # The active steps are traced at every length, so that schedules that differ in N share a compilation.
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps)
     norms = np.asarray(_block_norms(static, tasks.data, z, normals, which, masks, loop))
     finite = np.isfinite(norms)
     if not finite.any():
@@ -252,14 +254,13 @@ def sample_block_norms(
 
 @partial(jax.jit, static_argnums=0)
 def _block_norms(static: Any, data: Any, z: Any, normals: Any, which: Any, masks: Any, loop: Any) -> Any:
-    (support, query), sizes, longest, iterations = static
-    alpha, steps = loop
+    (support, query), sizes, lanczos_steps = static
     template = tuple(jnp.zeros(size) for size in sizes)
-    field = meta_field(TaskSet(support, query, data), template, alpha=alpha, inner_steps=longest, active_steps=steps)
+    field = meta_field(TaskSet(support, query, data), template, loop)
     form = Form(masks)
 
     def one(z: Any, normals: Any, index: Any) -> Any:
         task = jax.tree.map(lambda leaf: leaf[index], data)
-        return power_iteration(field, form, z, task, start_directions(form, normals), iterations).value
+        return norm_at(field, form, z, task, start_directions(form, normals)[1], lanczos_steps).top.value
 
     return jax.vmap(one)(z, normals, which)

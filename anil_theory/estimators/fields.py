@@ -1,7 +1,6 @@
 """Gradient fields on flat points z = (w, phi): what the estimators differentiate."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +9,14 @@ from jaxtyping import Array, Float, PyTree
 
 from anil_theory.algorithm.inner_loop import admit_loss
 from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.tasks.base import Loss, TaskSet
 
 Field = Callable[[Float[Array, " n"], PyTree], Float[Array, " n"]]
 """`field(z, data)`: the gradient at the flat point z of one task's scalar function."""
 
 
-def meta_field(tasks: TaskSet, template: PyTree, *, alpha: Any, inner_steps: int, active_steps: Any = None) -> Field:
+def meta_field(tasks: TaskSet, template: PyTree, loop: UnrolledLoop) -> Field:
     """The exact meta-gradient of one task as a field on flat points; `template` is a pair (w, phi) of the structure.
 
     It is the gradient of a function, so its Jacobian and its second derivative are symmetric: forward-mode
@@ -26,8 +26,7 @@ def meta_field(tasks: TaskSet, template: PyTree, *, alpha: Any, inner_steps: int
 
     def field(z: Array, data: PyTree) -> Array:
         w, phi = unravel(z)
-        loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
-        return ravel_pytree(tuple(meta_gradient(tasks.losses, w, phi, data, **loop)))[0]
+        return ravel_pytree(tuple(meta_gradient(tasks.losses, w, phi, data, loop)))[0]
 
     return field
 

@@ -6,7 +6,8 @@ Every constant measured here is the supremum over points z of a derivative of a 
 
 the norm of a Hessian block (k = 2), the Lipschitz constant of a Hessian block (k = 3), of f itself (k = 1). Given the
 field g = grad f, k nested forward derivatives of g return F, its gradients in every d_i (power-method steps) and its
-gradient in z at once. Whatever the search does, F at unit directions is a lower bound of the supremum.
+gradient in z at once. Whatever the search does, F at unit directions is a lower bound of the supremum. At a fixed point
+the norm of a Hessian block needs no search: Lanczos has it.
 """
 
 from functools import partial
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory.estimators.fields import Field
+from anil_theory.estimators.lanczos import FINAL_PRODUCTS, block_norm, mixed_directions
 
 
 class Form(NamedTuple):
@@ -33,11 +35,22 @@ class Form(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Best value of each start, the point, and the unit directions there."""
+    """Best value of each start, the point, and the unit directions there.
+
+    `distance` of a block's norm: a singular value lies within it of the value (see `lanczos`). Else it is infinite.
+    """
 
     value: Float[Array, "..."]
     point: Float[Array, "... n"]
     directions: Float[Array, "... k n"]
+    distance: Float[Array, "..."]
+
+
+class NormAt(NamedTuple):
+    """The norm at a point, and directions there from which an ascent should start (see `mixed_directions`)."""
+
+    top: Search
+    mixed: Float[Array, "... 2 n"]
 
 
 def _jets(field: Field, z: Array, data: PyTree, directions: Array) -> Array:
@@ -88,45 +101,25 @@ def start_directions(form: Form, normals: Float[Array, "k n"]) -> Array:
     return jnp.broadcast_to(d[0], d.shape) if form.tied else d
 
 
-def power_iteration(field: Field, form: Form, z: Array, data: PyTree, directions: Array, iterations: int) -> Search:
-    """The form at fixed z, maximised over directions: matrix-free, k nested forward derivatives per iteration.
+def norm_at(field: Field, form: Form, z: Array, data: PyTree, direction: Float[Array, " n"], steps: int) -> NormAt:
+    """The norm of the Hessian block of a form of order 2 at a fixed z, by Lanczos: see `lanczos`.
+
+    direction   in the columns of the block (the second mask), where the Krylov space begins;
+    steps       of Lanczos; they cost `steps` + 2 products with the Hessian, each one forward derivative of the field.
 
     The value is -inf where the form is not finite.
-
-    The directions of an untied form take turns, each the best one given the others, so its value never falls. Moved
-    all at once they would be k power methods that know nothing of each other's sign, and half end at minus the norm.
     """
-    k = form.masks.shape[0]
 
-    # Which directions are the others of i: a table, so that the turns are a scan and the field is traced once.
-    others_of = jnp.array([[j for j in range(k) if j != i] for i in range(k)], dtype=int)
+    def product(v: Array) -> Array:
+        return _defined(_jets(field, z, data, v[None]))[1]
 
-    def gradient(directions: Array, i: Array) -> Array:
-        # Direction i never has to be applied to the field: F = D^{k-1} g [the others] . d_i.
-        others = directions[others_of[i]]
-        return form.sign * _defined(_jets(field, z, data, others))[(1,) * (k - 1)]
-
-    def turn(directions: Array, i: Array) -> tuple[Array, Array]:
-        to = gradient(directions, i)
-        directions = directions.at[i].set(_improve(form, i, directions[i], to))
-        return directions, to @ directions[i]
-
-    def body(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
-        best, kept, directions = carry
-        here = directions
-        if form.tied:
-            to = gradient(directions, jnp.array(0))
-            value = to @ directions[0]
-            directions = jnp.broadcast_to(_improve(form, 0, directions[0], to), directions.shape)
-        else:
-            directions, values = jax.lax.scan(turn, directions, jnp.arange(k))
-            value, here = values[-1], directions
-        better = (value > best) & jnp.isfinite(value)
-        return (jnp.where(better, value, best), jnp.where(better, here, kept), directions), None
-
-    start = (jnp.array(-jnp.inf), directions, directions)
-    (value, kept, _), _ = jax.lax.scan(body, start, None, length=iterations)
-    return Search(value, z, kept)
+    found, krylov = block_norm(product, form.masks, direction, steps)
+    finite = jnp.isfinite(found.value)
+    first = jnp.stack([_unit(form.masks[0] * direction), direction])
+    value = jnp.where(finite, found.value, -jnp.inf)
+    top = Search(value, z, jnp.where(finite, found.directions, first), found.distance)
+    mixed = mixed_directions(krylov, form.masks, (steps + FINAL_PRODUCTS) // 2)
+    return NormAt(top, jnp.where(finite, mixed, first))
 
 
 def ascend(
@@ -142,9 +135,10 @@ def ascend(
 ) -> Search:
     """Maximise the form over z and directions from one start; batch it with `vmap`.
 
-    Each iteration tries a step of its own length along the gradient in z together with a power step in one direction
-    (they take turns; see `power_iteration`), and keeps both or neither: the value never falls. Points stay in the
-    ball of the given radius, and where the form is finite: the value is -inf when it is not at the start.
+    Each iteration tries a step of its own length along the gradient in z together with a power step in one direction,
+    and keeps both or neither: the value never falls. Directions take turns, each the best one given the others: moved
+    all at once they would know nothing of each other's sign. Points stay in the ball of the given radius, and where the
+    form is finite: the value is -inf when it is not at the start.
 
     first_step  length of the first step in z, in the units of z: the distance over which the losses vary.
     """
@@ -177,4 +171,4 @@ def ascend(
     first = jnp.asarray(first_step, z.dtype) / 1.5
     start = _State(jnp.array(-jnp.inf, z.dtype), project(z), directions, directions, jnp.zeros_like(z), first)
     state, _ = jax.lax.scan(body, start, jnp.arange(iterations + 1) - 1)
-    return Search(state.value, state.z, state.directions)
+    return Search(state.value, state.z, state.directions, jnp.full_like(state.value, jnp.inf))

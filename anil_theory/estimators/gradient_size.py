@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import require_float64
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.estimators.not_finite import explain, left_out
@@ -34,11 +35,9 @@ def measure_gradient_size(
     """
     require_float64("tasks", tasks.data)
     z = family.points(np.random.default_rng(seed), (len(tasks), points))
-    length = max(schedule.inner_steps, max_inner_steps or 1)
-    active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     losses, sizes = (tasks.support, tasks.query), (family.n_w, family.n_phi)
-    static, loop = (losses, sizes, length), (jnp.asarray(schedule.alpha), active)
-    norms = np.asarray(_norms(*static, tasks.data, z, *loop))
+    norms = np.asarray(_norms(losses, sizes, tasks.data, z, loop))
     operations = schedule.inner_steps * (8 * sum(sizes) + 64)
     found = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
@@ -48,8 +47,8 @@ def measure_gradient_size(
         task, point = np.unravel_index(np.argmax(sizes_here), norms.shape[:2])
         value = float(norms[task, point, i])
         mask = block_masks(*sizes)[block]
-        shown = (tasks.task(int(task)), z[task, point], mask, *loop)
-        rounding = rounding_at(partial(_rounded, *static), *shown, value=value, operations=operations)
+        shown = (tasks.task(int(task)), z[task, point], mask, loop)
+        rounding = rounding_at(partial(_rounded, losses, sizes), *shown, value=value, operations=operations)
         found[block] = Estimate(
             f"gradient_size/{block}",
             value,
@@ -66,41 +65,37 @@ def measure_gradient_size(
     return found
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1))
 def _norms(
     losses: tuple[Any, Any],
     sizes: tuple[int, int],
-    inner_steps: int,
     data: PyTree,
     z: Array,
-    alpha: Array,
-    active_steps: Array | None,
+    loop: UnrolledLoop,
 ) -> Array:
     """Norms of both blocks at points (T, P, n), shape (T, P, 2)."""
     template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
     tasks = TaskSet(*losses, data)
-    field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+    field = meta_field(tasks, template, loop)
     g = jax.vmap(jax.vmap(field, in_axes=(0, None)))(z, data)
     return jnp.stack([jnp.linalg.norm(g[..., : sizes[0]], axis=-1), jnp.linalg.norm(g[..., sizes[0] :], axis=-1)], -1)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1))
 def _rounded(
     losses: tuple[Any, Any],
     sizes: tuple[int, int],
-    inner_steps: int,
     data: PyTree,
     z: Array,
     mask: Array,
-    alpha: Array,
-    active_steps: Array | None,
+    loop: UnrolledLoop,
 ) -> tuple[Array, Array]:
     """The norm of the block that a mask leaves, at one point of one task, and the bound of its error."""
     template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
 
-    def norm(data: PyTree, z: Array, mask: Array, alpha: Array, active_steps: Array | None) -> Array:
+    def norm(data: PyTree, z: Array, mask: Array, loop: UnrolledLoop) -> Array:
         tasks = TaskSet(*losses, jax.tree.map(lambda leaf: leaf[None], data))
-        field = meta_field(tasks, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)
+        field = meta_field(tasks, template, loop)
         return jnp.linalg.norm(mask * field(z, data))
 
-    return with_rounding(norm)(data, z, mask, alpha, active_steps)
+    return with_rounding(norm)(data, z, mask, loop)

@@ -13,6 +13,7 @@ from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.schedule import Schedule
@@ -45,12 +46,11 @@ def measure_identity(
     count("points", points)
     dense = family.n_w + family.n_phi <= DENSE_LIMIT
     methods = tuple(m for m in METHODS if dense or m != "product")
-    length = max(schedule.inner_steps, max_inner_steps or 1)
-    active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     z = family.points(np.random.default_rng(seed), (len(tasks), points))
     losses = (tasks.support, tasks.query)
     sizes = (family.n_w, family.n_phi)
-    apart, size = _compare(losses, sizes, length, methods, tasks.data, z, jnp.asarray(schedule.alpha), active)
+    apart, size = _compare(losses, sizes, methods, tasks.data, z, loop)
     apart, size = np.asarray(apart), np.asarray(size)
     largest = float(np.max(size, where=np.isfinite(size), initial=0.0))
 
@@ -84,27 +84,24 @@ def measure_identity(
     return found
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _compare(
     losses: tuple[Any, Any],
     sizes: tuple[int, int],
-    inner_steps: int,
     methods: tuple[str, ...],
     data: PyTree,
     z: Array,
-    alpha: Array,
-    active_steps: Array | None,
+    loop: UnrolledLoop,
 ) -> tuple[Array, Array]:
     """Distances (T, P, 2) and the largest norm of an iterate and the point together, (T, P)."""
     tasks = TaskSet(*losses, data)
-    loop = {"alpha": alpha, "inner_steps": inner_steps, "active_steps": active_steps}
 
     def one(data: PyTree, z: Array) -> tuple[Array, Array]:
         w, phi = z[: sizes[0]], z[sizes[0] :]
-        each = [meta_gradient(tasks.losses, w, phi, data, method=m, **loop) for m in methods]
+        each = [meta_gradient(tasks.losses, w, phi, data, loop, method=m) for m in methods]
         pairs = [(a, b) for i, a in enumerate(each) for b in each[:i]]
         apart = [jnp.max(jnp.stack([jnp.linalg.norm(a[i] - b[i]) for a, b in pairs])) for i in (0, 1)]
-        iterates = inner_loop(tasks.support, w, phi, data, **loop).iterates
+        iterates = inner_loop(tasks.support, w, phi, data, loop).iterates
         size = jnp.linalg.norm(z) + jnp.max(jnp.linalg.norm(iterates, axis=-1))
         return jnp.stack(apart), size
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from anil_theory._precision import UNIT_ROUNDOFF, gamma
+from anil_theory.errors import AnilTheoryError
 
 ELEMENTARY = 16
 """Units of roundoff by which exp, log, .. may be off, relative to the result (sin: to min(1, |x|); cos: to 1)."""
@@ -31,7 +32,7 @@ Rule = Callable[..., Any]
 """`rule(equation, inputs, result) -> bound of the rounding of the result`, or None."""
 
 
-class NoRule(NotImplementedError):
+class NoRule(AnilTheoryError, NotImplementedError):
     """A primitive whose rounding is not known here; the message names it."""
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Array
 
 from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
+from anil_theory.errors import AnilTheoryError
 from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
@@ -22,7 +24,7 @@ from anil_theory.tasks.base import TaskSet
 DERIVATIVES = ("value", "gradient", "Hessian")
 
 
-class NotFinite(ArithmeticError):
+class NotFinite(AnilTheoryError, ArithmeticError):
     """A quantity that is finite at none of the points at which it was measured; the message explains the first."""
 
 
@@ -43,10 +45,10 @@ def explain(tasks: TaskSet, schedule: Schedule | None, n_w: int, block: str, tas
 def _blame(tasks: TaskSet, schedule: Schedule | None, n_w: int, task: int, z: np.ndarray) -> str:
     if not np.isfinite(z).all():
         return "the point itself is not finite"
-    static = ((tasks.support, tasks.query), n_w, 1 if schedule is None else schedule.inner_steps)
     # Without a loop L_D is looked at where L_S is: after one step of length 0.
-    alpha = 0.0 if schedule is None else schedule.alpha
-    support, query = map(np.asarray, _finite(static, tasks.task(task), jnp.asarray(z), jnp.asarray(alpha)))
+    loop = UnrolledLoop(jnp.zeros(()), 1) if schedule is None else UnrolledLoop.of_schedule(schedule)
+    losses = (tasks.support, tasks.query)
+    support, query = map(np.asarray, _finite(losses, n_w, tasks.task(task), jnp.asarray(z), loop))
     bad_steps = np.flatnonzero(~support.all(axis=1))
     if bad_steps.size:
         step = int(bad_steps[0])
@@ -77,12 +79,12 @@ def left_out(
     return len(bad), reason
 
 
-@partial(jax.jit, static_argnums=0)
-def _finite(static: Any, data: Any, z: Array, alpha: Array) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnums=(0, 1))
+def _finite(losses: Any, n_w: int, data: Any, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
     """Whether value, gradient and Hessian are finite: of L_S at w_0..w_{N-1}, (N, 3), and of L_D at w_N, (3,)."""
-    (support, query), n_w, steps = static
+    support, query = losses
     w, phi = z[:n_w], z[n_w:]
-    run = inner_loop(support, w, phi, data, alpha=alpha, inner_steps=steps)
+    run = inner_loop(support, w, phi, data, loop)
 
     def derivatives(loss: Any, w: Array) -> Array:
         here = jnp.concatenate([w, phi])

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from anil_theory._precision import gamma
 from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.local_rounding import NoRule
@@ -45,15 +46,14 @@ def mark_exits(
     # Two points for each: a witness with one point shows it twice, so that all have one shape.
     starts = jnp.asarray([(pair * 2)[:2] for pair in points])
     indices = jnp.asarray([e.witness.task for _, _, e in flat if e.witness])
-    length = max(schedule.inner_steps, max_inner_steps or 1)
-    active = jnp.asarray(schedule.inner_steps)
-    alpha = jnp.asarray(schedule.alpha)
-    setting = (tasks.data, starts, indices, alpha, active)
+    # The active steps are traced at every length, so that schedules that differ in N share a compilation.
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps)
+    setting = (tasks.data, starts, indices, loop)
     try:
-        norms, errors = map(np.asarray, _rounded_norms(tasks.support, (n_w, length), *setting))
+        norms, errors = map(np.asarray, _rounded_norms(tasks.support, n_w, *setting))
         kind = FIRST_ORDER
     except NoRule as missing:
-        norms = np.asarray(_largest_norms(tasks.support, (n_w, length), *setting))
+        norms = np.asarray(_largest_norms(tasks.support, n_w, *setting))
         errors = gamma(schedule.inner_steps * (8 * starts.shape[-1] + 64)) * norms
         kind = f"heuristic, a count of roundings: the primitive {str(missing)!r} has no rule"
     finite = np.where(np.isfinite(norms), norms, np.finfo(float).max)
@@ -68,31 +68,28 @@ def mark_exits(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _largest_norms(
-    support: Any, sizes: tuple[int, int], data: Any, starts: Any, indices: Any, alpha: Any, active: Any
-) -> Array:
+def _largest_norms(support: Any, n_w: int, data: Any, starts: Array, indices: Array, loop: UnrolledLoop) -> Array:
     """The largest norm of an iterate and phi together, from each of two starts: (E, 2)."""
-    return _over_starts(partial(_largest_norm, support, sizes), data, starts, indices, alpha, active)
+    return _over_starts(partial(_largest_norm, support, n_w), data, starts, indices, loop)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _rounded_norms(
-    support: Any, sizes: tuple[int, int], data: Any, starts: Any, indices: Any, alpha: Any, active: Any
+    support: Any, n_w: int, data: Any, starts: Array, indices: Array, loop: UnrolledLoop
 ) -> tuple[Array, Array]:
     """The same norms, and the bounds of their errors."""
-    rounded = with_rounding(partial(_largest_norm, support, sizes))
-    return _over_starts(rounded, data, starts, indices, alpha, active)
+    rounded = with_rounding(partial(_largest_norm, support, n_w))
+    return _over_starts(rounded, data, starts, indices, loop)
 
 
-def _over_starts(norm: Callable[..., Any], data: Any, starts: Any, indices: Any, alpha: Any, active: Any) -> Any:
+def _over_starts(norm: Callable[..., Any], data: Any, starts: Array, indices: Array, loop: UnrolledLoop) -> Any:
     of_tasks = jax.tree.map(lambda leaf: leaf[indices], data)
-    over_places = jax.vmap(norm, in_axes=(0, None, None, None))
-    return jax.vmap(over_places, in_axes=(0, 0, None, None))(starts, of_tasks, alpha, active)
+    over_places = jax.vmap(norm, in_axes=(0, None, None))
+    return jax.vmap(over_places, in_axes=(0, 0, None))(starts, of_tasks, loop)
 
 
-def _largest_norm(support: Any, sizes: tuple[int, int], z: Array, task: Any, alpha: Any, active: Any) -> Array:
-    n_w, steps = sizes
+def _largest_norm(support: Any, n_w: int, z: Array, task: Any, loop: UnrolledLoop) -> Array:
     w, phi = z[:n_w], z[n_w:]
-    run = inner_loop(support, w, phi, task, alpha=alpha, inner_steps=steps, active_steps=active)
+    run = inner_loop(support, w, phi, task, loop)
     iterates = jnp.concatenate([run.iterates, run.final[None]])
     return jnp.sqrt(jnp.max(jnp.sum(iterates**2, axis=1)) + phi @ phi)

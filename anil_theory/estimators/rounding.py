@@ -27,6 +27,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma
 from anil_theory._scan_layout import scan_layout
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.local_rounding import RULES, NoRule, floats
@@ -180,40 +181,35 @@ def heuristic(value: float, operations: int, reason: str) -> Rounding:
     return Rounding(min(error, float(np.finfo(float).max)), f"heuristic, {operations} roundings of the value: {reason}")
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _forms(
     losses: tuple[Any, Any],
     sizes: tuple[int, int],
-    inner_steps: int,
     pairs: bool,
     data: PyTree,
     tasks: Array,
     points: Array,
     directions: Array,
-    alpha: PyTree,
-    active_steps: Array | None,
+    loop: UnrolledLoop,
 ) -> tuple[Array, Array]:
     population = TaskSet(*losses, data)
     template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
 
-    def field(z: Array, data: PyTree, alpha: PyTree, active_steps: Array | None) -> Array:
-        return meta_field(population, template, alpha=alpha, inner_steps=inner_steps, active_steps=active_steps)(
-            z, data
-        )
-
-    def quotient(points: Array, mask: Array, data: PyTree, *loop: Any) -> Array:
-        change = mask[0] * (field(points[0], data, *loop) - field(points[1], data, *loop))
+    def quotient(points: Array, mask: Array, data: PyTree, loop: UnrolledLoop) -> Array:
+        field = meta_field(population, template, loop)
+        change = mask[0] * (field(points[0], data) - field(points[1], data))
         move = points[0] - points[1]
         return jnp.sqrt((change @ change) / (move @ move))
 
-    def rayleigh(points: Array, directions: Array, data: PyTree, *loop: Any) -> Array:
+    def rayleigh(points: Array, directions: Array, data: PyTree, loop: UnrolledLoop) -> Array:
         u, v = directions
-        _, curved = jax.jvp(lambda z: field(z, data, *loop), (points[0],), (v,))
+        field = meta_field(population, template, loop)
+        _, curved = jax.jvp(lambda z: field(z, data), (points[0],), (v,))
         return u @ curved / jnp.sqrt((u @ u) * (v @ v))
 
     function = with_rounding(quotient if pairs else rayleigh)
     of_tasks = jax.tree.map(lambda leaf: leaf[tasks], data)
-    return jax.vmap(function, in_axes=(0, 0, 0, None, None))(points, directions, of_tasks, alpha, active_steps)
+    return jax.vmap(function, in_axes=(0, 0, 0, None))(points, directions, of_tasks, loop)
 
 
 def mark_roundings(
@@ -227,9 +223,7 @@ def mark_roundings(
 
     The number that is measured is that of `certify.replay_witness`: directions count as they are, not as unit vectors.
     """
-    length = max(schedule.inner_steps, max_inner_steps or 1)
-    active = None if max_inner_steps is None else jnp.asarray(schedule.inner_steps)
-    alpha = jnp.asarray(schedule.alpha)
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     marked = {block: dict(found) for block, found in estimates.items()}
     flat = [(block, method, e) for block, found in estimates.items() for method, e in found.items() if e.witness]
     for pairs in (True, False):
@@ -246,14 +240,12 @@ def mark_roundings(
             found = _forms(
                 (tasks.support, tasks.query),
                 (n_w, n - n_w),
-                length,
                 pairs,
                 tasks.data,
                 jnp.asarray(owners[index]),
                 jnp.asarray(points[index]),
                 jnp.asarray(directions[index]),
-                alpha,
-                active,
+                loop,
             )
             again, errors = map(np.asarray, found)
             roundings = [

@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.algorithm.outer_loop import seed_keys, task_indices
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 
 class Trajectory(NamedTuple):
@@ -44,33 +46,48 @@ def train(tasks: TaskSet, schedule: Schedule, z: Any, n_w: int, seed: int) -> Tr
     if schedule.beta_w is None or schedule.beta_phi is None:
         raise InvalidParameter("schedule", "one with beta_w and beta_phi", schedule)
     betas = jnp.concatenate([jnp.full(n_w, schedule.beta_w), jnp.full(z.size - n_w, schedule.beta_phi)])
-    sizes = (n_w, schedule.inner_steps, schedule.batch, schedule.outer_steps)
+    sizes = _Sizes(n_w, schedule.batch, schedule.outer_steps)
     key = seed_keys(seed, 1)[0]
-    points, drawn = _train((tasks.support, tasks.query), sizes, tasks.data, z, betas, schedule.alpha, key)
+    loop = UnrolledLoop.of_schedule(schedule)
+    points, drawn = _train((tasks.support, tasks.query), sizes, tasks.data, z, betas, loop, key)
     return Trajectory(np.asarray(points), np.asarray(drawn))
 
 
+class _Sizes(NamedTuple):
+    """What a compiled run depends on besides shapes and the inner loop."""
+
+    n_w: int
+    batch: int
+    outer_steps: int
+
+
 @partial(jax.jit, static_argnums=(0, 1))
-def _train(losses: tuple[Any, Any], sizes: Any, data: Any, z: Any, betas: Any, alpha: Any, key: Any) -> Any:
-    n_w, inner_steps, batch, outer_steps = sizes
+def _train(
+    losses: tuple[Loss, Loss],
+    sizes: _Sizes,
+    data: PyTree,
+    z: Float[Array, " n"],
+    betas: Float[Array, " n"],
+    loop: UnrolledLoop,
+    key: Array,
+) -> tuple[Float[Array, "K B N+2 n"], Int[Array, "K B"]]:
     tasks = TaskSet(*losses, data)
-    loop: Any = {"alpha": alpha, "inner_steps": inner_steps}
 
-    def one(z: Any, index: Any) -> tuple[Any, Any]:
-        w, phi = z[:n_w], z[n_w:]
-        adapted = inner_loop(tasks.support, w, phi, tasks.task(index), **loop)
+    def one(z: Array, index: Array) -> tuple[Array, Array]:
+        w, phi = z[: sizes.n_w], z[sizes.n_w :]
+        adapted = inner_loop(tasks.support, w, phi, tasks.task(index), loop)
         inner = jnp.concatenate([adapted.iterates, adapted.final[None]])
-        points = jnp.concatenate([inner, jnp.broadcast_to(phi, (inner_steps + 1, phi.size))], axis=1)
-        return jnp.concatenate(meta_gradient(tasks.losses, w, phi, tasks.task(index), **loop)), points
+        points = jnp.concatenate([inner, jnp.broadcast_to(phi, (loop.inner_steps + 1, phi.size))], axis=1)
+        return jnp.concatenate(meta_gradient(tasks.losses, w, phi, tasks.task(index), loop)), points
 
-    def step(z: Any, k: Any) -> tuple[Any, Any]:
-        drawn = task_indices(key, k, batch, len(tasks))
+    def step(z: Array, k: Array) -> tuple[Array, tuple[Array, Array]]:
+        drawn = task_indices(key, k, sizes.batch, len(tasks))
         gradients, points = jax.vmap(partial(one, z))(drawn)
         after = z - betas * jnp.mean(gradients, axis=0)
-        last = jnp.broadcast_to(after, (batch, 1, z.size))
+        last = jnp.broadcast_to(after, (sizes.batch, 1, z.size))
         return after, (jnp.concatenate([points, last], axis=1), drawn)
 
-    return jax.lax.scan(step, z, jnp.arange(outer_steps))[1]
+    return jax.lax.scan(step, z, jnp.arange(sizes.outer_steps))[1]
 
 
 def derivatives(tasks: TaskSet, n_w: int, trajectory: Trajectory) -> Local:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anil_theory._admissible import count, one_of
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.adam_ascent import adam_ascent
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_blocks, meta_field
@@ -75,12 +76,14 @@ def worst_task(
         "normals": jnp.asarray(generator.standard_normal((starts, normals))),
         "z": jnp.asarray(family.length_scale * generator.standard_normal((starts, n))),
     }
-    longest = max(schedule.inner_steps, max_inner_steps or 1)
-    static = _Static(n_w, n_phi, family.share_rotation, family.query, longest)
+    static = _Static(n_w, n_phi, family.share_rotation, family.query)
     masks = block_masks(n_w, n_phi)
     x, y = BLOCK_DIRECTIONS[block]
     setting = _Setting(
-        family.dials, jnp.outer(masks[x], masks[y]), jnp.asarray(schedule.one_alpha), jnp.asarray(schedule.inner_steps)
+        dials=family.dials,
+        block=jnp.outer(masks[x], masks[y]),
+        # The active steps are traced at every length, so that schedules that differ in N share a compilation.
+        loop=UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps),
     )
     values, best = _search(static, setting, points, iterations)
     top = int(jnp.argmax(values))
@@ -108,16 +111,14 @@ class _Static(NamedTuple):
     n_phi: int
     share: bool
     query: str
-    inner_steps: int
 
 
 class _Setting(NamedTuple):
-    """What one compilation serves: dials of the family, the block as a mask (n, n), alpha and N."""
+    """What one compilation serves: dials of the family, the block as a mask (n, n), the inner loop."""
 
     dials: Array
     block: Array
-    alpha: Array
-    active_steps: Array
+    loop: UnrolledLoop
 
 
 def _task(static: _Static, dials: Array, point: dict[str, Array]) -> SeparableTask:
@@ -132,8 +133,7 @@ def _norm(
     """u^T (block) v at the top singular vectors u, v, which are held: the norm of the block, and its gradient."""
     tasks = TaskSet(support_loss, QUERY_LOSSES[static.query], jax.tree.map(lambda leaf: leaf[None], data))
     template = (jnp.zeros(static.n_w), jnp.zeros(static.n_phi))
-    loop = {"alpha": setting.alpha, "inner_steps": static.inner_steps, "active_steps": setting.active_steps}
-    matrix = setting.block * jax.jacfwd(meta_field(tasks, template, **loop))(z, data)
+    matrix = setting.block * jax.jacfwd(meta_field(tasks, template, setting.loop))(z, data)
     u, v = top_directions(jax.lax.stop_gradient(matrix))
     return u @ matrix @ v, u, v
 

@@ -1,8 +1,8 @@
 """Curvature measured on a network: norms of the meta objective's Hessian blocks, and the inner loss's in the head.
 
-The blocks are of the mean over given episodes at one point, found by power iteration on Hessian-vector products (the
+The blocks are of the mean over given episodes at one point, found by Lanczos on Hessian-vector products (the
 directional derivative of the meta-gradient), so each value is a lower bound of the block's norm there, and says nothing
-of other points. Steps of the iteration are dispatches and no scan: XLA's CPU convolutions are slow inside loops.
+of other points. Steps are dispatches and no scan: XLA's CPU convolutions are slow inside loops.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory.estimators.lanczos import BlockNorm, best_direction, extended, judged, started
+from anil_theory.estimators.lanczos import unit as flat_unit
 from anil_theory.neural.objective import Objective, Shared, TaskData, unit_gauge
+
+Point = tuple[PyTree, PyTree]
+
+BLOCK_PARTS = {"ww": ("w", "w"), "cross": ("phi", "w"), "phiphi": ("phi", "phi")}
+"""Rows and columns of each block."""
 
 DENSE_LIMIT = 4096
 """Largest dimension of w for which the inner Hessian is formed."""
@@ -26,7 +33,8 @@ DENSE_LIMIT = 4096
 class BlockNorms:
     """Spectral norms of D_w^2, D_phi D_w and D_phi^2 of the meta objective at a point, from below.
 
-    `change` is the largest relative change of any of them in the last step of the power iteration.
+    `change` is the largest relative distance of any of them: within it each has a singular value of its block, in exact
+    arithmetic (see `estimators.lanczos`). It is no upper bound.
     """
 
     ww: float
@@ -82,9 +90,11 @@ def block_norms(
     steps: int = 20,
     product: Callable[..., tuple[PyTree, PyTree]] | None = None,
 ) -> BlockNorms:
-    """Norms of the Hessian blocks of the mean of L_D(w_N, phi) over the episodes, by `steps` power iterations.
+    """Norms of the Hessian blocks of the mean of L_D(w_N, phi) over the episodes, by `steps` Lanczos steps.
 
     product   `meta_hessian(objective)`, for callers that measure at several points.
+
+    Each block takes `steps` + 2 products, and as many vectors of the size of (w, phi) in memory.
     Raises InvalidParameter for steps < 2 and for a cut without phi (MAML).
     """
     count("steps", steps, 2)
@@ -93,23 +103,17 @@ def block_norms(
     rest = (episodes, jnp.asarray(alpha, dtype), jnp.asarray(inner_steps, jnp.int32))
     compiled = product or meta_hessian(objective)
 
-    def along(v_w: PyTree, v_phi: PyTree) -> tuple[PyTree, PyTree]:
-        return compiled(w, phi, v_w, v_phi, *rest)
+    z = (w, phi)
 
-    zero_w, zero_phi = jax.tree.map(jnp.zeros_like, (w, phi))
-    v_w, v_phi, x_w = (random_unit(k, z) for k, z in zip(jax.random.split(key, 3), (w, phi, w), strict=True))
-    history = []
-    for _ in range(steps):
-        ww = along(v_w, zero_phi)[0]
-        phiphi = along(zero_w, v_phi)[1]
-        across = along(x_w, zero_phi)[1]
-        back = along(zero_w, across)[0]
-        history.append([float(norm(ww)), float(norm(across)), float(norm(phiphi))])
-        v_w, v_phi, x_w = unit(ww), unit(phiphi), unit(back)
-    last, before = np.array(history[-1]), np.array(history[-2])
-    change = float(np.max(np.abs(last - before) / np.maximum(last, np.finfo(float).tiny)))
-    ww_norm, cross_norm, phiphi_norm = history[-1]
-    return BlockNorms(ww_norm, cross_norm, phiphi_norm, change)
+    def along(v: Point) -> Point:
+        return compiled(w, phi, *v, *rest)
+
+    found = {
+        name: dispatched_norm(along, block_masks(z, *parts), random_like(key_here, z), steps)
+        for key_here, (name, parts) in zip(jax.random.split(key, 3), BLOCK_PARTS.items(), strict=True)
+    }
+    change = max(float(one.distance) / max(float(one.value), np.finfo(float).tiny) for one in found.values())
+    return BlockNorms(**{name: float(one.value) for name, one in found.items()}, change=change)
 
 
 def head_curvature(objective: Objective, w: PyTree, phi: PyTree, episodes: Any) -> HeadCurvature:
@@ -152,10 +156,46 @@ def require_phi(phi: PyTree) -> None:
         raise InvalidParameter("geometry", "one with shared parameters (MAML has no blocks)", "maml")
 
 
+def block_masks(z: Point, rows: str, columns: str) -> Float[Array, "2 n"]:
+    """Which entries of a flattened z = (w, phi) are rows and columns of a block; "z" stands for all of them."""
+    ones_w, ones_phi = (jax.tree.map(jnp.ones_like, part) for part in z)
+    no_w, no_phi = (jax.tree.map(jnp.zeros_like, part) for part in z)
+    parts = {"w": (ones_w, no_phi), "phi": (no_w, ones_phi), "z": (ones_w, ones_phi)}
+    return jnp.stack([ravel_pytree(parts[name])[0] for name in (rows, columns)])
+
+
+def dispatched_norm(
+    product: Callable[[Point], Point], masks: Float[Array, "2 n"], start: Point, steps: int
+) -> BlockNorm:
+    """`estimators.lanczos.block_norm` with a product on pytrees, each of its steps + 2 products one dispatch."""
+    flat, unravel = ravel_pytree(start)
+    steps = min(steps, flat.size)
+
+    def image(v: Array) -> Array:
+        return ravel_pytree(product(unravel(v)))[0]
+
+    krylov = started(masks, flat, steps)
+    for index in range(steps):
+        krylov = _extended(krylov, masks, jnp.asarray(index), image(krylov.basis[index]))
+    v = _best_direction(krylov, masks)
+    forward = masks[0] * image(v)
+    backward = masks[1] * image(flat_unit(forward))
+    return judged(v, forward, backward)
+
+
+_extended = jax.jit(extended)
+_best_direction = jax.jit(best_direction)
+
+
+def random_like(key: Array, like: PyTree) -> PyTree:
+    """Independent standard normals with the structure and types of `like`."""
+    flat, unravel = ravel_pytree(like)
+    return unravel(jax.random.normal(key, flat.shape, flat.dtype))
+
+
 def random_unit(key: Array, like: PyTree) -> PyTree:
     """A random direction of norm 1 with the structure and types of `like`."""
-    flat, unravel = ravel_pytree(like)
-    return unit(unravel(jax.random.normal(key, flat.shape, flat.dtype)))
+    return unit(random_like(key, like))
 
 
 @jax.jit

@@ -9,7 +9,7 @@ w_0..w_{N-1} (of L_S) and w_N (of L_D),
     rho, tau          largest norm of D_z D_w^2 L_S, D_z D_phi D_w L_S   mixed        largest norm of D_phi D_w L_S
     M                 largest norm of D_z L_D
 
-Matrix-free: power iteration for second derivatives, alternating maximisation over three unit vectors for third ones.
+Matrix-free: Lanczos for second derivatives, alternating maximisation over three unit vectors for third ones.
 Norms are found from below and the maximum is over few iterates, so every value is a LOWER bound of its constant (mu: an
 upper one). Across a kink of ReLU or pooling D_phi jumps: there no finite L and tau exist, and values say nothing of it.
 
@@ -29,10 +29,19 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
 from anil_theory.algorithm.inner_loop import inner_loop
-from anil_theory.neural.curvature import DENSE_LIMIT, head_eigenvalues, norm, random_unit, require_phi, unit
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
+from anil_theory.neural.curvature import (
+    DENSE_LIMIT,
+    Point,
+    block_masks,
+    dispatched_norm,
+    head_eigenvalues,
+    norm,
+    random_unit,
+    require_phi,
+    unit,
+)
 from anil_theory.neural.objective import Objective, Shared, TaskData, general_losses, unit_gauge
-
-Point = tuple[PyTree, PyTree]
 
 PLACES = 2
 """Iterates looked at per task: w_0 and w_{N-1}, the ends of the inner trajectory (one place for N = 1)."""
@@ -77,10 +86,8 @@ class TaskDerivatives:
             phi_body, phi_head = model.split_body(phi)
             features = model.body(phi_body, images)
             shared = Shared(phi_head, features, unit_gauge(alpha.dtype))
-            found = inner_loop(
-                *(objective.losses.support, w, shared, TaskData(labels, None)),
-                **{"alpha": alpha, "inner_steps": objective.inner_steps, "active_steps": active},
-            )
+            loop = UnrolledLoop(alpha, objective.inner_steps, active)
+            found = inner_loop(objective.losses.support, w, shared, TaskData(labels, None), loop)
             return found.iterates, found.final, features
 
         self.objective = objective
@@ -104,7 +111,7 @@ def local_constants(
     key: Array,
     steps: int = 8,
 ) -> LocalConstants:
-    """The constants at (w, phi) over the episodes; `steps` iterations for each norm.
+    """The constants at (w, phi) over the episodes; `steps` steps of Lanczos or iterations for each norm.
 
     Raises InvalidParameter for steps < 1 and a cut without shared parameters.
     """
@@ -157,13 +164,15 @@ def _support_norms(
     """Norms of D_z^2 L_S, D_phi D_w L_S, D_z D_w^2 L_S and D_z D_phi D_w L_S at z."""
     no_w, no_phi = jax.tree.map(jnp.zeros_like, z)
     one = jnp.ones((), ravel_pytree(no_w)[0].dtype)
-    joint = across = 0 * one
-    for _ in range(steps):
-        curved = derivatives.second(z, starts["joint"], one, data)[1]
-        joint, starts["joint"] = norm(curved), unit(curved)
-        there = derivatives.second(z, (starts["mixed"], no_phi), one, data)[1][1]
-        across = norm(there)
-        starts["mixed"] = unit(derivatives.second(z, (no_w, there), one, data)[1][0])
+
+    def along(v: Point) -> Point:
+        return derivatives.second(z, v, one, data)[1]
+
+    unravel = ravel_pytree(z)[1]
+    joint = dispatched_norm(along, block_masks(z, "z", "z"), starts["joint"], steps)
+    mixed = dispatched_norm(along, block_masks(z, "phi", "w"), (starts["mixed"], no_phi), steps)
+    starts["joint"] = unravel(joint.directions[1])
+    starts["mixed"] = unravel(mixed.directions[1])[0]
 
     def form(a: Point, b: Point) -> Point:
         return derivatives.third(z, a, b, data)
@@ -176,7 +185,7 @@ def _support_norms(
 
     rho = alternate(form, starts["rho"], (in_w, in_w), (0, 0), steps)
     tau = alternate(form, starts["tau"], (in_w, in_phi), (0, 1), steps)
-    return [float(joint), float(across), rho, tau]
+    return [float(joint.value), float(mixed.value), rho, tau]
 
 
 def alternate(
@@ -203,7 +212,6 @@ def alternate(
 def _query_norms(derivatives: TaskDerivatives, z: Point, data: Any, start: Point, steps: int) -> list[float]:
     """Norms of D_z^2 L_D and of D_z L_D at z."""
     none = jnp.zeros((), ravel_pytree(z[0])[0].dtype)
-    slope, curved = derivatives.second(z, start, none, data)
-    for _ in range(steps - 1):
-        curved = derivatives.second(z, unit(curved), none, data)[1]
-    return [float(norm(curved)), float(norm(slope))]
+    slope = derivatives.second(z, start, none, data)[0]
+    curved = dispatched_norm(lambda v: derivatives.second(z, v, none, data)[1], block_masks(z, "z", "z"), start, steps)
+    return [float(curved.value), float(norm(slope))]

@@ -17,6 +17,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.neural.split import Pair, SplitModel
 from anil_theory.tasks.base import Losses
 
@@ -117,19 +118,11 @@ class Objective:
         dtype = jax.tree.leaves(w)[0].dtype
         images, labels = self.prepare(episodes, dtype)
         gauge = unit_gauge(dtype)
+        loop = UnrolledLoop(alpha, self.inner_steps, active, self.first_order)
 
         def one(features: Pair | None, data: TaskData) -> Any:
-            return meta_gradient(
-                self.losses,
-                w,
-                Shared(phi_head, features, gauge),
-                data,
-                alpha=alpha,
-                inner_steps=self.inner_steps,
-                active_steps=active,
-                method=self.method,
-                first_order=self.first_order,
-            )
+            shared = Shared(phi_head, features, gauge)
+            return meta_gradient(self.losses, w, shared, data, loop, method=self.method)
 
         if self.model.first == 0:
             each = map_tasks(partial(one, None), TaskData(labels, images))
@@ -150,13 +143,12 @@ class Objective:
         images, labels = self.prepare(episodes, dtype)
         bodied = self.model.first > 0
         features = map_tasks(partial(self.model.body, phi_body), images) if bodied else images
+        loop = UnrolledLoop(alpha, self.inner_steps, active)
 
         def one(features: Pair, labels: Pair) -> tuple[Array, Array]:
             shared = Shared(phi_head, features, unit_gauge(dtype))
             data = TaskData(labels, None)
-            adapted = inner_loop(
-                self.losses.support, w, shared, data, alpha=alpha, inner_steps=self.inner_steps, active_steps=active
-            ).final
+            adapted = inner_loop(self.losses.support, w, shared, data, loop).final
             scores = self.model.head(adapted, phi_head, features, "query")
             return cross_entropy(scores, labels.query), hits(scores, labels.query)
 

@@ -18,7 +18,7 @@ TASKS = 1
 """Episodes that a probe looks at. Blocks are of their mean, constants the largest of any: one compares best."""
 
 STEPS = {"blocks": 8, "constants": 4}
-"""Iterations for each norm."""
+"""Steps of Lanczos, or iterations, for each norm."""
 
 
 class CurvatureProbe:

@@ -16,6 +16,7 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._printable import printable
+from anil_theory.errors import MemoryTooSmall
 from anil_theory.neural.regular_files import ZIP, foreign, open_regular, size_of
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -61,8 +62,8 @@ def zipped_arrays(path: Path, allowed: str) -> Iterator[ZippedArrays]:
 
     allowed   what the file should be, in words, for the error.
 
-    Raises InvalidParameter, named after the file and with the reason, for whatever is wrong with it; any other error of
-    the block becomes one too.
+    Raises InvalidParameter, named after the file and with the reason, for whatever is wrong with it, and MemoryTooSmall
+    where its arrays do not fit; any other error of the block becomes an InvalidParameter too.
     """
     with open_regular(path) as file:
         try:
@@ -74,7 +75,7 @@ def zipped_arrays(path: Path, allowed: str) -> Iterator[ZippedArrays]:
         except InvalidParameter:
             raise
         except MemoryError:
-            raise InvalidParameter(str(path), "a file that fits in memory", f"{size_of(file)} bytes") from None
+            raise MemoryTooSmall(f"{path} does not fit in memory; it has {size_of(file)} bytes") from None
         except _Unsound as error:
             raise InvalidParameter(str(path), allowed, printable(str(error), most=200)) from None
         except Exception as error:  # damaged bytes make zipfile, zlib and numpy raise more kinds than can be listed

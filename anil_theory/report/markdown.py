@@ -20,6 +20,7 @@ from anil_theory.report.rows import (
     tightest_rows,
     tightness,
 )
+from anil_theory.statements import STATEMENTS
 
 READING = """\
 *measured* is the largest value that any search found: a lower bound of the true constant. CONSISTENT means that no
@@ -43,6 +44,7 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
     lines = ["# Verification report", "", as_code(command), "", READING, ""]
     for plot in plots:
         lines += [f"![{plot.stem.replace('_', ' ')}]({quote(plot.name)})", ""]
+    lines += _statements(rows)
     lines += ["## The tightest setting of each statement and block", "", *_table(tightest_rows(rows), counts=True), ""]
     lines += _paper_tables(rows)
     lines += ["## Every setting", "", *_table(rows, counts=False), ""]
@@ -59,6 +61,15 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
         lines += [f"- {name}: {in_markdown(text)}" for name, text in origin.items() if name not in UNREPORTED]
         lines += [f"- records: {len(records)}, one file per cell beside this report", ""]
     write_report("\n".join(lines), path)
+
+
+def _statements(rows: Sequence[Row]) -> list[str]:
+    """What each statement of the rows is in the paper, and what it says."""
+    names = [name for name in dict.fromkeys(row["statement"] for row in rows) if name in STATEMENTS]
+    if not names:
+        return []
+    listed = [f"- {name}: {STATEMENTS[name].source}. {STATEMENTS[name].title}" for name in names]
+    return ["## Statements", "", *map(in_markdown, listed), ""]
 
 
 TABLES = {

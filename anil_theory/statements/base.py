@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry
+from anil_theory.errors import AnilTheoryError
 from anil_theory.schedule import Schedule
 
 
-class MissingFact(ValueError):
+class MissingFact(AnilTheoryError, ValueError):
     """A claim needs a fact about the problem that neither the constants nor the schedule hold, and was not given it."""
 
     def __init__(self, claim: str, fact: str, meaning: str):
@@ -19,6 +20,10 @@ class MissingFact(ValueError):
             f"the claim {claim} needs {fact} ({meaning}): "
             f'take it from STATEMENTS["{claim.split("/")[0]}"].given({fact}=...)'
         )
+
+
+class NoBound(AnilTheoryError, ArithmeticError):
+    """An expression that gave no number >= 0 where it was evaluated, and so bounds nothing there."""
 
 
 class Kind(StrEnum):
@@ -73,7 +78,7 @@ class Bound:
 
     def __post_init__(self) -> None:
         if math.isnan(self.value) or self.value < 0:
-            raise ArithmeticError(f"a bound must be a number >= 0; got {self.value!r}")
+            raise NoBound(f"a bound must be a number >= 0; got {self.value!r}")
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class Claim:
 class Statement:
     """One numbered result of the paper.
 
+    title      what it says, in a line;   source: where the paper has it. Reports list both;
     geometry   the one it speaks about, None for both;
     facts      what its bounds need beside constants and schedule: the initial gap, dimensions;
     build      (**facts) -> its claims; None where there are no such facts.

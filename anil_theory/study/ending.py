@@ -26,7 +26,8 @@ from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._printable import printable
-from anil_theory.record import RecordStore, UnreadableRecord
+from anil_theory.errors import AnilTheoryError
+from anil_theory.record import RecordStore
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.run import RunSummary
 
@@ -124,7 +125,7 @@ def print_error(text: str) -> None:
 def described(error: BaseException) -> str:
     """An error in one line: its message where it says what to do, or else its kind, its message and where it arose."""
     message = _one_line(str(error))
-    if isinstance(error, InvalidParameter | UnreadableRecord):
+    if isinstance(error, AnilTheoryError):
         return message
     if isinstance(error, OSError):
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "

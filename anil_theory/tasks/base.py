@@ -9,7 +9,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count
@@ -138,10 +137,3 @@ def check_num_tasks(num_tasks: int, numbers: int = 1, sizes: Mapping[str, int] |
     T = count("num_tasks", num_tasks)
     require_memory("the tasks", FLOAT64 * T * numbers, {**(sizes or {}), "tasks": T})
     return T
-
-
-def flatten_blocks(w: PyTree, phi: PyTree) -> tuple[Array, Callable[[Array], tuple[PyTree, PyTree]], int]:
-    """z = (w, phi) as one vector, the inverse map, and the dimension n_w at which to cut."""
-    n_w = ravel_pytree(w)[0].size
-    z, unravel = ravel_pytree((w, phi))
-    return z, unravel, n_w

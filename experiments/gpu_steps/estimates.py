@@ -35,10 +35,12 @@ ROUNDS = 2
 NORM_STEPS = 2
 """Iterations of a Hessian block's norm; each is four products, of nine forward passes."""
 
-SEARCH = Budget(pairs=4, points=2, power_iterations=4, starts=1, iterations=6)
+SEARCH = Budget(pairs=4, points=2, lanczos_steps=6, starts=1, iterations=6)
 SCHEDULE = Schedule(alpha=0.1, inner_steps=5)
 
-FIELD_EVALUATIONS = 2 * SEARCH.pairs + 3 * 2 * (SEARCH.points * SEARCH.power_iterations + 2 * SEARCH.iterations)
+HESSIAN_PRODUCTS = (SEARCH.points + SEARCH.starts) * (SEARCH.lanczos_steps + 2)
+
+FIELD_EVALUATIONS = 2 * SEARCH.pairs + 3 * 2 * (HESSIAN_PRODUCTS + 2 * SEARCH.iterations)
 """Meta-gradients that SEARCH takes of one task, a derivative of one counted as two."""
 
 

@@ -19,7 +19,7 @@ from anil_theory.verdict import Outcome, judge
 from tests.estimators.dense_blocks import gradient, hessian, rows_and_columns, witness_of
 
 N, LONGEST = 3, 4
-BUDGET = Budget(pairs=32, points=6, power_iterations=80, starts=4, iterations=120)
+BUDGET = Budget(pairs=32, points=6, lanczos_steps=80, starts=4, iterations=120)
 QUADRATIC = {"strongly convex": Constants(0.3, 2.0, 0.0, 0.0, 1.5), "nonconvex": Constants(None, 2.0, 0.0, 0.0, 1.5)}
 CURVED = {name: dataclasses.replace(c, rho=0.7, tau=0.5) for name, c in QUADRATIC.items()}
 AT = rows_and_columns(3, 2)
@@ -94,8 +94,9 @@ def test_witnesses_reproduce_the_values(geometry: str) -> None:
             assert u @ H @ v == pytest.approx(estimate.value, abs=tolerance)
             norm = np.linalg.norm(H[rows, columns], 2)
             assert estimate.value <= norm + tolerance
-            # Power iteration at the point has converged; ascent lets its directions follow the point.
-            assert estimate.value >= norm * (1 - (1e-6 if method == "points" else 1e-2))
+            # Five dimensions: Lanczos has the norm at the point, of an ascent too.
+            assert estimate.value >= norm * (1 - 1e-10)
+            assert estimate.residual is not None and 0 <= estimate.residual <= 1e-9 * norm
         pair = estimates["pairs"]
         z1, z2 = (np.array(witness_of(pair).points[key]) for key in ("z1", "z2"))
         still = np.ones(5, bool)
@@ -137,7 +138,7 @@ def test_the_seed_decides_everything() -> None:
 
 @pytest.mark.slow
 def test_compiling_for_more_steps_changes_no_result() -> None:
-    """Pairs and power iterations agree to rounding; an ascent can take another path once a step is decided by it."""
+    """Pairs and norms at points agree to rounding; an ascent can take another path once a step is decided by it."""
     padded, plain = (measure(CURVED["nonconvex"], max_inner_steps=n) for n in (LONGEST, None))
     for block in BLOCKS:
         for method, tolerance in (("pairs", 1e-9), ("points", 1e-9), ("ascent", 1e-4)):
@@ -196,3 +197,12 @@ def test_an_empty_budget_is_rejected(name: str, value: int) -> None:
 def test_ascents_start_from_points_that_were_measured() -> None:
     assert Budget(points=2, starts=5).points == 5
     assert Budget(points=7, starts=5).points == 7
+
+
+def test_power_iterations_stand_for_as_many_products() -> None:
+    """A Lanczos norm takes two products beyond its steps, a power iteration two products."""
+    assert Budget(power_iterations=8) == Budget(lanczos_steps=14) == Budget()
+    assert Budget(power_iterations=1).lanczos_steps == 1
+    assert dataclasses.replace(Budget(power_iterations=5), pairs=3) == Budget(pairs=3, lanczos_steps=8)
+    with pytest.raises(InvalidParameter, match="power_iterations"):
+        Budget(power_iterations=0)

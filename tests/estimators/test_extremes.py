@@ -154,16 +154,16 @@ def test_sampled_block_norms_of_a_quadratic_task_extrapolate_to_the_closed_form(
     tasks, schedule = family.sample(jax.random.key(0), 1), Schedule(0.2, 3)
     data = tasks.data
     supremum = float((2.0 * (np.cos(data.angle) * (1 - 0.2 * data.h) ** 3) ** 2)[0, 0])
-    norms = sample_block_norms(family, tasks, schedule, samples=600, power_iterations=2, seed=1)
+    norms = sample_block_norms(family, tasks, schedule, samples=600, lanczos_steps=2, seed=1)
     assert norms.shape == (600,) and norms.max() <= supremum * (1 + 1e-12)
     found = extrapolate_supremum(norms)
     assert found.refused == "" and found.low is not None and found.high is not None
     assert found.low <= supremum <= found.high and found.shape == pytest.approx(-2, abs=0.8)
     inside = sample_block_norms(
-        family, tasks, schedule, samples=600, power_iterations=2, seed=1, region=Region(0.1 * family.length_scale)
+        family, tasks, schedule, samples=600, lanczos_steps=2, seed=1, region=Region(0.1 * family.length_scale)
     )
     assert inside.max() < norms.max()
-    longer = sample_block_norms(family, tasks, schedule, samples=600, power_iterations=2, seed=1, max_inner_steps=7)
+    longer = sample_block_norms(family, tasks, schedule, samples=600, lanczos_steps=2, seed=1, max_inner_steps=7)
     np.testing.assert_allclose(longer, norms, rtol=1e-12)
     with pytest.raises(InvalidParameter) as error:
         sample_block_norms(family, tasks, schedule, block="xy")

@@ -1,6 +1,7 @@
 """Proposition 1 at points: three evaluations within rounding of each other, and a dropped factor refuted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import METHODS, MetaGradient
 from anil_theory.algorithm.meta_gradient import by_recursion
+from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Constants
 from anil_theory.estimators import Estimate, identity, measure_identity
 from anil_theory.schedule import Schedule
@@ -41,18 +43,18 @@ def test_the_evaluations_differ_by_rounding(geometry: str) -> None:
     assert outcomes(CONSTANTS[geometry], found) == {"w": Outcome.CONSISTENT, "phi": Outcome.CONSISTENT}
 
 
-def without_the_first_factor(losses: Losses, w: Any, phi: Any, data: Any, **loop: Any) -> MetaGradient:
+def without_the_first_factor(losses: Losses, w: Any, phi: Any, data: Any, loop: UnrolledLoop) -> MetaGradient:
     """The recursion with (I - alpha H_0) left out of g_w."""
-    g = by_recursion(losses, w, phi, data, **loop)
-    shorter = {**loop, "inner_steps": loop["inner_steps"] - 1}
-    w_1 = w - loop["alpha"] * jax.grad(losses.support)(w, phi, data)
-    return MetaGradient(by_recursion(losses, w_1, phi, data, **shorter).w, g.phi)
+    g = by_recursion(losses, w, phi, data, loop)
+    shorter = replace(loop, inner_steps=loop.inner_steps - 1)
+    w_1 = w - loop.alpha * jax.grad(losses.support)(w, phi, data)
+    return MetaGradient(by_recursion(losses, w_1, phi, data, shorter).w, g.phi)
 
 
-def without_the_mixed_block(losses: Losses, w: Any, phi: Any, data: Any, **loop: Any) -> MetaGradient:
+def without_the_mixed_block(losses: Losses, w: Any, phi: Any, data: Any, loop: UnrolledLoop) -> MetaGradient:
     """The recursion with the sum over C_m left out of g_phi."""
-    g = by_recursion(losses, w, phi, data, **loop)
-    return MetaGradient(g.w, by_recursion(losses, w, phi, data, **{**loop, "first_order": True}).phi)
+    g = by_recursion(losses, w, phi, data, loop)
+    return MetaGradient(g.w, by_recursion(losses, w, phi, data, replace(loop, first_order=True)).phi)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_every_search_over_points_counts_what_it_leaves_out() -> None:
     audit = audit_constants(own, own.tasks, starts=6, iterations=4)
     assert audit["M"].dropped > 0 and "gradient of the query loss is not finite" in audit["M"].first_dropped
     assert audit["rho"].dropped == 0 and audit["rho"].first_dropped == ""
-    norms = sample_block_norms(own, own.tasks, SCHEDULE, samples=40, power_iterations=3)
+    norms = sample_block_norms(own, own.tasks, SCHEDULE, samples=40, lanczos_steps=4)
     assert 0 < len(norms) < 40 and np.isfinite(norms).all()
     growth = growth_with_radius(own, own.tasks, (2.0, 4.0), points=30)
     assert all(np.isfinite(values).all() for values in growth.values())
@@ -108,7 +108,7 @@ MEASURES = {
     "gradient size": lambda own: measure_gradient_size(own, own.tasks, SCHEDULE, points=4),
     "identity": lambda own: measure_identity(own, own.tasks, SCHEDULE, points=4),
     "constants": lambda own: audit_constants(own, own.tasks, starts=2, iterations=2),
-    "samples": lambda own: sample_block_norms(own, own.tasks, SCHEDULE, samples=4, power_iterations=2),
+    "samples": lambda own: sample_block_norms(own, own.tasks, SCHEDULE, samples=4, lanczos_steps=2),
     "growth": lambda own: growth_with_radius(own, own.tasks, (1.0,), points=4),
 }
 

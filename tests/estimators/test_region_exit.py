@@ -15,7 +15,7 @@ from anil_theory.tasks import LinearBodyFamily
 from anil_theory.tasks.base import TaskSet
 from anil_theory.verdict import Outcome, judge
 
-BUDGET = Budget(pairs=8, points=4, power_iterations=10, starts=2, iterations=10)
+BUDGET = Budget(pairs=8, points=4, lanczos_steps=18, starts=2, iterations=10)
 
 
 def pushed(w, phi, data):

@@ -12,7 +12,8 @@ SCRIPTS = Path(__file__).parents[2] / "experiments" / "speed"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["meta_gradient", "start", "verify", "generation", "outer_loop", "neural", "convolution"]
+    "name",
+    ["meta_gradient", "start", "verify", "generation", "outer_loop", "neural", "convolution", "block_norms"],
 )
 def test_script_writes_its_outcome(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPTS / f"{name}.py"), "--tiny", "--json", "--out", str(tmp_path)]

@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory.errors import MissingLibrary
 from anil_theory.neural.data import ImageDataset, load_dataset
 from anil_theory.neural.data.digits import DIGITS
 
@@ -52,5 +52,5 @@ def test_the_real_digits() -> None:
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(InvalidParameter, match=r"anil_theory\[digits\]"):
+    with pytest.raises(MissingLibrary, match=r"anil_theory\[digits\]"):
         load_dataset("digits")

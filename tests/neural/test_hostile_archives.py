@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.cli import app
+from anil_theory.errors import MemoryTooSmall
 from anil_theory.neural.data.archive import FORMAT, load_archive, save_archive
 from anil_theory.neural.data.base import SPLITS, ImageDataset, ImageSplit
 from anil_theory.neural.zipped_arrays import FREE_BYTES, LARGEST_RATIO, zipped_arrays
@@ -153,7 +154,7 @@ def test_arrays_come_back_as_numpy_reads_them(tmp_path: Path, array: np.ndarray)
 def test_a_lack_of_memory_is_called_so(tmp_path: Path) -> None:
     path = tmp_path / "any.npz"
     write(path, {"array.npy": sound_array()})
-    with pytest.raises(InvalidParameter, match="fits in memory"), zipped_arrays(path, "an .npz"):
+    with pytest.raises(MemoryTooSmall, match=r"any\.npz does not fit in memory"), zipped_arrays(path, "an .npz"):
         raise MemoryError
 
 

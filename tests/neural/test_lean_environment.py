@@ -33,7 +33,7 @@ ESTIMATORS = """
 import jax
 from anil_theory import Budget, Constants, Schedule, SeparableFamily, measure_block_lipschitz
 family = SeparableFamily(Constants(mu=0.5, L=2.0, rho=1.0, tau=0.7, M=1.0), 1, 1)
-budget = Budget(pairs=2, points=1, power_iterations=1, starts=1, iterations=1)
+budget = Budget(pairs=2, points=1, lanczos_steps=1, starts=1, iterations=1)
 found = measure_block_lipschitz(family, family.sample(jax.random.key(0), 1), Schedule(0.1, 1), budget=budget)
 assert all(one.value > 0 for methods in found.values() for one in methods.values())
 """

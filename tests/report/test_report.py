@@ -77,6 +77,7 @@ def test_terminal_and_markdown_name_every_refutation(tmp_path: Path) -> None:
     write_markdown(target, records, "anil-theory verify", [tmp_path / "blocks.png"])
     report = target.read_text()
     assert "REFUTED: because of 5" in report and "![blocks](blocks.png)" in report and "| phi, phi |" in report
+    assert "- prop2: Proposition 2. Smoothness of the meta-objective, strongly convex inner loss" in report
 
 
 @pytest.mark.parametrize("plot", [plot_blocks, plot_tightness])

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory.errors import MissingLibrary
 from anil_theory.neural.data.base import ImageDataset, ImageSplit
 
 DIGITS = {"train": (0, 1, 5, 6, 8, 9), "validation": (2, 3), "test": (4, 7)}
@@ -20,7 +20,7 @@ _FACTOR = 4
 
 
 def load_digits() -> ImageDataset:
-    """24/8/8 classes x 174 uint8 images 32x32x3. Raises InvalidParameter, naming the extra, without scikit-learn."""
+    """24/8/8 classes x 174 uint8 images 32x32x3. Raises MissingLibrary, naming the extra, without scikit-learn."""
     bunch = _sklearn_datasets().load_digits()
     pixels, labels = np.asarray(bunch.images), np.asarray(bunch.target)
     grey = np.rint(pixels * (255 / 16)).astype(np.uint8)
@@ -39,6 +39,6 @@ def _sklearn_datasets() -> ModuleType:
     try:
         import sklearn.datasets  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        allowed = "used with scikit-learn installed: pip install 'anil_theory[digits]'"
-        raise InvalidParameter("dataset 'digits'", allowed, f"no scikit-learn ({error})") from None
+        text = "dataset 'digits' needs scikit-learn: pip install 'anil_theory[digits]'"
+        raise MissingLibrary(f"{text} ({error})") from None
     return sklearn.datasets

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, count
-from anil_theory._shapes import Array
 
 
 class Episode(NamedTuple):

@@ -20,7 +20,8 @@ def load_dataset(name: str, folder: Path | None = None, *, seed: int = 0, allow_
     seed           of the glyphs;
     allow_smaller  take a benchmark with other split sizes than the published ones, or with smaller images.
 
-    Raises InvalidParameter that names the data set, or the file and what was expected of it.
+    Raises InvalidParameter that names the data set, or the file and what was expected of it, MissingLibrary where the
+    digits need scikit-learn, and MemoryTooSmall for a file that does not fit.
     """
     if Path(name).suffix == ".npz":
         return load_archive(Path(name))

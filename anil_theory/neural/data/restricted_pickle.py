@@ -17,6 +17,7 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._printable import printable
+from anil_theory.errors import MemoryTooSmall
 from anil_theory.neural.data.pickle_scan import MAX_DEPTH, Refused, scan_pickle
 from anil_theory.neural.data.pickle_stand_ins import (
     ADMITTED,
@@ -38,7 +39,8 @@ def load_pickle(path: Path) -> Any:
     """The content of the pickle at `path`, strings of Python 2 read as latin1.
 
     Raises InvalidParameter, named after the file, when the file cannot be read, is truncated or no pickle, wants to
-    import anything but arrays, or would take far more memory than its size. The file is not executed: see the module.
+    import anything but arrays, or would take far more memory than its size, and MemoryTooSmall where there is not even
+    that. The file is not executed: see the module.
     """
     with open_regular(path) as file:
         what = foreign(file)
@@ -51,7 +53,7 @@ def load_pickle(path: Path) -> Any:
         except EOFError as error:
             raise InvalidParameter(str(path), "a complete pickle; it ends too early", str(error)) from None
         except MemoryError:
-            raise InvalidParameter(str(path), "a file that fits in memory", f"{size_of(file)} bytes") from None
+            raise MemoryTooSmall(f"{path} does not fit in memory; it has {size_of(file)} bytes") from None
         except OSError as error:
             raise InvalidParameter(str(path), "a file that can be read", error.strerror or str(error)) from None
         except Exception as error:  # a damaged stream can make the unpickler raise almost anything

@@ -1,0 +1,38 @@
+"""What this package raises on purpose. Every such exception is an `AnilTheoryError`, and its message says what to do.
+
+| exception                                  | also is a             | raised where                                  |
+|--------------------------------------------|-----------------------|-----------------------------------------------|
+| `InvalidParameter`                         | `ValueError`          | a parameter is outside its admissible set     |
+| `_memory.NotEnoughMemory`                  | `ValueError`          | a size is beyond the memory of the machine    |
+| `MissingLibrary`                           | `ImportError`         | an optional library is not installed          |
+| `MemoryTooSmall`                           | `MemoryError`         | the work does not fit in memory               |
+| `Incomparable`                             | `ValueError`          | a claim meets another quantity's estimate     |
+| `statements.base.MissingFact`              | `ValueError`          | a bound needs a fact that it was not given    |
+| `statements.base.NoBound`                  | `ArithmeticError`     | an expression gives no number >= 0            |
+| `estimators.not_finite.NotFinite`          | `ArithmeticError`     | a quantity is finite nowhere                  |
+| `estimators.local_rounding.NoRule`         | `NotImplementedError` | the rounding of an operation is not known     |
+| `certify.balls.NoEnclosure`                | `NotImplementedError` | an operation has no enclosure                 |
+| `certify.balls.Undecided`                  | `ArithmeticError`     | a comparison that an enclosure cannot decide  |
+| `certify.proof.NoProof`                    | `RuntimeError`        | a certificate that cannot be written down     |
+| `record.UnreadableRecord`                  | `ValueError`          | a file is no record                           |
+| `record.OtherSchema`                       | `ValueError`          | a file is a record of another version         |
+| `record.SchemaError`                       | `ValueError`          | a text is a record of another version         |
+
+Programs outside the package that catch the standard exception of the second column go on working.
+"""
+
+
+class AnilTheoryError(Exception):
+    """The base of all exceptions that this package raises on purpose."""
+
+
+class MissingLibrary(AnilTheoryError, ImportError):
+    """An optional library that is not installed; the message says how to install it."""
+
+
+class MemoryTooSmall(AnilTheoryError, MemoryError):
+    """Work that does not fit in memory; the message says what takes the space."""
+
+
+class Incomparable(AnilTheoryError, ValueError):
+    """Two things that were to be compared and are not of one kind: a claim and an estimate, a replay and a verdict."""
