@@ -156,15 +156,16 @@ def outer_loop(
         raise InvalidParameter("frames", f"the frames of these {len(tasks)} tasks", len(used))
     start = jax.tree.map(jnp.asarray, (w, phi))
     n_w = sum(np.size(leaf) for leaf in jax.tree.leaves(w))
-    check_run_size(schedule, inner_steps=length, seeds=S, records=R, tasks=len(tasks), n_w=n_w)
+    # The active steps are traced at every length: schedules that differ in N share a compilation.
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps)
+    check_run_size(schedule, inner_steps=loop.inner_steps, seeds=S, records=R, tasks=len(tasks), n_w=n_w)
     generator = np.random.default_rng([seed, 1])
     steps = _recorded_steps(generator, K, R, average)
     drawn_step = generator.integers(0, K, S)
     raw = _run(
         _Static(used.support, used.query, schedule.batch, average, method),
         _Traced(
-            # The active steps are traced at every length: schedules that differ in N share a compilation.
-            loop=UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps),
+            loop=loop,
             beta_w=beta_w,
             beta_phi=beta_phi,
             limit=jnp.asarray(positive("limit", limit)),

@@ -128,6 +128,8 @@ def measure_block_lipschitz(
     region = family.constants.region if region is None else region
     generator = np.random.default_rng(seed)
     T, n = len(tasks), family.n_w + family.n_phi
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
+    length = loop.inner_steps
     sizes = {"tasks": T, "points": budget.points, "pairs": budget.pairs, "inner_steps": length, "n_w": family.n_w}
     # The points of all tasks are searched side by side, each with its inner iterates.
     iterates = T * max(budget.points, budget.pairs) * length * family.n_w
@@ -141,7 +143,7 @@ def measure_block_lipschitz(
         jnp.asarray(generator.standard_normal((T, budget.pairs, n))),
         jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
         jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
-        UnrolledLoop.of_schedule(schedule, max_inner_steps),
+        loop,
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
     )

@@ -127,7 +127,7 @@ class CurveCell:
         return f"{method}, alpha = {'c/(N L)' if self.maml or self.constants.mu is None else 'mu/L^2'}"
 
 
-class NoAverage(Exception):
+class _NoAverage(Exception):
     """Seeds of a run diverged, so that no average over its seeds exists; the message says how many and when."""
 
 
@@ -144,20 +144,20 @@ def trace(cell: CurveCell) -> dict[str, Any]:
     complete: dict[str, Any] = {"study": cell.study.value, "status": Status.COMPLETE.value, "reason": ""}
     try:
         return complete | measures[cell.study](cell)
-    except (NoAverage, NotFinite) as error:
+    except (_NoAverage, NotFinite) as error:
         reason = f"{cell.study}, {cell.label()}, {cell.constants.geometry}: {error}"
         return complete | {"curves": [], "notes": [], "status": Status.DIVERGED.value, "reason": reason}
 
 
 def _require_averages(run: OuterRun, setting: str) -> None:
-    """Raises NoAverage where a seed diverged, or where a number of the run is not finite."""
+    """Raises _NoAverage where a seed diverged, or where a number of the run is not finite."""
     if run.diverged.any():
         seeds = f"{run.diverged.sum()} of {len(run.status)} seeds diverged at {setting}"
         first = int(run.diverged_at[run.diverged].min())
-        raise NoAverage(f"{seeds}, the first at step {first}: no average exists")
+        raise _NoAverage(f"{seeds}, the first at step {first}: no average exists")
     numbers = (run.running_w, run.running_phi, run.squared_w, run.squared_phi)
     if not all(np.isfinite(each).all() for each in numbers):
-        raise NoAverage(f"a squared norm is not finite at {setting}: no average exists")
+        raise _NoAverage(f"a squared norm is not finite at {setting}: no average exists")
 
 
 def _convergence(cell: CurveCell) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     )
     largest = float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
     if not math.isfinite(largest):
-        raise NoAverage("the squared norm at the start is not finite: there is no accuracy to reach")
+        raise _NoAverage("the squared norm at the start is not finite: there is no accuracy to reach")
     eps = cell.eps * largest
     schedules = [cell.schedule(N, B) for N in cell.inner_steps]
     options: dict[str, Any] = {"seeds": cell.seeds, "seed": cell.seed, "records": 200}

@@ -116,7 +116,8 @@ def test_what_cannot_be_run_is_rejected_by_name(setting: Any) -> None:
     ]
     for name, given, changed in cases:
         with pytest.raises(InvalidParameter) as error:
-            meta_gradient(given, w, phi, data, **{"alpha": 0.2, "inner_steps": 2, **changed})
+            options: dict[str, Any] = {"alpha": 0.2, "inner_steps": 2, **changed}
+            meta_gradient(given, w, phi, data, **options)
         assert error.value.name == name, (name, changed)
     with pytest.raises(InvalidParameter) as error:
         meta_gradient(losses, w[:2], phi, data, alpha=0.2, inner_steps=2)
