@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import Self
+from typing import Self, overload
 
 from anil_theory._admissible import nonnegative
 from anil_theory._precision import UNIT_ROUNDOFF, gamma
@@ -104,6 +104,15 @@ class Scaled:
 
 def _scaled(x: "Scaled | float") -> Scaled:
     return x if isinstance(x, Scaled) else Scaled(x)
+
+
+@overload
+def sqrt(x: Scaled) -> Scaled: ...
+@overload
+def sqrt(x: float) -> float: ...
+def sqrt(x: Scaled | float) -> Scaled | float:
+    """The square root, as formulas write it for numbers of either sort."""
+    return x.sqrt() if isinstance(x, Scaled) else math.sqrt(x)
 
 
 @dataclass(frozen=True)
