@@ -66,9 +66,9 @@ class Ingredients:
 
     def smoothness(self, c: float) -> tuple[Scaled, Scaled]:
         """Lam_w and Lam_phi."""
-        c = Scaled(positive("c", c))
-        lam_w = formulas.weighted_smoothness_w(L_ww=self.ww, L_x=self.cross, c=c)
-        lam_phi = formulas.weighted_smoothness_phi(L_phiphi=self.phiphi, L_x=self.cross, c=c)
+        weight = Scaled(positive("c", c))
+        lam_w = formulas.weighted_smoothness_w(L_ww=self.ww, L_x=self.cross, c=weight)
+        lam_phi = formulas.weighted_smoothness_phi(L_phiphi=self.phiphi, L_x=self.cross, c=weight)
         return lam_w, lam_phi
 
     def best_weight(self, beta_w: float, beta_phi: float) -> float:

@@ -71,7 +71,8 @@ def _add(expression: Expr) -> str:
 
 def _product(expression: Expr) -> str:
     numerator, denominator = [], []
-    for factor in sp.Mul.make_args(expression):
+    factors: tuple[Expr, ...] = sp.Mul.make_args(expression)
+    for factor in factors:
         if factor.is_Rational:
             numerator += [sp.Integer(factor.p)] if factor.p != 1 else []
             denominator += [sp.Integer(factor.q)] if factor.q != 1 else []
@@ -103,7 +104,7 @@ def _raised(base: str, exponent: Expr) -> str:
 
 def _sum(expression: Expr) -> str:
     ((index, low, high),) = expression.limits
-    sequences = sp.Mul.make_args(expression.function)
+    sequences: tuple[Expr, ...] = sp.Mul.make_args(expression.function)
     known = all(isinstance(each, sp.Indexed) and each.indices == (index,) for each in sequences)
     if not known or low != 0 or high != N - 1:
         raise NotImplementedError(f"no Python for {expression}")

@@ -66,9 +66,11 @@ class Evaluation:
     def _entry(self, sequence: str, at: int) -> Any:
         if sequence in self.sequences:
             return self.sequences[sequence](at)
-        defined = {left: right for left, right in self.definitions.items() if isinstance(left, sp.Indexed)}
+        defined: dict[Any, Any] = {
+            left: right for left, right in self.definitions.items() if isinstance(left, sp.Indexed)
+        }
         for left, right in defined.items():
-            place = left.indices[0]
+            place: Any = left.indices[0]
             if str(left.base) == sequence and not place.free_symbols and int(place) == at:
                 return self(right)
         for left, right in defined.items():
