@@ -71,12 +71,21 @@ class Scaled:
         return Scaled(other) / self
 
     def __pow__(self, power: int) -> "Scaled":
-        result, square = Scaled(1.0), self
+        if power < 0:
+            return Scaled(1.0) / self**-power
+        # By squaring, on mantissas and exponents themselves: formulas are full of powers.
+        result = 0.5
+        exponent = 1
+        square = self.mantissa
+        square_exponent = self.exponent
         while power:
-            result = result * square if power & 1 else result
+            if power & 1:
+                result, shift = math.frexp(result * square)
+                exponent += square_exponent + shift
             power >>= 1
-            square = square * square
-        return result
+            square, shift = math.frexp(square * square)
+            square_exponent = 2 * square_exponent + shift
+        return Scaled(result, exponent)
 
     def sqrt(self) -> "Scaled":
         """The square root."""
