@@ -2,7 +2,7 @@
 
 The text at hand misprints the rate, and is not repeated here: the run decides between the corrected reading and its
 neighbours (a term missing, a power of mu too few). Numerically at N = T L^2/mu^2 with mu falling, where the terms are
-exact closed forms; symbolically through the ledger. Source: theory, sections 3.3 and 5; `statements/rate_orders.py`.
+exact closed forms; symbolically through the ledger. Source: theory, sections 3.3 and 5; `statements/forms/limits.py`.
 """
 
 import math
@@ -17,26 +17,24 @@ from anil_theory.ledger import FACTS, Status, enter
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements import table1_complexity_orders as table1
+from anil_theory.statements.generated import formulas
+from anil_theory.statements.scaled import Scaled
 
 MU = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
 RELAXATION_TIMES = 1.0
 """T = N alpha mu: N = T L^2/mu^2."""
 
 CORRECTED = "corrected"
-READINGS = {
-    "decay": {
-        CORRECTED: lambda mu, h: h / mu**2 + mu**-3,
-        "without the term 1/mu^3": lambda mu, h: h / mu**2,
-        "1/mu^2 in place of 1/mu^3": lambda mu, h: h / mu**2 + mu**-2,
-    },
-    "noise": {
-        CORRECTED: lambda mu, h: h**3 / mu + mu**-2,
-        "without the term 1/mu^2": lambda mu, h: h**3 / mu,
-        "1/mu in place of 1/mu^2": lambda mu, h: h**3 / mu + 1 / mu,
-    },
-}
-"""Readings of the two terms of the phi rate through mu and h = q^(N/2), at L = 1. A test holds the corrected ones equal
-to `table1_complexity_orders`."""
+TERMS = ("decay", "noise")
+
+
+def readings(term: str, mu: float, N: int) -> dict[str, float]:
+    """A term of the phi rate at L = 1 and alpha = mu, in the corrected reading and misread in two ways."""
+    at = {"mu": Scaled(mu), "q": Scaled(1 - mu * mu), "N": N}
+    misread = formulas.misread_decay if term == "decay" else formulas.misread_noise
+    found = {CORRECTED: formulas.table_1_convex(**at)[f"phi_{term}"], **misread(**at)}
+    return {name: float(order) for name, order in found.items()}
+
 
 FACT_NAMES = ("5/Theorem 1, phi row, decay", "5/Theorem 1, phi row, noise", "5/Theorem 1, term by term")
 
@@ -50,13 +48,12 @@ def setting(mu: float) -> tuple[Constants, Schedule]:
 def ratios(term: str) -> dict[str, list[float]]:
     """Explicit term of the phi row over each reading, along MU."""
     (row,) = (row for row in table1.ROWS if row.name == f"phi_{term}")
-    found: dict[str, list[float]] = {name: [] for name in READINGS[term]}
+    found: dict[str, list[float]] = {}
     for mu in MU:
         constants, schedule = setting(mu)
         explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT, D0=1.0).value
-        half = (1 - schedule.one_alpha * mu) ** (schedule.inner_steps / 2)
-        for name, order in READINGS[term].items():
-            found[name].append(explicit / order(mu, half))
+        for name, order in readings(term, mu, schedule.inner_steps).items():
+            found.setdefault(name, []).append(explicit / order)
     return found
 
 
@@ -103,8 +100,8 @@ def phi_row(mu_values: tuple[float, ...]) -> list[dict[str, float]]:
 
 def run(*, seed: int = 0, quick: bool = False) -> Finding:
     """Compare readings numerically and symbolically. Nothing is random; `quick` leaves out the longest witness."""
-    by_term = {term: ratios(term) for term in READINGS}
-    powers = {term: exponent(term) for term in READINGS}
+    by_term = {term: ratios(term) for term in TERMS}
+    powers = {term: exponent(term) for term in TERMS}
     proofs = {name: enter(FACTS[name]) for name in FACT_NAMES}
     refused = {
         f"{name}: {fault}": enter(FACTS[name].claiming(wrong)).status is Status.FAILED

@@ -5,7 +5,8 @@ import sympy as sp
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.iterates import s_N
 from anil_theory.ledger.proofs import Expr, all_of, identity, recursion, sum_by_induction
-from anil_theory.statements.closed_forms import L, M, N, alpha, closed_block, e, m, plain_block, r, rho, tau
+from anil_theory.statements.forms.block_constants import closed_block, plain_block
+from anil_theory.statements.forms.symbols import L, M, N, alpha, e, m, r, rho, tau
 
 _WORDS = {
     "ww": "the w row when w moves: the rho term r^(N-1) S_N and the L term r^(2N)",

@@ -4,8 +4,9 @@ import sympy as sp
 
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, all_of, identity, limit, nonnegative
-from anil_theory.statements import closed_forms
-from anil_theory.statements.closed_forms import L, M, N, alpha, closed_block, mu, q, r, rho
+from anil_theory.statements.forms import orders
+from anil_theory.statements.forms.block_constants import closed_block
+from anil_theory.statements.forms.symbols import L, M, N, alpha, mu, q, r, rho
 
 eps = sp.Symbol("eps", positive=True)
 w = sp.Symbol("w", real=True)
@@ -64,7 +65,7 @@ def _true_constant() -> Fact:
 
 def _no_uniform_factor() -> Fact:
     """derived rho term at N = 1 over the printed order, at alpha = mu/L^2, mu = L - eps."""
-    printed = closed_forms.ORDERS["prop2", "ww"].subs(q, 1 - mu**2 / L**2).subs(N, 1)
+    printed = orders.PROPOSITION_2["ww"].subs(q, 1 - mu**2 / L**2).subs(N, 1)
     ratio = (rho * M * mu / L**2 / printed).subs(mu, L - eps)
 
     def prove(claimed: Expr):

@@ -3,11 +3,14 @@
 import sympy as sp
 
 from anil_theory.ledger.base import Fact
-from anil_theory.ledger.proofs import Expr, all_of, at_points, identity, nonnegative
-from anil_theory.statements.closed_forms import N
+from anil_theory.ledger.proofs import Expr, all_of, at_points, identity, nonnegative, recursion
 from anil_theory.statements.complexity import anil_count, maml_count, printed_anil_gradient_entries
+from anil_theory.statements.forms import counts as forms
+from anil_theory.statements.forms.symbols import B, K, N, latex, n_phi, n_w
 
-B, n_w, n_phi, P, Q, eps = sp.symbols("B n_w n_phi P Q eps", positive=True)
+P, Q = sp.symbols("P Q", positive=True)
+eps = sp.Symbol("varepsilon", positive=True)
+_ANIL = {name: forms.with_phi(count) for name, count in forms.ANIL.items()}
 _POINTS = [
     {"inner_steps": N_, "batch": B_, "n_w": w, "n_phi": p}
     for N_ in (1, 2, 5, 30)
@@ -34,16 +37,14 @@ def _counted(name: str, statement: str, claimed: dict[str, Expr], count, fault: 
         assumptions=("Proposition 1 evaluated backwards: two products per inner step",),
         claimed=claimed,
         prove=prove,
-        latex=", ".join(rf"\text{{{key.replace('_', ' ')}}} = {sp.latex(each)}" for key, each in claimed.items()),
+        latex=", ".join(rf"\text{{{key.replace('_', ' ')}}} = {latex(each)}" for key, each in claimed.items()),
         controls={"one gradient too few": claimed | fault},
     )
 
 
 def _loop() -> Fact:
-    from anil_theory.ledger.proofs import recursion
-
     # One inner step adds one gradient in w, one product with H and one with C; the outer loss adds one gradient each.
-    claimed = (N + 1, sp.Integer(1) + 0 * N, N)
+    claimed = tuple(sp.cancel(_ANIL[name] / B) for name in ("gradient_w", "gradient_phi", "mixed"))
 
     def prove(claimed: tuple[Expr, Expr, Expr]):
         starts, steps = (1, 1, 0), (1, 0, 1)
@@ -59,7 +60,7 @@ def _loop() -> Fact:
         assumptions=("one gradient and one product of either kind per inner step, one outer gradient per block",),
         claimed=claimed,
         prove=prove,
-        latex=r"N + 1,\ 1,\ N,\ N",
+        latex=r",\ ".join(latex(each) for each in claimed),
         controls={
             "outer gradient forgotten": (N + 0, sp.Integer(1), N + 0),
             "one product more": (N + 1, sp.Integer(1), N + 1),
@@ -68,7 +69,9 @@ def _loop() -> Fact:
 
 
 def _saving() -> Fact:
-    anil, maml = N * (n_w**2 + n_w * n_phi), N * (n_w + n_phi) ** 2
+    anil = _ANIL["second_order_entries"]
+    maml = forms.MAML["second_order_entries"]
+    fraction = n_w / (n_w + n_phi)
 
     def prove(claimed: Expr):
         return identity(anil / maml, claimed) & nonnegative(1 - claimed)
@@ -78,10 +81,10 @@ def _saving() -> Fact:
         statement="ANIL needs the fraction n_w/(n_w + n_phi) of MAML's second-order entries",
         section="5",
         assumptions=("same N and B", "Table 2 counts matrices"),
-        claimed=n_w / (n_w + n_phi),
+        claimed=fraction,
         prove=prove,
-        latex=r"\frac{n_w^2 + n_w n_\phi}{(n_w + n_\phi)^2} = \frac{n_w}{n_w + n_\phi}",
-        controls={"squared": (n_w / (n_w + n_phi)) ** 2},
+        latex=f"{latex(anil / maml)} = {latex(fraction)}",
+        controls={"squared": fraction**2},
     )
 
 
@@ -102,13 +105,15 @@ def _printed_entries() -> Fact:
         assumptions=("calls of the loop",),
         claimed=B * n_w,
         prove=prove,
-        latex="B n_w",
+        latex=latex(B * n_w),
         controls={"none": sp.Integer(0) * B, "once per batch": n_w},
     )
 
 
 def _enough() -> Fact:
     a, b = sp.symbols("a b", nonnegative=True)
+    claimed = (2 * P / eps, 2 * Q / eps)
+    enough = rf"{latex(P / K + Q / B)} \le {latex(eps)}"
 
     def prove(claimed: tuple[Expr, Expr]):
         K, batch = claimed[0] + a, claimed[1] + b  # rounded up
@@ -119,32 +124,20 @@ def _enough() -> Fact:
         statement="K >= 2 P/eps and B >= 2 Q/eps bring P/K + Q/B to at most eps",
         section="5",
         assumptions=("P, Q, eps > 0",),
-        claimed=(2 * P / eps, 2 * Q / eps),
+        claimed=claimed,
         prove=prove,
-        latex=r"K \ge 2P/\varepsilon,\ B \ge 2Q/\varepsilon \Rightarrow P/K + Q/B \le \varepsilon",
+        latex=rf"K \ge {latex(claimed[0])},\ B \ge {latex(claimed[1])} \Rightarrow {enough}",
         controls={"1 in place of 2": (P / eps, Q / eps), "half the batch": (2 * P / eps, Q / eps)},
     )
 
 
-_ANIL = {
-    "gradient_w": B * (N + 1),
-    "gradient_phi": B,
-    "hessian_w": B * N,
-    "mixed": B * N,
-    "gradient_entries": B * ((N + 1) * n_w + n_phi),
-    "second_order_entries": B * N * (n_w**2 + n_w * n_phi),
-}
-_MAML = {
-    "gradient_entries": B * (N + 1) * (n_w + n_phi),
-    "second_order_entries": B * N * (n_w + n_phi) ** 2,
-}
 FACTS = (
     _loop(),
     _counted("oracle counts, ANIL", "what the claimed side counts for ANIL", _ANIL, anil_count, {"gradient_w": B * N}),
     _counted(
         "oracle counts, MAML",
         "what the claimed side counts for MAML",
-        _MAML,
+        forms.MAML,
         maml_count,
         {"gradient_entries": B * N * (n_w + n_phi)},
     ),

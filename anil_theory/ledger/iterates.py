@@ -5,7 +5,8 @@ import sympy as sp
 from anil_theory.constants import Geometry
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, all_of, limit, nonnegative, recursion
-from anil_theory.statements.closed_forms import CLOSED_FORMS, CONTRACTION_FACTOR, L, N, alpha, cbar, mu, r
+from anil_theory.statements.forms.block_constants import CLOSED_FORMS, CONTRACTION_FACTOR
+from anil_theory.statements.forms.symbols import L, N, alpha, cbar, mu, r
 
 h = sp.Symbol("h", real=True)
 """An eigenvalue of D_w^2 L_S."""

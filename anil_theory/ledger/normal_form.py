@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from anil_theory.statements.closed_forms import N
+from anil_theory.statements.forms.symbols import N
 
 Expr = Any  # a sympy expression; the annotations of sympy itself are unions that no checker can follow
 

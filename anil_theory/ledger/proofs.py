@@ -12,7 +12,7 @@ import sympy as sp
 
 from anil_theory.ledger.base import Proof, Status
 from anil_theory.ledger.normal_form import leftover, unroll
-from anil_theory.statements.closed_forms import N
+from anil_theory.statements.forms.symbols import N
 
 Expr = Any
 
@@ -104,7 +104,7 @@ def limit(expression: Expr, x: Any, to: Expr, claimed: Expr, direction: str = "+
 
 
 def tends_to(found: Expr, claimed: Expr) -> Proof:
-    """A limit that was computed elsewhere (`rate_orders`) is the claimed one."""
+    """A limit that was computed elsewhere (`forms.limits`) is the claimed one."""
     return _verdict(sp.simplify(sp.expand(found - claimed)), "limit", f"limit is {found}; ")
 
 

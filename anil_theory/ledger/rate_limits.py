@@ -1,24 +1,27 @@
 """Section 3.3 and 5: the printed orders of Proposition 2 and Theorem 1 against the derived constants, as limits.
 
-The regime is mu -> 0 with N = T L^2/mu^2 (alpha = mu/L^2), T > 0 fixed; see `statements.rate_orders`.
+The regime is mu -> 0 with N = T L^2/mu^2 (alpha = mu/L^2), T > 0 fixed; see `statements.forms.limits`.
 """
 
 import sympy as sp
 
+from anil_theory.constants import Geometry
 from anil_theory.ledger.base import Fact, Proof, Status
 from anil_theory.ledger.proofs import Expr, all_of, identity, limit, positive_by_derivatives, tends_to
-from anil_theory.statements import closed_forms
-from anil_theory.statements.closed_forms import L, M, N, mu, q, rho
-from anil_theory.statements.rate_orders import (
+from anil_theory.statements.forms.limits import (
     D0,
     ORDERS,
     SCALE,
     T,
     block_limit,
+    limit_in_regime,
+    moved,
     order_limit,
     small_mu,
     term_limits,
 )
+from anil_theory.statements.forms.orders import MISREADINGS, PROPOSITION_2, row
+from anil_theory.statements.forms.symbols import L, M, N, latex, mu, q, rho
 
 REGIME = ("alpha = mu/L^2", "mu -> 0 with N = T L^2/mu^2, T > 0 fixed", "explicit constants, rho > 0")
 _E = sp.exp(-T)
@@ -77,7 +80,7 @@ def _prop2(block: str, verdict: str, claimed: Expr, scale: int, printed: Expr, c
 
 
 def _printed(block: str) -> Expr:
-    return closed_forms.ORDERS["prop2", block]
+    return PROPOSITION_2[block]
 
 
 def _term(name: str) -> Fact:
@@ -101,16 +104,22 @@ def _term(name: str) -> Fact:
         )
 
     order = ORDERS[name]
-    row, kind = name.split("_")
+    block, kind = name.split("_")
     wrong = {
         "w_decay": {"1/mu": q ** (N / 2) / mu, "q^N": q**N / mu**2},
         "w_noise": {"1/mu dropped": q ** (2 * N) + q ** (N / 2), "q^(3N/2)": q ** (2 * N) + q ** (3 * N / 2) / mu},
-        "phi_decay": {"1/mu^3 dropped": q ** (N / 2) / mu**2, "1/mu^2": q ** (N / 2) / mu**2 + 1 / mu**2},
-        "phi_noise": {"1/mu^2 dropped": q ** (3 * N / 2) / mu, "1/mu": q ** (3 * N / 2) / mu + 1 / mu},
+        "phi_decay": {
+            "1/mu^3 dropped": MISREADINGS["phi_decay"]["without the term 1/mu^3"],
+            "1/mu^2": MISREADINGS["phi_decay"]["1/mu^2 in place of 1/mu^3"],
+        },
+        "phi_noise": {
+            "1/mu^2 dropped": MISREADINGS["phi_noise"]["without the term 1/mu^2"],
+            "1/mu": MISREADINGS["phi_noise"]["1/mu in place of 1/mu^2"],
+        },
     }
     return Fact(
-        name=f"5/Theorem 1, {row} row, {kind}",
-        statement=f"the {kind} term of the {row} row has its printed order: term/order tends to a positive number, "
+        name=f"5/Theorem 1, {block} row, {kind}",
+        statement=f"the {kind} term of the {block} row has its printed order: term/order tends to a positive number, "
         "bounded over all T (corrected reading of the phi row)",
         section="5",
         assumptions=(*REGIME, "c = 1, beta = 1/Lam"),
@@ -139,10 +148,10 @@ def _term_by_term() -> Fact:
 
     claimed = dict(ORDERS)
     phi = {
-        "phi decay without 1/mu^3": {"phi_decay": q ** (N / 2) / mu**2},
+        "phi decay without 1/mu^3": {"phi_decay": MISREADINGS["phi_decay"]["without the term 1/mu^3"]},
         "phi decay with 1/mu": {"phi_decay": q ** (N / 2) / mu + mu**-3},
         "phi noise with q^(N/2)": {"phi_noise": q ** (N / 2) / mu + mu**-2},
-        "phi noise with 1/mu": {"phi_noise": q ** (3 * N / 2) / mu + 1 / mu},
+        "phi noise with 1/mu": {"phi_noise": MISREADINGS["phi_noise"]["1/mu in place of 1/mu^2"]},
         "decay and noise exchanged": {"phi_decay": ORDERS["phi_noise"], "phi_noise": ORDERS["phi_decay"]},
     }
     return Fact(
@@ -153,7 +162,7 @@ def _term_by_term() -> Fact:
         assumptions=("both bounds at beta = 1/Lam", "1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3 (Table 1)"),
         claimed=claimed,
         prove=prove,
-        latex=r"\left[\mu^{-2} q^{N/2} + \mu^{-3}\right]/K + \left[\mu^{-1} q^{3N/2} + \mu^{-2}\right]/B",
+        latex=latex(row(Geometry.STRONGLY_CONVEX, "phi")),
         controls={fault: claimed | wrong for fault, wrong in phi.items()},
     )
 
@@ -195,8 +204,6 @@ def _fixed_n(block: str) -> Fact:
 
 
 def _gradient_size() -> Fact:
-    from anil_theory.statements.rate_orders import limit_in_regime, moved
-
     claimed = M * L * (1 - _E)
     return Fact(
         name="5/size of the phi gradient",

@@ -8,29 +8,21 @@ from anil_theory.ledger.block_recursions import change_of_sensitivity, outer_ter
 from anil_theory.ledger.normal_form import unroll
 from anil_theory.ledger.proofs import Expr, all_of, at_points, identity, nonnegative
 from anil_theory.statements.base import Kind
-from anil_theory.statements.closed_forms import (
+from anil_theory.statements.forms.block_constants import (
+    BLOCKS,
     CLOSED_FORMS,
-    L,
-    M,
-    N,
-    alpha,
+    SMOOTHNESS,
     block_at_one,
-    cbar,
-    e,
     mixed_norm,
-    mu,
     per_step,
     plain_block,
-    r,
-    rho,
-    tau,
 )
+from anil_theory.statements.forms.symbols import L, L_phiphi, L_ww, L_x, M, N, alpha, cbar, e, latex, mu, r, rho, tau
 
 s, b, x, gap, W, d, X = sp.symbols("s b x a W d X", nonnegative=True)
 """Refined quantities s, x, W (the moves s_m, n_m and the change so far) and by how much the explicit ones exceed them:
 s + b, x + a, W + d. X is r^N."""
 
-BLOCKS = ("ww", "wphi", "phiw", "phiphi")
 _STEPS = {block: change_of_sensitivity(block, W, power=X, move=x, mixed=s) for block in BLOCKS}
 _OUTER = {block: outer_term(block, power=X, move=x) for block in BLOCKS}
 _NEVER_LARGER = {s: s + b, x: x + gap, W: W + d}
@@ -99,8 +91,8 @@ def _never_larger(block: str) -> Fact:
 
 
 def _smoothness() -> Fact:
-    a, c, k = sp.symbols("L_ww L_x L_phiphi", nonnegative=True)
-    claimed = (a + k) / 2 + sp.sqrt(((a - k) / 2) ** 2 + c**2)
+    a, c, k = L_ww, L_x, L_phiphi
+    claimed = SMOOTHNESS
 
     def prove(claimed: Expr):
         matrix = sp.Matrix([[a, c], [c, k]])
@@ -116,7 +108,7 @@ def _smoothness() -> Fact:
         assumptions=("block constants", "Hessian symmetric almost everywhere"),
         claimed=claimed,
         prove=prove,
-        latex=sp.latex(claimed),
+        latex=latex(claimed),
         controls={
             "the smaller root": (a + k) / 2 - sp.sqrt(((a - k) / 2) ** 2 + c**2),
             "sum of the blocks": a + k + 2 * c,

@@ -4,7 +4,8 @@ import sympy as sp
 
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, identity, limit, nonnegative, positive_by_derivatives, tends_to
-from anil_theory.statements.closed_forms import L, M, N, alpha, bounded_limit, cbar, closed_block, r, rho, tau
+from anil_theory.statements.forms.block_constants import bounded_limit, closed_block
+from anil_theory.statements.forms.symbols import L, M, N, alpha, cbar, r, rho, tau
 
 c, y, x = sp.symbols("c y x", positive=True)
 u, v, t = sp.symbols("u v t", nonnegative=True)

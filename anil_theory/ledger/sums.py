@@ -4,7 +4,8 @@ import sympy as sp
 
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, identity, sum_by_induction
-from anil_theory.statements.closed_forms import CLOSED_FORMS, L, N, alpha, cbar, e, j, m, partial_sum, r
+from anil_theory.statements.forms.block_constants import CLOSED_FORMS, partial_sum
+from anil_theory.statements.forms.symbols import L, N, alpha, cbar, e, j, m, r
 
 _RATIO = {"e_m carried to the end": r, "product sum of phiw": r, "product sum of phiphi": r}
 """By what one more step multiplies the earlier terms of a sum (1 where nothing is said)."""

@@ -8,33 +8,43 @@ Kind: upper bounds, declared by the family. Source: Assumptions 1, 2 and Definit
 """
 
 import math
-from collections.abc import Callable
 
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Kind, Statement
+from anil_theory.statements.generated import formulas
+from anil_theory.statements.generated.latex import CLAIMS
+
+NAME = "assumptions"
 
 
-def _claim(block: str, latex: str, declared: Callable[[Constants], float]) -> Claim:
+def _claim(block: str) -> Claim:
     def evaluate(constants: Constants, schedule: Schedule) -> Bound:
-        value = declared(constants)
+        declared = formulas.declared(
+            L=constants.L,
+            M=constants.M,
+            mu=constants.lowest_curvature,
+            rho=constants.rho,
+            tau=constants.tau,
+        )
+        value = declared[block]
         return Bound(value, math.log10(value) if value > 0 else -math.inf)
 
     return Claim(
-        "assumptions", block, Kind.DECLARED, f"constants/{block}", evaluate, lambda constants, schedule: (), latex
+        statement=NAME,
+        block=block,
+        kind=Kind.DECLARED,
+        quantity=f"constants/{block}",
+        evaluate=evaluate,
+        hypotheses=lambda constants, schedule: (),
+        latex=CLAIMS[f"{NAME}/{block}/{Kind.DECLARED.value}"],
     )
 
 
 STATEMENT = Statement(
-    "assumptions",
-    "Assumptions 1 and 2, Definition 2: the declared constants",
-    "the paper, Assumptions 1 and 2, Definition 2",
-    None,
-    (
-        _claim("L - mu", r"L - \lambda_{\min}(D_w^2 L_S) \le L - \mu", lambda c: c.L - c.lowest_curvature),
-        _claim("L", r"\|D^2 L_S\|, \|D^2 L_D\| \le L", lambda c: c.L),
-        _claim("rho", r"\mathrm{Lip}(D_w^2 L_S) \le \rho", lambda c: c.rho),
-        _claim("tau", r"\mathrm{Lip}(D_\phi D_w L_S) \le \tau", lambda c: c.tau),
-        _claim("M", r"\|D L_D\| \le M", lambda c: c.M),
-    ),
+    name=NAME,
+    title="Assumptions 1 and 2, Definition 2: the declared constants",
+    source="the paper, Assumptions 1 and 2, Definition 2",
+    geometry=None,
+    claims=tuple(map(_claim, ("L - mu", "L", "rho", "tau", "M"))),
 )

@@ -20,7 +20,8 @@ from fractions import Fraction
 
 from anil_theory._admissible import InvalidParameter, count, nonnegative, positive
 from anil_theory.constants import Constants
-from anil_theory.statements.rates import Terms
+from anil_theory.statements.generated import formulas
+from anil_theory.statements.rates import Terms, partial_sum
 from anil_theory.statements.scaled import Scaled
 
 MOST_CANDIDATES = 20_000
@@ -82,10 +83,7 @@ def anil_count(inner_steps: int, batch: int, n_w: int = 1, n_phi: int = 1) -> Or
     """
     N, B = count("inner_steps", inner_steps), count("batch", batch, unbounded=True)
     n_w, n_phi = count("n_w", n_w), count("n_phi", n_phi, 0)
-    shared = B if n_phi else 0
-    return OracleCount(
-        B * (N + 1), shared, B * N, shared * N, B * ((N + 1) * n_w + n_phi), B * N * (n_w * n_w + n_w * n_phi)
-    )
+    return OracleCount(**formulas.anil(B=B, N=N, n_phi=n_phi, n_w=n_w))
 
 
 def maml_count(inner_steps: int, batch: int, n_w: int = 1, n_phi: int = 1) -> OracleCount:
@@ -95,7 +93,9 @@ def maml_count(inner_steps: int, batch: int, n_w: int = 1, n_phi: int = 1) -> Or
 
 def printed_anil_gradient_entries(inner_steps: int, batch: int, n_w: int, n_phi: int) -> int:
     """B (N n_w + n_phi), as Table 2 writes it: B n_w fewer than are computed."""
-    return anil_count(inner_steps, batch, n_w, n_phi).gradient_entries - batch * n_w
+    N = count("inner_steps", inner_steps)
+    B = count("batch", batch, unbounded=True)
+    return formulas.printed_gradient_entries(B=B, N=N, n_phi=count("n_phi", n_phi, 0), n_w=count("n_w", n_w))
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ def one_step_maml_smoothness(L: float, rho: float, alpha: float, gradient_norm: 
     L, alpha = positive("L", L), positive("alpha", alpha)
     if alpha > 1 / L:
         raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}]", alpha)
-    return 4 * L + 2 * nonnegative("rho", rho) * alpha * nonnegative("gradient_norm", gradient_norm)
+    rho = nonnegative("rho", rho)
+    return formulas.one_step_maml(G=nonnegative("gradient_norm", gradient_norm), L=L, alpha=alpha, rho=rho)
 
 
 def multi_step_maml_smoothness(L: float, rho: float, alpha: float, inner_steps: int, gradient_norm: float) -> float:
@@ -197,13 +198,19 @@ def multi_step_maml_smoothness(L: float, rho: float, alpha: float, inner_steps: 
     inner loop, is replaced by M. Source: Ji, Yang, Liang 2020 (the form; their text was not at hand).
     """
     L, alpha, N = positive("L", L), positive("alpha", alpha), count("inner_steps", inner_steps)
-    rho, size, step = nonnegative("rho", rho), nonnegative("gradient_norm", gradient_norm), Scaled(alpha * L)
-    growth, less_one = step + 1.0, Scaled(0.0)
-    for bit in bin(N)[2:]:  # A^n - 1 without cancellation: A^2n - 1 = (A^n - 1)(A^n - 1 + 2)
-        less_one = less_one * (less_one + 2.0)
-        if bit == "1":
-            less_one = less_one * growth + step
-    return float(growth ** (2 * N) * L + growth ** (2 * N - 1) * less_one * size * rho / L)
+    rho = nonnegative("rho", rho)
+    size = nonnegative("gradient_norm", gradient_norm)
+    A = formulas.expanding(L=L, alpha=alpha)
+    bound = formulas.multi_step_maml(
+        G=Scaled(size),
+        L=Scaled(L),
+        N=N,
+        S_N=partial_sum(A, N),
+        alpha=Scaled(alpha),
+        r=Scaled(A),
+        rho=Scaled(rho),
+    )
+    return float(bound)
 
 
 def maml_constants(constants: Constants) -> Constants:

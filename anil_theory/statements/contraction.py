@@ -13,10 +13,10 @@ REFINED replaces e_m by n_m = sqrt(1 + s_m^2) (the joint norm of the move), cbar
 known, and both cross constants by their minimum (the Hessian of L_meta is symmetric almost everywhere). SHARP is the
 smallest bound that follows from the assumptions; it has an engine of its own (`sharp`). Source: theory, section 3.
 
-Exchanging the double sums, sum_{m<N} r^(N-2-m) sum_{m<j<N} x_j = sum_{j<N} r^(N-1-j) S_j x_j, so the cost is O(N).
+The formulas come from the table (`forms.block_constants`), whose double sums are exchanged for single ones in S_m, so
+the cost is O(N).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,9 @@ from anil_theory._precision import UNIT_ROUNDOFF
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Kind
+from anil_theory.statements.generated import formulas
 from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.sequences import InnerLoop
 from anil_theory.statements.sharp import sharp_blocks
 
 BLOCKS = ("ww", "wphi", "phiw", "phiphi")
@@ -59,8 +61,10 @@ class Blocks:
         unit = max(self.ww, self.cross, self.phiphi)
         if not unit:
             return unit
-        a, x, b = (float(entry / unit) for entry in (self.ww, self.cross, self.phiphi))
-        return unit * ((a + b) / 2 + float(np.hypot((a - b) / 2, x)))
+        ww = float(self.ww / unit)
+        cross = float(self.cross / unit)
+        phiphi = float(self.phiphi / unit)
+        return unit * formulas.smoothness(L_phiphi=phiphi, L_ww=ww, L_x=cross)
 
 
 def step_margin(alpha: float, L: float) -> float:
@@ -76,12 +80,12 @@ def contraction_factor(constants: Constants, schedule: Schedule, geometry: Geome
     """
     alpha, L = schedule.one_alpha, constants.L
     if geometry is Geometry.NONCONVEX:
-        return 1 + alpha * L
+        return formulas.expanding(L=L, alpha=alpha)
     if constants.mu is None:
         raise InvalidParameter("mu", "known (> 0) in the strongly convex geometry", None)
     if step_margin(alpha, L) < 0:
         raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", alpha)
-    return max(1 - alpha * constants.mu, 0.0)
+    return max(formulas.contracting(alpha=alpha, mu=constants.mu), 0.0)
 
 
 def mixed_norm(constants: Constants, geometry: Geometry, kind: Kind) -> float:
@@ -91,29 +95,7 @@ def mixed_norm(constants: Constants, geometry: Geometry, kind: Kind) -> float:
     """
     if kind is Kind.EXPLICIT or geometry is Geometry.NONCONVEX or constants.mu is None:
         return constants.L
-    return float(np.sqrt(constants.L - constants.mu) * np.sqrt(constants.L + constants.mu))
-
-
-@dataclass(frozen=True)
-class _Growth:
-    """S_m, e_m and the powers of r, divided by g^m with g = max(1, r), so that no entry of an array overflows.
-
-    r^m = g^m q^m with q = min(1, r); one of q and d = 1/g is 1, hence S_m = g^m d sum_{j<m} (q d)^j.
-    """
-
-    g: Scaled
-    d: np.ndarray  # g^-m, m = 0..N
-    q: np.ndarray  # q^m
-    S: np.ndarray  # S_m / g^m
-    e: np.ndarray  # e_m / g^m (or n_m / g^m)
-
-    @classmethod
-    def of(cls, r: float, alpha: float, N: int, cbar: float, per_step: Callable) -> "_Growth":
-        g, q, m = max(1.0, r), min(1.0, r), np.arange(N + 1)
-        with np.errstate(under="ignore"):  # entries below 1e-308 of the largest do not matter
-            d = (1 / g) ** m
-            S = np.concatenate(([0.0], np.cumsum((q / g) ** m[:-1]) / g))
-            return cls(Scaled(g), d, q**m, S, per_step(d, alpha * cbar * S))
+    return formulas.mixed_norm(L=constants.L, mu=constants.mu)
 
 
 def block_constants(
@@ -127,23 +109,21 @@ def block_constants(
     alpha, N, L, M = positive("alpha", alpha), count("inner_steps", inner_steps), positive("L", L), nonnegative("M", M)
     if kind not in PER_STEP:
         raise InvalidParameter("kind", "explicit or refined", kind)
-    x = _Growth.of(r, alpha, N, cbar, PER_STEP[kind])
-    g, now, back = x.g, slice(0, N), slice(N, 0, -1)  # `back` runs through m -> N - m for m = 0..N-1
-    with np.errstate(under="ignore"):
-        sum_e = g**N * float(np.sum(x.d[back] * x.e[now]))
-        sum_S = g**N * float(np.sum(x.d[back] * x.S[now]))
-        carried_e = g ** (N - 1) * float(np.sum(x.q[N - 1 :: -1] * x.e[now]))
-        carried_eS = g ** (2 * N - 1) * float(np.sum(x.d[back] * x.q[N - 1 :: -1] * x.e[now] * x.S[now]))
-    S_N, e_N = g**N * float(x.S[N]), g**N * float(x.e[N])
-    power, hessian, mixed = Scaled(r), Scaled(M) * alpha * rho, Scaled(M) * alpha * tau
-    product, outer = hessian * alpha * cbar, power**N * e_N * L
-    last = power ** (N - 1)
-    return Blocks(
-        ww=hessian * last * S_N + power ** (2 * N) * L,
-        wphi=hessian * last * sum_e + outer,
-        phiw=mixed * N * last + product * last * sum_S + outer,
-        phiphi=mixed * carried_e + product * carried_eS + e_N * e_N * L,
+    loop = InnerLoop.of(r, N)
+    four = formulas.block_constants(
+        L=Scaled(L),
+        M=Scaled(M),
+        N=N,
+        S=loop.S,
+        alpha=Scaled(alpha),
+        carried=loop.carried,
+        cbar=Scaled(cbar),
+        r=Scaled(r),
+        rho=Scaled(rho),
+        tau=Scaled(tau),
+        x=loop.moves(alpha * cbar, PER_STEP[kind]),
     )
+    return Blocks(**four)
 
 
 def roundings(N: int) -> int:
@@ -194,13 +174,18 @@ def gradient_sizes(
 
     `kind` chooses cbar only; n_N is a joint norm in both. The variances of section 5 are at most their squares.
     """
-    N, M = schedule.inner_steps, constants.M
-    cbar = mixed_norm(constants, geometry, kind)
+    N = schedule.inner_steps
+    M = Scaled(constants.M)
+    alpha = Scaled(schedule.one_alpha)
+    cbar = Scaled(mixed_norm(constants, geometry, kind))
 
-    def functional(r: float) -> Scaled:
-        x = _Growth.of(r, schedule.one_alpha, N, cbar, np.hypot)
-        return x.g**N * float(x.e[N]) * M
+    def of_w(r: float) -> Scaled:
+        return formulas.sigma_w(M=M, N=N, r=Scaled(r))
+
+    def of_phi(r: float) -> Scaled:
+        S_N = InnerLoop.of(r, N).S[N]
+        return formulas.sigma_phi(M=M, S_N=S_N, alpha=alpha, cbar=cbar)
 
     r = contraction_factor(constants, schedule, geometry)
-    w = Enclosure.of(lambda r: Scaled(r) ** N * M, r).bound(roundings(N))
-    return w, Enclosure.of(functional, r).bound(roundings(N))
+    operations = roundings(N)
+    return Enclosure.of(of_w, r).bound(operations), Enclosure.of(of_phi, r).bound(operations)

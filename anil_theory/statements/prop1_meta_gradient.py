@@ -18,16 +18,10 @@ import math
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, Statement
+from anil_theory.statements.generated.latex import CLAIMS
 
 NAME = "prop1"
 QUANTITY = "meta_gradient_discrepancy"
-
-_PRODUCT = r"\prod_{m=0}^{N-1} (I - \alpha H_m)\, \nabla_w L_D(w_N, \phi)"
-_LATEX = {
-    "w": rf"\nabla_w L_D(w_N(w, \phi), \phi) = {_PRODUCT}",
-    "phi": r"\nabla_\phi L_D(w_N(w, \phi), \phi) = -\alpha \sum_{m=0}^{N-1} C_m \prod_{j=m+1}^{N-1} (I - \alpha H_j)\, "
-    r"\nabla_w L_D(w_N, \phi) + \nabla_\phi L_D(w_N, \phi)",
-}
 
 
 def _no_difference(constants: Constants, schedule: Schedule) -> Bound:
@@ -44,7 +38,15 @@ STATEMENT = Statement(
     source="Proposition 1",
     geometry=None,
     claims=tuple(
-        Claim(NAME, block, Kind.IDENTITY, f"{QUANTITY}/{block}", _no_difference, _hypotheses, latex)
-        for block, latex in _LATEX.items()
+        Claim(
+            NAME,
+            block,
+            Kind.IDENTITY,
+            f"{QUANTITY}/{block}",
+            _no_difference,
+            _hypotheses,
+            CLAIMS[f"{NAME}/{block}/identity"],
+        )
+        for block in ("w", "phi")
     ),
 )

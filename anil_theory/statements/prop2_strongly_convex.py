@@ -24,8 +24,9 @@ from anil_theory._precision import UNIT_ROUNDOFF
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Statement
-from anil_theory.statements.block_claims import POLY_IS_ONE, Order, block_claims, order_latex
+from anil_theory.statements.block_claims import POLY_IS_ONE, block_claims
 from anil_theory.statements.contraction import contraction_factor, roundings, step_margin
+from anil_theory.statements.generated import formulas
 from anil_theory.statements.scaled import Enclosure, Scaled
 
 NAME = "prop2"
@@ -47,32 +48,17 @@ def _order_hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothe
 
 
 def _order(block: str, constants: Constants, schedule: Schedule) -> Bound:
-    q, N = contraction_factor(constants, schedule, Geometry.STRONGLY_CONVEX), schedule.inner_steps
+    q = contraction_factor(constants, schedule, Geometry.STRONGLY_CONVEX)
+    N = schedule.inner_steps
     if constants.mu is None:
         raise InvalidParameter("mu", "known (> 0) in the strongly convex geometry", None)
-    ratio = constants.L / constants.mu
+    L = Scaled(constants.L)
+    mu = Scaled(constants.mu)
 
     def at(q: float) -> Scaled:
-        if block == "ww":
-            return Scaled(q) ** N * ratio
-        if block == "wphi":
-            return Scaled(q) ** N * (ratio + 1) * N
-        return Scaled(q).sqrt() ** N * ratio if block == "phiw" else Scaled(ratio) ** 3
+        return formulas.proposition_2(L=L, N=N, mu=mu, q=Scaled(q))[block]
 
     return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
-
-
-_PRINTED = {
-    "ww": r"\frac{L q^{N}}{\mu}",
-    "wphi": r"N q^{N} \left(\frac{L}{\mu} + 1\right)",
-    "phiw": r"\frac{L q^{\frac{N}{2}}}{\mu}",
-    "phiphi": r"\frac{L^{3}}{\mu^{3}}",
-}
-
-
-def _printed(block: str, growth: str) -> Order:
-    latex = order_latex(block, growth) + r",\quad q = 1 - \alpha \mu,\quad \alpha = \mu / L^{2}"
-    return Order(lambda constants, schedule: _order(block, constants, schedule), latex)
 
 
 STATEMENT = Statement(
@@ -85,6 +71,6 @@ STATEMENT = Statement(
         Geometry.STRONGLY_CONVEX,
         _hypotheses,
         _order_hypotheses,
-        {block: _printed(block, growth) for block, growth in _PRINTED.items()},
+        _order,
     ),
 )

@@ -20,8 +20,8 @@ import math
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Statement
-from anil_theory.statements.block_claims import POLY_IS_ONE, Order, block_claims, order_latex
-from anil_theory.statements.contraction import BLOCKS
+from anil_theory.statements.block_claims import POLY_IS_ONE, block_claims
+from anil_theory.statements.generated import formulas
 
 NAME = "prop3"
 
@@ -40,9 +40,9 @@ def _order_hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothe
     return *_hypotheses(constants, schedule), Hypothesis(condition, 0.0)
 
 
-def _order(constants: Constants, schedule: Schedule) -> Bound:
-    N = schedule.inner_steps
-    return Bound(float(N), math.log10(N), 0.0, f"{POLY_IS_ONE}; {_note(constants, schedule)}")
+def _order(block: str, constants: Constants, schedule: Schedule) -> Bound:
+    growth = formulas.proposition_3(N=schedule.inner_steps)[block]
+    return Bound(float(growth), math.log10(growth), 0.0, f"{POLY_IS_ONE}; {_note(constants, schedule)}")
 
 
 STATEMENT = Statement(
@@ -55,7 +55,7 @@ STATEMENT = Statement(
         Geometry.NONCONVEX,
         _hypotheses,
         _order_hypotheses,
-        {block: Order(_order, order_latex(block, "N")) for block in BLOCKS},
+        _order,
         _note,
     ),
 )

@@ -5,12 +5,13 @@ where the run starts. So a theorem's claims are built for a given D0 (and, if wi
 registry have none: they can be listed, their hypotheses and orders evaluated, and their bounds raise MissingFact.
 """
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact
+from anil_theory.statements.generated.latex import CLAIMS
 from anil_theory.statements.rates import ROWS, Rate
 
 QUANTITY = "average_squared_gradient"
@@ -23,44 +24,12 @@ GAP = "the initial gap L_meta(z_0) - inf L_meta, or an upper bound of it"
 Hypotheses = Callable[[Constants, Schedule], tuple[Hypothesis, ...]]
 
 
-@dataclass(frozen=True)
-class RateOrder:
-    """One row's order: its value as a Bound, and its LaTeX."""
-
-    evaluate: Callable[[Constants, Schedule], Bound]
-    latex: str
-
-
-_LEFT = {
-    "weighted": r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}]",
-    "w": r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_w\|^{2}",
-    "phi": r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2}",
-}
-_OVER = {"weighted": "", "w": r"\frac{1}{\beta_w} ", "phi": r"\frac{1}{\beta_\phi} "}
-_RIGHT = (
-    r"\left(\frac{2 D_0}{K} + \frac{\Lambda_w \beta_w^{2} \sigma_w^{2}"
-    r" + \Lambda_\phi \beta_\phi^{2} \sigma_\phi^{2}}{B}\right),\quad "
-    r"\Lambda_w = L_{ww} + c L_\times,\quad \Lambda_\phi = L_{\phi\phi} + L_\times / c,\quad "
-    r"L_\times = \min\{L_{w\phi}, L_{\phi w}\},\quad \sigma_w = r^{N} M,\quad \sigma_\phi = M \sqrt{1 + s_N^{2}}"
-)
-
-
-def rate_latex(row: str) -> str:
-    """The LaTeX of an explicit or refined row; the two differ in the block constants and in cbar only."""
-    return rf"{_LEFT[row]} \le {_OVER[row]}{_RIGHT}"
-
-
-def order_latex(row: str, growth: str) -> str:
-    """`row <= poly * growth`."""
-    return rf"{_LEFT[row]} \le \mathrm{{poly}} \cdot \left({growth}\right)"
-
-
 def rate_claims(
     statement: str,
     geometry: Geometry,
     inner: Hypotheses,
     order_hypotheses: Hypotheses,
-    orders: dict[str, RateOrder],
+    order: Callable[[str, Constants, Schedule], Bound],
     D0: float | None,
     c: float | None,
     note: Callable[[Constants, Schedule], str] = lambda constants, schedule: "",
@@ -68,6 +37,7 @@ def rate_claims(
     """The claims of one theorem.
 
     inner   the hypotheses on the constants and the inner step size, those of the proposition behind the theorem;
+    order   row, constants, schedule -> the printed order;
     D0      the initial gap L_meta(z_0) - inf L_meta, or an upper bound of it, >= 0; None: not known;
     c       the weight of the proof; None takes the one that makes all three rows smallest at the schedule's steps.
     """
@@ -88,7 +58,9 @@ def rate_claims(
                 return found
             return *found, *rate(constants, schedule).hypotheses()
 
-        return Claim(statement, row, kind, f"{QUANTITY}/{row}", evaluate, hypotheses, rate_latex(row))
+        return Claim(
+            statement, row, kind, f"{QUANTITY}/{row}", evaluate, hypotheses, CLAIMS[f"{statement}/{row}/{kind.value}"]
+        )
 
     simplest = Constants(None, 1.0, 0.0, 0.0, 1.0)
     Rate(simplest, Schedule(1.0, 1), geometry, Kind.EXPLICIT, 0.0 if D0 is None else D0, c)  # refuses a bad D0 or c
@@ -99,9 +71,9 @@ def rate_claims(
             row,
             Kind.ORDER,
             f"{QUANTITY}/{row}",
-            orders[row].evaluate,
+            functools.partial(order, row),
             order_hypotheses,
-            orders[row].latex,
+            CLAIMS[f"{statement}/{row}/{Kind.ORDER.value}"],
         )
         for row in ROWS
     )

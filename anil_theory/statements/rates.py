@@ -31,6 +31,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Kind
 from anil_theory.statements.contraction import block_constants, contraction_factor, mixed_norm, roundings
+from anil_theory.statements.generated import formulas
 from anil_theory.statements.scaled import Enclosure, Scaled
 
 ROWS = ("weighted", "w", "phi")
@@ -65,8 +66,15 @@ class Ingredients:
 
     def smoothness(self, c: float) -> tuple[Scaled, Scaled]:
         """Lam_w and Lam_phi."""
-        c = positive("c", c)
-        return self.ww + self.cross * c, self.phiphi + self.cross / c
+        weight = Scaled(positive("c", c))
+        lam_w = formulas.weighted_smoothness_w(L_ww=self.ww, L_x=self.cross, c=weight)
+        lam_phi = formulas.weighted_smoothness_phi(L_phiphi=self.phiphi, L_x=self.cross, c=weight)
+        return lam_w, lam_phi
+
+    def best_weight(self, beta_w: float, beta_phi: float) -> float:
+        """The c at which all three bounds are smallest, were it admissible; sigma_w must not be 0."""
+        steps = {"beta_w": Scaled(beta_w), "beta_phi": Scaled(beta_phi)}
+        return _clipped(formulas.best_weight(**steps, sigma_w=self.sigma_w, sigma_phi=self.sigma_phi))
 
     def even_weight(self, beta_w: float = 1.0, beta_phi: float = 1.0) -> float:
         """The c at which beta_w Lam_w = beta_phi Lam_phi: the least demanding one, in closed form (1 if L_x = 0)."""
@@ -88,7 +96,7 @@ class Ingredients:
         even = self.even_weight(beta_w, beta_phi)
         if not (self.cross and self.sigma_w):
             return even
-        best = _clipped(self.sigma_phi * beta_phi / (self.sigma_w * beta_w))
+        best = self.best_weight(beta_w, beta_phi)
         room_w, room_phi = (1 - float(block * beta) for block, beta in ((self.ww, beta_w), (self.phiphi, beta_phi)))
         if min(room_w, room_phi) <= 0:
             return even
@@ -105,7 +113,7 @@ class Ingredients:
             c = self.even_weight()
         elif weight is Weight.CHEAPEST:
             usable = self.cross and self.sigma_w and self.sigma_phi
-            c = _clipped(self.sigma_phi / self.sigma_w) if usable else self.even_weight()
+            c = self.best_weight(1.0, 1.0) if usable else self.even_weight()
         else:
             c = positive("weight", weight)
         lam_w, lam_phi = self.smoothness(c)
@@ -115,10 +123,13 @@ class Ingredients:
 
     def terms(self, row: str, beta_w: float, beta_phi: float, c: float, D0: float) -> "Terms":
         """A right-hand side as decay/K + (noise_w + noise_phi)/B."""
+        row = one_of("row", row, ROWS)
         lam_w, lam_phi = self.smoothness(c)
-        w, phi = Scaled(beta_w) * self.sigma_w, Scaled(beta_phi) * self.sigma_phi
-        over = {"weighted": 1.0, "w": beta_w, "phi": beta_phi}[one_of("row", row, ROWS)]
-        return Terms(Scaled(D0) * 2 / over, lam_w * w * w / over, lam_phi * phi * phi / over)
+        steps = {"beta_w": Scaled(beta_w), "beta_phi": Scaled(beta_phi)}
+        decay = formulas.decay(D_0=Scaled(D0), **steps)
+        noise_w = formulas.noise_w(Lambda_w=lam_w, sigma_w=self.sigma_w, **steps)
+        noise_phi = formulas.noise_phi(Lambda_phi=lam_phi, sigma_phi=self.sigma_phi, **steps)
+        return Terms(decay=decay[row], noise_w=noise_w[row], noise_phi=noise_phi[row])
 
 
 @dataclass(frozen=True)
@@ -182,11 +193,13 @@ def ingredients(
         cbar=cbar,
         kind=kind,
     )
-    sigma_w, none = Scaled(r) ** N * M, Scaled(0.0)
+    none = Scaled(0.0)
+    sigma_w = formulas.sigma_w(M=Scaled(M), N=N, r=Scaled(r))
     if not phi:
         return Ingredients(four.ww, none, none, sigma_w, none)
-    moved = partial_sum(r, N) * alpha * cbar
-    return Ingredients(four.ww, four.cross, four.phiphi, sigma_w, (moved * moved + 1.0).sqrt() * M)
+    S_N = partial_sum(r, N)
+    sigma_phi = formulas.sigma_phi(M=Scaled(M), S_N=S_N, alpha=Scaled(alpha), cbar=Scaled(cbar))
+    return Ingredients(four.ww, four.cross, four.phiphi, sigma_w, sigma_phi)
 
 
 def step_sizes(

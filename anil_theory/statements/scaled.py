@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import Self
+from typing import Self, overload
 
 from anil_theory._admissible import nonnegative
 from anil_theory._precision import UNIT_ROUNDOFF, gamma
@@ -73,13 +73,21 @@ class Scaled:
     def __pow__(self, power: int) -> "Scaled":
         if self == ONE:
             return self
-        result, square = ONE, self
+        if power < 0:
+            return ONE / self**-power
+        # By squaring, on mantissas and exponents themselves: formulas are full of powers.
+        result = 0.5
+        exponent = 1
+        square = self.mantissa
+        square_exponent = self.exponent
         while power:
-            result = result * square if power & 1 else result
+            if power & 1:
+                result, shift = math.frexp(result * square)
+                exponent += square_exponent + shift
             power >>= 1
-            if power:
-                square = square * square
-        return result
+            square, shift = math.frexp(square * square)
+            square_exponent = 2 * square_exponent + shift
+        return _normalised(result, exponent)
 
     def sqrt(self) -> "Scaled":
         """The square root."""
@@ -126,6 +134,15 @@ def _normalised(mantissa: float, exponent: int) -> Scaled:
     object.__setattr__(number, "mantissa", mantissa)
     object.__setattr__(number, "exponent", exponent + shift if mantissa else 0)
     return number
+
+
+@overload
+def sqrt(x: Scaled) -> Scaled: ...
+@overload
+def sqrt(x: float) -> float: ...
+def sqrt(x: Scaled | float) -> Scaled | float:
+    """The square root, as formulas write it for numbers of either sort."""
+    return x.sqrt() if isinstance(x, Scaled) else math.sqrt(x)
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,14 @@ for this project (items 4 and 5 of theory, section 3.2); docs/sharp_bounds.md ha
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from anil_theory.statements.generated import formulas
 from anil_theory.statements.scaled import Scaled
+from anil_theory.statements.sequences import InnerLoop
 
 HALVINGS = 60
 """Bisections for the multiplier of Y; any multiplier is valid, so they buy tightness and never correctness."""
@@ -105,21 +108,25 @@ def sharp_blocks(
     contracts: bool,
 ) -> SharpBlocks:
     """The three constants. Ingredients as in `contraction.block_constants`, which checks them."""
-    N, g, q = inner_steps, max(1.0, r), min(1.0, r)
+    N = inner_steps
+    loop = InnerLoop.of(r, N)
+    unit = loop.one.kept
     s = moves(r=r, alpha=alpha, inner_steps=N, L=L, cbar=cbar, contracts=contracts)
-    steps = np.arange(N + 1)
     with np.errstate(under="ignore"):
-        unit, powers = (1 / g) ** steps, q**steps
-        back = unit[:0:-1]  # g^-(N-m) for m = 0..N-1
-        # r^j = g^j q^j, and every sum is g^(its largest power) times numbers up to 1.
-        geometric = Scaled(g) ** N * float(np.sum(back * powers[:N]))
-        crossed = Scaled(g) ** N * float(np.sum(back * cross_sensitivity(s[:N], unit[:N], rho, tau)))
-        carried = powers[N - 1 :: -1] * own_sensitivity(s[:N], unit[:N], rho, tau)
-        owned = Scaled(g) ** (2 * N - 1) * float(np.sum(back * carried))
-    power, step = Scaled(r), Scaled(M) * alpha
-    end = Scaled(g) ** N * math.hypot(float(unit[N]), float(s[N]))
-    return SharpBlocks(
-        ww=step * rho * power ** (N - 1) * geometric + power ** (2 * N) * L,
-        cross=step * power ** (N - 1) * crossed + power**N * end * L,
-        phiphi=step * owned + end * end * L,
+        cross = cross_sensitivity(s[:N], unit[:N], rho, tau)
+        own = own_sensitivity(s[:N], unit[:N], rho, tau)
+        joint = np.hypot(unit, s)
+    constants = formulas.sharp_constants(
+        L=Scaled(L),
+        M=Scaled(M),
+        N=N,
+        S=loop.S,
+        X=replace(loop.one, kept=cross),
+        Y=replace(loop.one, kept=own, order=2),
+        alpha=Scaled(alpha),
+        carried=loop.carried,
+        n=replace(loop.one, kept=joint),
+        r=Scaled(r),
+        rho=Scaled(rho),
     )
+    return SharpBlocks(**constants)

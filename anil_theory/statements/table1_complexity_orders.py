@@ -29,6 +29,8 @@ from anil_theory.statements import prop3_nonconvex, thm1_strongly_convex, thm2_n
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
 from anil_theory.statements.block_claims import POLY_IS_ONE
 from anil_theory.statements.contraction import contraction_factor, roundings
+from anil_theory.statements.generated import formulas
+from anil_theory.statements.generated.latex import CLAIMS, TABLE_1_ORDERS, TABLE_1_TERMS
 from anil_theory.statements.rate_claims import GAP
 from anil_theory.statements.rates import FURTHER_ROUNDINGS, Ingredients, ingredients
 from anil_theory.statements.scaled import Enclosure, Scaled
@@ -41,11 +43,14 @@ class Row:
     """One row: a name, its symbol and its printed orders in LaTeX, by geometry."""
 
     name: str
-    symbol: str
-    strongly_convex: str
-    nonconvex: str
-    value: Callable[[Ingredients, float], Scaled]
-    order: Callable[[Scaled, Scaled], Scaled]
+
+    @property
+    def symbol(self) -> str:
+        return TABLE_1_TERMS[self.name]
+
+    def printed(self, geometry: Geometry) -> str:
+        """The printed order."""
+        return TABLE_1_ORDERS[f"{self.name}/{geometry.value}"]
 
 
 @dataclass(frozen=True)
@@ -61,59 +66,35 @@ class Entry:
     measured: float = math.nan
 
 
-def _decay(which: int) -> Callable[[Ingredients, float], Scaled]:
-    return lambda x, D0: x.smoothness(1.0)[which] * D0 * 2
-
-
-def _noise_w(x: Ingredients, D0: float) -> Scaled:
-    w, phi = x.smoothness(1.0)
-    return x.sigma_w * x.sigma_w + (w / phi if phi else Scaled(0.0)) * x.sigma_phi * x.sigma_phi
-
-
-def _noise_phi(x: Ingredients, D0: float) -> Scaled:
-    w, phi = x.smoothness(1.0)
-    return x.sigma_phi * x.sigma_phi + (phi / w if w else Scaled(0.0)) * x.sigma_w * x.sigma_w
-
-
-ROWS = (
-    Row("w_decay", r"2 \Lambda_w D_0", r"\mu^{-2} q^{N/2}", "N", _decay(0), lambda mu, h: h / (mu * mu)),
-    Row(
-        "w_noise",
-        r"\sigma_w^{2} + (\Lambda_w / \Lambda_\phi) \sigma_\phi^{2}",
-        r"q^{2N} + \mu^{-1} q^{N/2}",
-        "N",
-        _noise_w,
-        lambda mu, h: h**4 + h / mu,
-    ),
-    Row(
-        "phi_decay",
-        r"2 \Lambda_\phi D_0",
-        r"\mu^{-2} q^{N/2} + \mu^{-3}",
-        "N",
-        _decay(1),
-        lambda mu, h: h / (mu * mu) + 1 / mu**3,
-    ),
-    Row(
-        "phi_noise",
-        r"\sigma_\phi^{2} + (\Lambda_\phi / \Lambda_w) \sigma_w^{2}",
-        r"\mu^{-1} q^{3N/2} + \mu^{-2}",
-        "N",
-        _noise_phi,
-        lambda mu, h: h**3 / mu + 1 / mu**2,
-    ),
-)
-
-
+ROWS = (Row("w_decay"), Row("w_noise"), Row("phi_decay"), Row("phi_noise"))
 DECAYS = ("w_decay", "phi_decay")
 """The rows that the initial gap enters."""
 
 
 def order_value(row: Row, constants: Constants, schedule: Schedule) -> Bound:
     """The printed order of a row with poly = 1, in the geometry of the constants."""
+    N = schedule.inner_steps
     if constants.mu is None:
-        return Bound(float(schedule.inner_steps), math.log10(schedule.inner_steps), 0.0, POLY_IS_ONE)
-    q, mu, N = contraction_factor(constants, schedule, constants.geometry), Scaled(constants.mu), schedule.inner_steps
-    return Enclosure.of(lambda q: row.order(mu, Scaled(q).sqrt() ** N), q).bound(roundings(N), POLY_IS_ONE)
+        growth = formulas.table_1_nonconvex(N=N)[row.name]
+        return Bound(float(growth), math.log10(growth), 0.0, POLY_IS_ONE)
+    mu = Scaled(constants.mu)
+
+    def at(q: float) -> Scaled:
+        return formulas.table_1_convex(N=N, mu=mu, q=Scaled(q))[row.name]
+
+    q = contraction_factor(constants, schedule, constants.geometry)
+    return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
+
+
+def _terms(found: Ingredients, D0: float) -> dict[str, Scaled]:
+    lam_w, lam_phi = found.smoothness(1.0)
+    sizes = {"sigma_w": found.sigma_w, "sigma_phi": found.sigma_phi}
+    terms = formulas.table_1_decay(D_0=Scaled(D0), Lambda_w=lam_w, Lambda_phi=lam_phi)
+    terms["w_noise"] = formulas.table_1_w_noise(Lambda_w=lam_w, Lambda_phi=lam_phi, **sizes)
+    # Lam_w = 0 says that r = 0, hence sigma_w = 0: the quotient that then has no value is multiplied by 0.
+    divisor = lam_w or Scaled(1.0)
+    terms["phi_noise"] = formulas.table_1_phi_noise(Lambda_w=divisor, Lambda_phi=lam_phi, **sizes)
+    return terms
 
 
 def term_value(row: Row, constants: Constants, schedule: Schedule, kind: Kind, D0: float) -> Bound:
@@ -123,7 +104,7 @@ def term_value(row: Row, constants: Constants, schedule: Schedule, kind: Kind, D
     """
 
     def at(r: float | None) -> Scaled:
-        return row.value(ingredients(constants, schedule, constants.geometry, kind, r=r), D0)
+        return _terms(ingredients(constants, schedule, constants.geometry, kind, r=r), D0)[row.name]
 
     r = contraction_factor(constants, schedule, constants.geometry)
     three = Enclosure.of(at, r)
@@ -133,12 +114,11 @@ def term_value(row: Row, constants: Constants, schedule: Schedule, kind: Kind, D
 
 def rows(constants: Constants, schedule: Schedule, D0: float) -> tuple[Entry, ...]:
     """The table at given constants, in their own geometry."""
-    convex = constants.geometry is Geometry.STRONGLY_CONVEX
     return tuple(
         Entry(
             row.name,
             row.symbol,
-            row.strongly_convex if convex else row.nonconvex,
+            row.printed(constants.geometry),
             order_value(row, constants, schedule).value,
             *(term_value(row, constants, schedule, kind, D0).value for kind in (Kind.EXPLICIT, Kind.REFINED)),
         )
@@ -177,9 +157,7 @@ def _claim(row: Row, kind: Kind, D0: float | None) -> Claim:
             raise MissingFact(f"{NAME}/{row.name}/{kind.value}", "D0", GAP)
         return term_value(row, constants, schedule, kind, 0.0 if D0 is None else D0)
 
-    latex = row.symbol
-    if kind is Kind.ORDER:
-        latex = rf"{row.symbol} = O\left({row.strongly_convex}\right)\ \text{{or}}\ O\left({row.nonconvex}\right)"
+    latex = CLAIMS[f"{NAME}/{row.name}/{kind.value}"]
     return Claim(NAME, row.name, kind, f"rate_term/{row.name}", evaluate, _hypotheses(kind), latex)
 
 

@@ -25,24 +25,18 @@ from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
 from anil_theory.statements.complexity import OracleCount, anil_count, maml_count, printed_anil_gradient_entries
+from anil_theory.statements.generated.latex import CLAIMS
 
 NAME = "table2"
 QUANTITY = "oracle_count"
 
-LATEX = {
-    "anil_gradient_w": "B (N + 1)",
-    "anil_gradient_phi": "B",
-    "anil_hessian_w": "B N",
-    "anil_mixed": "B N",
-    "anil_gradient_entries": r"B ((N + 1) n_w + n_\phi)",
-    "anil_second_order_entries": r"B N (n_w^{2} + n_w n_\phi)",
-    "maml_gradient_w": "B (N + 1)",
-    "maml_gradient_phi": "0",
-    "maml_hessian_w": "B N",
-    "maml_mixed": "0",
-    "maml_gradient_entries": r"B (N + 1) (n_w + n_\phi)",
-    "maml_second_order_entries": r"B N (n_w + n_\phi)^{2}",
-}
+NAMES = tuple(f"{method}_{field.name}" for method in ("anil", "maml") for field in fields(OracleCount))
+"""The rows."""
+
+
+def symbol(name: str) -> str:
+    """The formula of a row in LaTeX."""
+    return CLAIMS[f"{NAME}/{name}/{Kind.IDENTITY.value}"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ def counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, OracleCount]:
 
 
 def exact_counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, int]:
-    """The counts by the names of LATEX."""
+    """The counts by the names of the rows."""
     both = counts(schedule, n_w, n_phi)
     return {
         f"{method}_{field.name}": getattr(counted, field.name)
@@ -86,7 +80,9 @@ def rows(schedule: Schedule, n_w: int, n_phi: int, counted: dict[str, int] | Non
         raise InvalidParameter("counted", "keyed by the names of rows", unknown)
     printed: dict[str, int] = {name: exact[name] for name in exact if name.endswith("_entries")}
     printed["anil_gradient_entries"] = printed_anil_gradient_entries(schedule.inner_steps, schedule.batch, n_w, n_phi)
-    return tuple(Entry(name, LATEX[name], value, printed.get(name), counted.get(name)) for name, value in exact.items())
+    return tuple(
+        Entry(name, symbol(name), value, printed.get(name), counted.get(name)) for name, value in exact.items()
+    )
 
 
 def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
@@ -110,9 +106,9 @@ def comparison_claims(n_w: int | None = None, n_phi: int | None = None) -> tuple
             exact = exact_counts(schedule, n_w, n_phi)[name]
             return Bound(0.0, -math.inf, 0.0, f"an identity: the count is {exact} (n_w = {n_w}, n_phi = {n_phi})")
 
-        return Claim(NAME, name, Kind.IDENTITY, f"{QUANTITY}/{name}", evaluate, _hypotheses, LATEX[name])
+        return Claim(NAME, name, Kind.IDENTITY, f"{QUANTITY}/{name}", evaluate, _hypotheses, symbol(name))
 
-    return tuple(claim(name) for name in LATEX)
+    return tuple(claim(name) for name in NAMES)
 
 
 STATEMENT = Statement(

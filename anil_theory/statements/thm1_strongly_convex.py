@@ -12,7 +12,7 @@ Printed: the phi row, in the reading that agrees with Table 1 and the complexity
 misprints it), and the K term of the w row. Derived: the rest, from 1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3,
 sigma_w ~ q^N, sigma_phi ~ 1/mu (theory, section 5). In the w row: Lam_w = L_ww + L_x has L_ww = O(q^N/mu) and
 L_x = O(N q^N + q^N/mu), both O(q^(N/2)/mu^2), since N q^(N/2) <= 2 L^2/(e mu^2); the noise is sigma_w^2 = O(q^(2N))
-and (Lam_w/Lam_phi) sigma_phi^2 = O(mu q^(N/2)/mu^2). Other terms are smaller. `rate_orders` proves where these
+and (Lam_w/Lam_phi) sigma_phi^2 = O(mu q^(N/2)/mu^2). Other terms are smaller. `forms.limits` proves where these
 orders are attained and where they are not.
 
 Units: `rates`. Errors: `evaluate` raises InvalidParameter where mu is None, alpha > 1/L or a step size is missing.
@@ -26,7 +26,8 @@ from anil_theory.statements import prop2_strongly_convex
 from anil_theory.statements.base import Bound, Claim, Kind, Statement
 from anil_theory.statements.block_claims import POLY_IS_ONE
 from anil_theory.statements.contraction import contraction_factor, roundings
-from anil_theory.statements.rate_claims import RateOrder, order_latex, rate_claims
+from anil_theory.statements.generated import formulas
+from anil_theory.statements.rate_claims import rate_claims
 from anil_theory.statements.scaled import Enclosure, Scaled
 
 NAME = "thm1"
@@ -34,32 +35,16 @@ GEOMETRY = Geometry.STRONGLY_CONVEX
 
 
 def _order(row: str, constants: Constants, schedule: Schedule) -> Bound:
-    q, N = contraction_factor(constants, schedule, GEOMETRY), schedule.inner_steps
+    q = contraction_factor(constants, schedule, GEOMETRY)
+    N = schedule.inner_steps
     if constants.mu is None:
         raise InvalidParameter("mu", "known (> 0) in the strongly convex geometry", None)
-    mu, K, B = Scaled(constants.mu), schedule.outer_steps, schedule.batch
+    mu = Scaled(constants.mu)
 
     def at(q: float) -> Scaled:
-        half = Scaled(q).sqrt() ** N
-        if row == "w":
-            return half / (mu * mu) / K + (half**4 + half / mu) / B
-        if row == "phi":
-            return (half / (mu * mu) + 1 / mu**3) / K + (half**3 / mu + 1 / mu**2) / B
-        return Scaled(1.0) / K + (mu * mu * half**3 + mu) / B
+        return formulas.theorem_1(B=schedule.batch, K=schedule.outer_steps, N=N, mu=mu, q=Scaled(q))[row]
 
     return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
-
-
-_GROWTH = {
-    "weighted": r"\frac{1}{K} + \frac{\mu^{2} q^{3N/2} + \mu}{B}",
-    "w": r"\frac{\mu^{-2} q^{N/2}}{K} + \frac{q^{2N} + \mu^{-1} q^{N/2}}{B}",
-    "phi": r"\frac{\mu^{-2} q^{N/2} + \mu^{-3}}{K} + \frac{\mu^{-1} q^{3N/2} + \mu^{-2}}{B}",
-}
-
-
-def _row(row: str) -> RateOrder:
-    latex = order_latex(row, _GROWTH[row]) + r",\quad q = 1 - \alpha \mu,\quad \alpha = \mu / L^{2}"
-    return RateOrder(lambda constants, schedule: _order(row, constants, schedule), latex)
 
 
 def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:
@@ -70,7 +55,7 @@ def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Cla
     hypotheses, order_hypotheses = (
         prop2_strongly_convex.STATEMENT.select(kind, "ww")[0].hypotheses for kind in (Kind.EXPLICIT, Kind.ORDER)
     )
-    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, {row: _row(row) for row in _GROWTH}, D0, c)
+    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, _order, D0, c)
 
 
 STATEMENT = Statement(

@@ -21,7 +21,8 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import prop3_nonconvex
 from anil_theory.statements.base import Bound, Claim, Kind, Statement
 from anil_theory.statements.block_claims import POLY_IS_ONE
-from anil_theory.statements.rate_claims import RateOrder, order_latex, rate_claims
+from anil_theory.statements.generated import formulas
+from anil_theory.statements.rate_claims import rate_claims
 
 NAME = "thm2"
 GEOMETRY = Geometry.NONCONVEX
@@ -32,20 +33,9 @@ def _note(constants: Constants, schedule: Schedule) -> str:
 
 
 def _order(row: str, constants: Constants, schedule: Schedule) -> Bound:
-    N, K, B = schedule.inner_steps, schedule.outer_steps, schedule.batch
-    value = 1 / K + 1 / (N * B) if row == "weighted" else N / K + N / B
+    rows = formulas.theorem_2(B=schedule.batch, K=schedule.outer_steps, N=schedule.inner_steps)
+    value = rows[row]
     return Bound(value, math.log10(value), 4 * math.ulp(value), f"{POLY_IS_ONE}; {_note(constants, schedule)}")
-
-
-_GROWTH = {
-    "weighted": r"\frac{1}{K} + \frac{1}{N B}",
-    "w": r"\frac{N}{K} + \frac{N}{B}",
-    "phi": r"\frac{N}{K} + \frac{N}{B}",
-}
-
-
-def _row(row: str) -> RateOrder:
-    return RateOrder(lambda constants, schedule: _order(row, constants, schedule), order_latex(row, _GROWTH[row]))
 
 
 def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:
@@ -56,8 +46,7 @@ def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Cla
     hypotheses, order_hypotheses = (
         prop3_nonconvex.STATEMENT.select(kind, "ww")[0].hypotheses for kind in (Kind.EXPLICIT, Kind.ORDER)
     )
-    orders = {row: _row(row) for row in _GROWTH}
-    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, orders, D0, c, _note)
+    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, _order, D0, c, _note)
 
 
 STATEMENT = Statement(

@@ -104,10 +104,13 @@ def test_finding_3_only_the_corrected_reading_is_two_sided() -> None:
 def test_finding_3_the_corrected_reading_is_that_of_table_1() -> None:
     constants, schedule = phi_rate.setting(0.1)
     half = (1 - schedule.alpha * 0.1) ** (schedule.inner_steps / 2)
-    for term in phi_rate.READINGS:
+    printed = {"decay": half / 0.1**2 + 0.1**-3, "noise": half**3 / 0.1 + 0.1**-2}
+    for term in phi_rate.TERMS:
         (row,) = (row for row in table1.ROWS if row.name == f"phi_{term}")
         order = table1.order_value(row, constants, schedule).value
-        assert phi_rate.READINGS[term][phi_rate.CORRECTED](0.1, half) == pytest.approx(order, rel=1e-12)
+        corrected = phi_rate.readings(term, 0.1, schedule.inner_steps)[phi_rate.CORRECTED]
+        assert order == pytest.approx(printed[term], rel=1e-12)
+        assert corrected == pytest.approx(printed[term], rel=1e-12)
         explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT, D0=1.0).value
         assert run("3").numbers["ratios"][term][phi_rate.CORRECTED][0] == pytest.approx(explicit / order, rel=1e-12)
 

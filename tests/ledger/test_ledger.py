@@ -13,7 +13,8 @@ from anil_theory.cli import app
 from anil_theory.ledger import FACTS, GROUPS, SECTIONS, Entry, Status, enter
 from anil_theory.ledger.normal_form import algebraic, leftover, normal, unroll
 from anil_theory.ledger.proofs import at_points, nonnegative, positive_by_derivatives, recursion, sum_by_induction
-from anil_theory.statements.closed_forms import CLOSED_FORMS, N, alpha, e, j, m, plain_block, q, r
+from anil_theory.statements.forms.block_constants import CLOSED_FORMS, plain_block
+from anil_theory.statements.forms.symbols import N, alpha, e, j, m, q, r
 
 
 @cache

@@ -14,9 +14,10 @@ from anil_theory._precision import UNIT_ROUNDOFF
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS, Kind, rate_orders, thm1_strongly_convex, thm2_nonconvex
+from anil_theory.statements import STATEMENTS, Kind, thm1_strongly_convex, thm2_nonconvex
 from anil_theory.statements import table1_complexity_orders as table1
 from anil_theory.statements.contraction import blocks, gradient_sizes, roundings
+from anil_theory.statements.forms import limits
 from anil_theory.statements.rates import ROWS, Rate, Weight, ingredients, partial_sum, step_sizes
 from anil_theory.verdict import Outcome, judge
 from tests.strategies import log_uniform, settings_of_theory
@@ -239,17 +240,17 @@ def test_nonconvex_rates_are_bounded_in_N_under_their_step_condition_only():
 
 
 def test_the_blocks_have_their_limits_in_the_regime():
-    T, L, M, rho = rate_orders.T, rate_orders.L, rate_orders.M, sp.Symbol("rho", nonnegative=True)
+    T, L, M, rho = limits.T, limits.L, limits.M, sp.Symbol("rho", nonnegative=True)
     cross = M * rho * L * (T * sp.exp(-T) - sp.exp(-T) * (1 - sp.exp(-T)))
-    assert sp.simplify(rate_orders.block_limit("ww", 1) - M * rho * (sp.exp(-T) - sp.exp(-2 * T))) == 0
+    assert sp.simplify(limits.block_limit("ww", 1) - M * rho * (sp.exp(-T) - sp.exp(-2 * T))) == 0
     for block in ("wphi", "phiw"):
-        assert sp.simplify(rate_orders.block_limit(block, 2) - cross) == 0
+        assert sp.simplify(limits.block_limit(block, 2) - cross) == 0
     phiphi = M * rho * L**2 * (1 - 2 * T * sp.exp(-T) - sp.exp(-2 * T))  # 2 e^-T (sinh T - T): positive
-    assert sp.simplify(rate_orders.block_limit("phiphi", 3) - phiphi) == 0
+    assert sp.simplify(limits.block_limit("phiphi", 3) - phiphi) == 0
 
 
 def test_the_orders_are_two_sided_in_the_regime_and_one_sided_at_its_ends():
-    ratios, T = rate_orders.ratio_limits(), rate_orders.T
+    ratios, T = limits.ratio_limits(), limits.T
     one = {symbol: 1 for ratio in ratios.values() for symbol in ratio.free_symbols - {T}}
     for name, ratio in ratios.items():
         for time in ("1/100", "1/3", "1", "3", "30"):
@@ -258,10 +259,10 @@ def test_the_orders_are_two_sided_in_the_regime_and_one_sided_at_its_ends():
         at_infinity = sp.limit(ratio.subs(one), T, sp.oo)
         assert at_infinity == 0 if name.startswith("w") else at_infinity > 0
     for block in ("ww", "wphi", "phiw", "phiphi"):  # finite: alpha -> 0, and only D_z^2 L_D is left
-        assert rate_orders.small_mu(block, 2) == rate_orders.L
-    explicit, order = rate_orders.perfect_conditioning(1)
+        assert limits.small_mu(block, 2) == limits.L
+    explicit, order = limits.perfect_conditioning(1)
     assert order == 0 and explicit.is_finite is not False and explicit.subs({s: 1 for s in explicit.free_symbols}) == 1
-    assert rate_orders.perfect_conditioning(2)[0] == 0
+    assert limits.perfect_conditioning(2)[0] == 0
 
 
 def explicit_terms(mu: float, N: int) -> dict[str, tuple[float, float]]:
@@ -278,11 +279,11 @@ def explicit_terms(mu: float, N: int) -> dict[str, tuple[float, float]]:
 
 def test_the_numbers_approach_the_limits():
     """The engine, at small mu, against the limits of the closed forms: two independent routes."""
-    one = {s: 1 for ratio in rate_orders.ratio_limits().values() for s in ratio.free_symbols - {rate_orders.T}}
+    one = {s: 1 for ratio in limits.ratio_limits().values() for s in ratio.free_symbols - {limits.T}}
     mu = 1e-3
     for N in (1_000_000, 3_000_000):
         for name, (term, order) in explicit_terms(mu, N).items():
-            limit = float(rate_orders.ratio_limits()[name].subs(one).subs(rate_orders.T, N * mu**2))
+            limit = float(limits.ratio_limits()[name].subs(one).subs(limits.T, N * mu**2))
             assert math.isclose(10 ** (term - order), limit, rel_tol=30 * mu), (name, N)  # the next order is O(mu)
 
 
@@ -303,10 +304,10 @@ def test_table_1_and_the_symbolic_orders_are_the_same():
     mu, N = 0.3, 7
     constants = Constants(mu, 1.0, 1.0, 1.0, 1.0)
     schedule = Schedule.strongly_convex(constants, N)
-    at = {rate_orders.mu: mu, rate_orders.N: N, rate_orders.q: 1 - mu**2}
+    at = {limits.mu: mu, limits.N: N, limits.q: 1 - mu**2}
     for row in table1.ROWS:
         value = table1.order_value(row, constants, schedule).value
-        assert math.isclose(value, float(rate_orders.ORDERS[row.name].subs(at)), rel_tol=1e-12)
+        assert math.isclose(value, float(limits.ORDERS[row.name].subs(at)), rel_tol=1e-12)
     K, B = 11, 5
     schedule = dataclasses.replace(schedule, outer_steps=K, batch=B)
     order = {row.name: table1.order_value(row, constants, schedule).value for row in table1.ROWS}

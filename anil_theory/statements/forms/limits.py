@@ -23,29 +23,21 @@ What the limits also show of Proposition 2's phi row, printed poly (L/mu) q^(N/2
 limit, so at N = T L^2/mu^2 the derived constant exceeds the printed order by a factor of order L/mu. Theorem 1 is not
 affected: its (1/mu^2) q^(N/2) has room for it.
 
-Kind: limits of the explicit closed forms (`closed_forms`). Source: theory, sections 3.3 and 5. Nothing on the numeric
-path imports this file (sympy is slow to load).
+Kind: limits of the explicit closed forms (`block_constants`). Source: theory, sections 3.3 and 5.
 """
-
-from typing import Any
 
 import sympy as sp
 
-from anil_theory.statements.closed_forms import L, M, N, alpha, cbar, closed_block, mu, q, r
+from anil_theory.statements.forms.block_constants import closed_block
+from anil_theory.statements.forms.orders import TERMS, THEOREM_1
+from anil_theory.statements.forms.symbols import D0, Expr, L, M, N, alpha, cbar, mu, q, r
 
-Expr = Any
-
-T, D0 = sp.symbols("T D_0", positive=True)
+T = sp.Symbol("T", positive=True)
 X = sp.Symbol("X", positive=True)
 """q^N: in the regime a number in (0, 1), e^-T in the limit."""
 
-ORDERS = {
-    "w_decay": q ** (N / 2) / mu**2,
-    "w_noise": q ** (2 * N) + q ** (N / 2) / mu,
-    "phi_decay": q ** (N / 2) / mu**2 + 1 / mu**3,
-    "phi_noise": q ** (3 * N / 2) / mu + 1 / mu**2,
-}
-"""Decay is what is divided by K, noise by B; the tests hold `table1_complexity_orders` equal to these."""
+ORDERS = {name: THEOREM_1[name] for name in TERMS}
+"""The four terms of the rows w and phi: decay is what is divided by K, noise by B."""
 
 SCALE = {"w_decay": 2, "w_noise": 1, "phi_decay": 3, "phi_noise": 2}
 """mu^scale times the term, and times its order, has a finite positive limit in the regime."""

@@ -1,0 +1,204 @@
+"""The formula behind each claim of `STATEMENTS`, by the claim's name, from which its LaTeX is printed.
+
+The right-hand sides and definitions are expressions of the table. Left-hand sides name what is bounded. Two things are
+text, because they are no expressions of numbers: Proposition 1, whose products do not commute, and the maxima X and Y
+of the sharp constants (docs/sharp_bounds.md).
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import sympy as sp
+
+from anil_theory.constants import Geometry
+from anil_theory.statements.base import Kind
+from anil_theory.statements.forms import block_constants, counts, orders, rate_bounds
+from anil_theory.statements.forms.block_constants import BLOCKS
+from anil_theory.statements.forms.symbols import (
+    BLOCK_SYMBOLS,
+    Expr,
+    L,
+    L_phiw,
+    L_wphi,
+    L_x,
+    Lambda_phi,
+    Lambda_w,
+    M,
+    N,
+    S,
+    alpha,
+    cbar,
+    e,
+    latex,
+    m,
+    mu,
+    n,
+    q,
+    r,
+    rho,
+    s,
+    sigma_phi,
+    sigma_w,
+    tau,
+)
+
+POLY = r"\mathrm{poly} \cdot"
+"""The hidden factor poly(L, M, rho, tau) of the printed orders."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """`left relation right`, then what the right-hand side needs.
+
+    definitions   (symbol, expression) pairs, in the order in which they are printed;
+    remarks       definitions that are text.
+    """
+
+    left: str
+    relation: str
+    right: Expr | str
+    definitions: tuple[tuple[Expr, Expr], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def latex(self) -> str:
+        """The formula and its definitions."""
+        right = self.right if isinstance(self.right, str) else latex(self.right)
+        if POLY in self.relation and isinstance(self.right, sp.Add):
+            right = rf"\left({right}\right)"
+        bound = " ".join(part for part in (self.left, self.relation, right) if part)
+        return r",\quad ".join([bound, *itertools.starmap(_defined, self.definitions), *self.remarks])
+
+
+def _defined(symbol: Expr, meaning: Expr) -> str:
+    # The paper writes 1 - alpha mu, the constant first; other expressions stand in sympy's order.
+    order = "rev-lex" if symbol in (r, q) else None
+    return f"{latex(symbol)} = {latex(meaning, order=order)}"
+
+
+def _factor(geometry: Geometry) -> tuple[Expr, Expr]:
+    return r, block_constants.CONTRACTION_FACTOR[geometry]
+
+
+def _explicit(geometry: Geometry, kind: Kind, block: str) -> Formula:
+    x = e if kind is Kind.EXPLICIT else n
+    right = block_constants.plain_block(block, x)
+    if kind is Kind.REFINED and block in ("wphi", "phiw"):
+        both = (block_constants.plain_block(each, x) for each in ("wphi", "phiw"))
+        right = sp.Min(*both, evaluate=False)
+    definitions = [_factor(geometry)]
+    if block != "ww":
+        definitions.append((x[m], block_constants.per_step(kind)))
+        definitions.append((cbar, block_constants.mixed_norm(geometry, kind)))
+    return Formula(latex(BLOCK_SYMBOLS[block]), "=", right, tuple(definitions))
+
+
+_X = r"{X}_{m} = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} \le \tau^{2}} (a {s}_{m} + b)"
+_Y = (
+    r"{Y}_{m} = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}}"
+    r" (a {s}_{m}^{2} + 2 b {s}_{m} + d)"
+)
+
+
+def _sharp(geometry: Geometry, block: str) -> Formula:
+    right = block_constants.sharp_block(block)
+    left = latex(BLOCK_SYMBOLS[block])
+    if block == "ww":
+        return Formula(left, "=", right, (_factor(geometry),))
+    definitions = (
+        _factor(geometry),
+        (n[m], sp.sqrt(1 + s[m] ** 2)),
+        (s[m + 1], block_constants.sharp_move(geometry)),
+        (s[0], sp.Integer(0)),
+    )
+    return Formula(left, "=", right, definitions, (_Y if block == "phiphi" else _X,))
+
+
+def _paper_step(geometry: Geometry) -> tuple[tuple[Expr, Expr], ...]:
+    if geometry is Geometry.NONCONVEX:
+        return ()
+    return (q, block_constants.CONTRACTION_FACTOR[geometry]), (alpha, block_constants.PAPER_STEP)
+
+
+def _proposition(name: str, geometry: Geometry, printed: dict[str, Expr]) -> dict[str, Formula]:
+    formulas = {}
+    for block in BLOCKS:
+        formulas[f"{name}/{block}/explicit"] = _explicit(geometry, Kind.EXPLICIT, block)
+        formulas[f"{name}/{block}/refined"] = _explicit(geometry, Kind.REFINED, block)
+        formulas[f"{name}/{block}/sharp"] = _sharp(geometry, block)
+        order = Formula(latex(BLOCK_SYMBOLS[block]), rf"\le {POLY}", printed[block], _paper_step(geometry))
+        formulas[f"{name}/{block}/order"] = order
+    return formulas
+
+
+_AVERAGE = {
+    "weighted": r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}]",
+    "w": r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_w\|^{2}",
+    "phi": r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2}",
+}
+
+
+def _rate(geometry: Geometry, kind: Kind, row: str) -> Formula:
+    definitions = (
+        (Lambda_w, rate_bounds.WEIGHTED_SMOOTHNESS["w"]),
+        (Lambda_phi, rate_bounds.WEIGHTED_SMOOTHNESS["phi"]),
+        (L_x, sp.Min(L_wphi, L_phiw)),
+        (sigma_w, block_constants.SIGMA_W),
+        (sigma_phi, block_constants.SIGMA_PHI.subs(S[N], block_constants.partial_sum(N))),
+        _factor(geometry),
+        (cbar, block_constants.mixed_norm(geometry, kind)),
+    )
+    return Formula(_AVERAGE[row], r"\le", rate_bounds.bound(row), definitions)
+
+
+def _theorem(name: str, geometry: Geometry) -> dict[str, Formula]:
+    formulas = {}
+    for row in orders.ROWS:
+        formulas[f"{name}/{row}/explicit"] = _rate(geometry, Kind.EXPLICIT, row)
+        formulas[f"{name}/{row}/refined"] = _rate(geometry, Kind.REFINED, row)
+        order = Formula(_AVERAGE[row], rf"\le {POLY}", orders.row(geometry, row), _paper_step(geometry))
+        formulas[f"{name}/{row}/order"] = order
+    return formulas
+
+
+def printed_term(geometry: Geometry, term: str) -> str:
+    """One printed entry of Table 1."""
+    return latex(orders.THEOREMS[geometry][term])
+
+
+def _table_1() -> dict[str, Formula]:
+    formulas = {}
+    for term in orders.TERMS:
+        number = rate_bounds.TABLE_1[term]
+        convex, nonconvex = (rf"O\left({printed_term(geometry, term)}\right)" for geometry in orders.THEOREMS)
+        formulas[f"table1/{term}/explicit"] = Formula("", "", number)
+        formulas[f"table1/{term}/refined"] = Formula("", "", number)
+        formulas[f"table1/{term}/order"] = Formula(latex(number), "=", rf"{convex}\ \text{{or}}\ {nonconvex}")
+    return formulas
+
+
+_PRODUCT = r"\prod_{m=0}^{N-1} (I - \alpha H_m)\, \nabla_w L_D(w_N, \phi)"
+_CARRIED = r"-\alpha \sum_{m=0}^{N-1} C_m \prod_{j=m+1}^{N-1} (I - \alpha H_j)\, \nabla_w L_D(w_N, \phi)"
+PROPOSITION_1 = {
+    "w": Formula(r"\nabla_w L_D(w_N(w, \phi), \phi)", "=", _PRODUCT),
+    "phi": Formula(r"\nabla_\phi L_D(w_N(w, \phi), \phi)", "=", rf"{_CARRIED} + \nabla_\phi L_D(w_N, \phi)"),
+}
+
+DECLARED: dict[str, Formula] = {
+    "L - mu": Formula(r"L - \lambda_{\min}(D_w^2 L_S)", r"\le", L - mu),
+    "L": Formula(r"\|D^2 L_S\|, \|D^2 L_D\|", r"\le", L),
+    "rho": Formula(r"\mathrm{Lip}(D_w^2 L_S)", r"\le", rho),
+    "tau": Formula(r"\mathrm{Lip}(D_\phi D_w L_S)", r"\le", tau),
+    "M": Formula(r"\|D L_D\|", r"\le", M),
+}
+"""The assumptions: what the constants bound."""
+
+FORMULAS: dict[str, Formula] = {
+    **{f"assumptions/{name}/declared": formula for name, formula in DECLARED.items()},
+    **{f"prop1/{name}/identity": formula for name, formula in PROPOSITION_1.items()},
+    **_proposition("prop2", Geometry.STRONGLY_CONVEX, orders.PROPOSITION_2),
+    **_proposition("prop3", Geometry.NONCONVEX, orders.PROPOSITION_3),
+    **_theorem("thm1", Geometry.STRONGLY_CONVEX),
+    **_theorem("thm2", Geometry.NONCONVEX),
+    **_table_1(),
+    **{f"table2/{name}/identity": Formula("", "", count) for name, count in counts.TABLE_2.items()},
+}

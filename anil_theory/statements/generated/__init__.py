@@ -1,0 +1,1 @@
+"""What `statements.forms.generate` writes from the table: functions and LaTeX, without sympy."""
