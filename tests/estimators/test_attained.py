@@ -54,3 +54,12 @@ def test_a_one_sided_derivative_is_a_limit_of_quotients_and_these_are_below_the_
     assert np.all(np.abs(right) <= bound + rounding) and np.all(np.abs(left) <= bound + rounding)
     assert right[-1] == pytest.approx(estimate.value, rel=1e-4)
     assert left[-1] < 0 < right[-1]
+
+
+def test_the_witness_is_a_point_and_two_unit_directions_of_the_block() -> None:
+    """w moves and phi does not: so the quotient at the witness is one of the block ww."""
+    for constants in (Constants(0.3, 1.5, 0.7, 0.0, 2.0), Constants(None, 1.5, 0.7, 0.0, 2.0)):
+        witness = measure_attained(ExtremalFamily(constants, Schedule(0.2, 3)))["ww"].witness
+        assert witness is not None and set(witness.points) == {"z", "u", "v"}
+        for direction in (witness.points["u"], witness.points["v"]):
+            assert direction[1] == 0 and abs(direction[0]) == 1

@@ -39,6 +39,7 @@ HOSTILE = {
         b"\x80\x02c_codecs\nencode\n" + _text(b"x") + _doubled(60) + b"\x86R.",
         "an encoding 'tuple'",
     ),
+    "an outside reference": (b"\x80\x02NQ.", "outside reference"),
     "shared tuples as an outside reference": (b"\x80\x02" + _doubled(60) + b"Q.", "outside reference"),
     "shared tuples in a set": (b"\x80\x04\x8f(" + _doubled(60) + b"\x90.", "a set"),
     "shared tuples in a frozen set": (b"\x80\x04(" + _doubled(60) + b"\x91.", "a set"),
