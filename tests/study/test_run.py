@@ -161,3 +161,16 @@ def test_a_full_disk_ends_the_run_and_the_result_that_did_not_fit_is_still_told(
 def test_without_a_store_nothing_is_kept() -> None:
     summary = run_jobs([job(n) for n in range(3)], None, resume=True)
     assert numbers(summary.records) == [0, 1, 2] and summary.reused == 0
+
+
+def test_without_a_store_records_are_in_the_summary_alone() -> None:
+    summary = run_jobs([job(n) for n in range(3)], None)
+    assert numbers(summary.records) == [0, 1, 2] and summary.failure is None
+
+
+def test_a_reused_record_is_not_written_again(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_jobs([job(0)], store)
+    written: list[Any] = []
+    monkeypatch.setattr(store, "put", written.append)
+    summary = run_jobs([job(0, unexpected), job(1)], store, resume=True)
+    assert summary.reused == 1 and numbers(summary.records) == [0, 1] and numbers(written) == [1]
