@@ -70,7 +70,7 @@ def _train(
     betas: Float[Array, " n"],
     loop: UnrolledLoop,
     key: Array,
-) -> tuple[Float[Array, "K B N+2 n"], Int[Array, "K B"]]:
+) -> tuple[Float[Array, "K B points n"], Int[Array, "K B"]]:
     tasks = TaskSet(*losses, data)
 
     def one(z: Array, index: Array) -> tuple[Array, Array]:
