@@ -1,5 +1,6 @@
 """Local ascents: they find faces and corners, ask inside the region alone, raise lower ends, and cost what they may."""
 
+import itertools
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from anil_theory.certify.branch_and_bound import BoxBounds, Boxes, Ended, maximi
 from anil_theory.certify.family_constants import certify_constants
 from anil_theory.certify.general_blocks import certify_hessian_blocks_general
 from anil_theory.certify.hessian_blocks import certify_blocks
-from anil_theory.certify.polish import Ascent, ascend, into_ball
+from anil_theory.certify.polish import CORNERS_UP_TO, Ascent, ascend, into_ball
 from anil_theory.constants import Constants, Region
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily
@@ -60,6 +61,20 @@ def test_only_points_inside_the_region_are_asked_for(slope: np.ndarray) -> None:
     for boxes in linear.asked:
         assert np.all((boxes.lower >= -1) & (boxes.upper <= 1) & (boxes.lower < boxes.upper))
     assert np.all(np.abs(found.point) < 1)
+
+
+@given(slopes, st.floats(-1.0, 1.0))
+def test_the_first_questions_are_the_middle_and_the_corners_of_the_start(slope: np.ndarray, middle: float) -> None:
+    n = len(slope)
+    if n > CORNERS_UP_TO:
+        return
+    linear = Linear(slope)
+    start = Boxes.of((middle - 0.25) * np.ones(n), (middle + 0.25) * np.ones(n))
+    ascend(Ascent(linear), start, Boxes.of(-4 * np.ones(n), 4 * np.ones(n)), budget=2**n + 1)
+    (asked,) = linear.asked
+    points = asked.lower / 2 + asked.upper / 2 - middle
+    expected = [np.zeros(n), *(0.25 * np.array(sign) for sign in itertools.product((-1.0, 1.0), repeat=n))]
+    np.testing.assert_allclose(points, expected, atol=1e-9)
 
 
 def test_where_float64_has_no_point_inside_nothing_is_claimed() -> None:
