@@ -4,7 +4,7 @@
 |--------|-----------------------------------------------------------------------------------------------------|
 | 0      | everything ran and nothing was refuted                                                              |
 | 1      | something was refuted (of the ledger: a proof failed), and nothing else                             |
-| 2      | misuse: a parameter outside its admissible set                                                      |
+| 2      | misuse: a parameter outside its admissible set, a plug-in that cannot be used                       |
 | 3      | a failure inside: full disk, damaged record, a figure that could not be drawn, an unexpected error  |
 | 130    | interrupted by Ctrl-C                                                                               |
 
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._printable import printable
+from anil_theory._registry import ExtensionError
 from anil_theory.record import RecordStore, UnreadableRecord
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.run import RunSummary
@@ -72,7 +73,7 @@ class Ending:
         """Print a failure to standard error, in one line, and remember it."""
         text = described(error)
         self.failures.append(f"{what}: {text}" if what else text)
-        self.misuse = self.misuse or isinstance(error, InvalidParameter)
+        self.misuse = self.misuse or isinstance(error, InvalidParameter | ExtensionError)
         print_error(self.failures[-1])
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)
@@ -121,7 +122,7 @@ def print_error(text: str) -> None:
 def described(error: BaseException) -> str:
     """An error in one line: its message where it says what to do, or else its kind, its message and where it arose."""
     message = _one_line(str(error))
-    if isinstance(error, InvalidParameter | UnreadableRecord):
+    if isinstance(error, InvalidParameter | ExtensionError | UnreadableRecord):
         return message
     if isinstance(error, OSError):
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "

@@ -3,24 +3,26 @@
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.algorithm.oracle_count import as_maml
 from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.cost_to_accuracy import cost_by_inner_steps
+from anil_theory.estimators.facts import fact
 from anil_theory.estimators.rates import fit_rate
 from anil_theory.estimators.saturation import fit_saturation
+from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.plans import Question, plan, recommended_plan
 from anil_theory.statements.rates import Rate, step_sizes
-from anil_theory.tasks import SeparableFamily, TaskSet
+from anil_theory.tasks import SeparableFamily
 from anil_theory.tasks.separable_frame import separable_frames
-from anil_theory.verification.theorems import run_algorithm, start_of
 
 COMPILED_STEPS = 30
 """Curves with N up to this share one compilation."""
@@ -90,9 +92,10 @@ class CurveCell:
         """The family that the population is drawn from."""
         return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
 
-    def population(self) -> TaskSet:
-        """The finite population, its T tasks drawn once."""
-        return self.family.sample(jax.random.key(self.seed), self.tasks)
+    @cached_property
+    def problem(self) -> Problem:
+        """The finite population, its T tasks drawn once, and the start of all runs."""
+        return self.family.problem(tasks=self.tasks, seed=self.seed)
 
     def schedule(self, N: int, B: int) -> Schedule:
         """Inner and outer step sizes at N, B: outer ones at the largest value that the refined bounds allow."""
@@ -130,16 +133,16 @@ def trace(cell: CurveCell) -> dict[str, Any]:
 
 def _convergence(cell: CurveCell) -> dict[str, Any]:
     N, B = cell.inner_steps[0], cell.batch[0]
-    schedule, tasks, geometry = cell.schedule(N, B), cell.population(), cell.constants.geometry
-    run, D0 = run_algorithm(
-        cell.family,
-        tasks,
+    schedule, geometry = cell.schedule(N, B), cell.constants.geometry
+    run = run_algorithm(
+        cell.problem,
         schedule,
         seed=cell.seed,
         seeds=cell.seeds,
         records=60,
         max_inner_steps=max(N, COMPILED_STEPS),
     )
+    D0 = fact(cell.problem, "D0", schedule)
     steps = [int(k) for k in run.steps if k > 0]
     curves = []
     for block, running in (("w", run.running_w), ("phi", run.running_phi)):
@@ -170,20 +173,20 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
 
 def _floor(cell: CurveCell) -> dict[str, Any]:
     """Mean exact squared norm over the second half of the run, for each B."""
-    N, tasks, geometry = cell.inner_steps[0], cell.population(), cell.constants.geometry
+    N, geometry = cell.inner_steps[0], cell.constants.geometry
     found: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
     bounds: dict[str, list[float]] = {"w": [], "phi": []}
     for B in cell.batch:
         schedule = cell.schedule(N, B)
-        run, D0 = run_algorithm(
-            cell.family,
-            tasks,
+        run = run_algorithm(
+            cell.problem,
             schedule,
             seed=cell.seed,
             seeds=cell.seeds,
             records=40,
             max_inner_steps=max(N, COMPILED_STEPS),
         )
+        D0 = fact(cell.problem, "D0", schedule)
         late = run.steps >= cell.outer_steps / 2
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
             found[block].append(squares[:, late].mean(axis=1))
@@ -212,10 +215,11 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
 
 def _cost(cell: CurveCell) -> dict[str, Any]:
     """Measured and predicted oracle calls to bring both running averages under one eps, for each N."""
-    tasks, geometry, B = cell.population(), cell.constants.geometry, cell.batch[0]
-    w, phi = start_of(cell.family, cell.seed)
+    tasks, geometry, B = cell.problem.tasks, cell.constants.geometry, cell.batch[0]
+    w, phi = cell.problem.split(cell.problem.start)
     one_step = replace(cell, maml=False).schedule(1, B)
-    probe, D0 = run_algorithm(cell.family, tasks, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)
+    probe = run_algorithm(cell.problem, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)
+    D0 = fact(cell.problem, "D0", one_step)
     eps = cell.eps * float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
     schedules = [cell.schedule(N, B) for N in cell.inner_steps]
     options: dict[str, Any] = {"seeds": cell.seeds, "seed": cell.seed, "records": 200}
