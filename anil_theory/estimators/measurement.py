@@ -140,16 +140,16 @@ class Measurement:
         if not self.measures(quantity):
             promised = ", ".join(self.quantities)
             raise NotOfTheKind(f"measurement {self.name!r} measures {promised}; it returned {quantity!r}")
-        if isinstance(value, Estimate):
-            value = (value,)
-        finding = value if isinstance(value, Finding) else Finding(tuple(value))
-        for estimate in finding.estimates:
+        remark = value.remark if isinstance(value, Finding) else ""
+        given = value.estimates if isinstance(value, Finding) else value
+        estimates = (given,) if isinstance(given, Estimate) else tuple(given)
+        for estimate in estimates:
             if not isinstance(estimate, Estimate) or estimate.quantity != quantity:
                 raise NotOfTheKind(f"measurement {self.name!r} must return Estimates of {quantity!r}; got {estimate!r}")
             if estimate.direction is not self.direction:
                 directions = f"{self.direction.value} estimates; it returned one that is {estimate.direction.value}"
                 raise NotOfTheKind(f"measurement {self.name!r} promises {directions}")
-        return finding
+        return Finding(estimates, remark)
 
 
 def keyed(found: Mapping[str, Any]) -> dict[str, Any]:
