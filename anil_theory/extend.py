@@ -81,7 +81,8 @@ def measurement(offered: Any = None, /, **settings: Any) -> Any:
         return MEASUREMENTS.register(offered)
 
     def decorate(measure: Callable[..., Any]) -> Measurement:
-        return MEASUREMENTS.register(Measurement(measure=measure, **{"direction": Direction.LOWER} | settings))
+        given: dict[str, Any] = {"direction": Direction.LOWER} | settings
+        return MEASUREMENTS.register(Measurement(measure=measure, **given))
 
     return decorate if offered is None else decorate(offered)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -115,10 +114,13 @@ class Problem:
             facts=dict(facts or {}),
         )
 
-    @cached_property
+    @property
     def tasks(self) -> TaskSet:
         """The population, with its leading task axis."""
-        return self.draw()
+        # Not a cached_property: that of Python 3.11 has one lock for all problems, held while a draw compiles.
+        if "_tasks" not in self.__dict__:
+            self.__dict__["_tasks"] = self.draw()
+        return self.__dict__["_tasks"]
 
     def points(self, generator: np.random.Generator, shape: tuple[int, ...], spread: float = 4.0) -> Array:
         """Random flat points of shape `shape + (n_w + n_phi,)`, `spread` length scales wide."""

@@ -128,7 +128,8 @@ def test_each_fault_of_a_family_is_found(fault: str) -> None:
 
 def returning(found: Any, **settings: Any) -> Measurement:
     given: dict[str, Any] = {"name": "m", "quantities": ("q",), "direction": Direction.LOWER} | settings
-    return Measurement(measure=found if callable(found) else lambda problem, schedule, effort: found, **given)
+    measure: Any = found if callable(found) else lambda problem, schedule, effort: found
+    return Measurement(measure=measure, **given)
 
 
 def estimate(quantity: str = "q", value: float = 1.0, direction: Direction = Direction.LOWER) -> Estimate:
