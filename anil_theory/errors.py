@@ -4,6 +4,11 @@
 |--------------------------------------------|-----------------------|-----------------------------------------------|
 | `InvalidParameter`                         | `ValueError`          | a parameter is outside its admissible set     |
 | `_memory.NotEnoughMemory`                  | `ValueError`          | a size is beyond the memory of the machine    |
+| `_registry.ExtensionError`                 | `ValueError`          | what was added from outside cannot be used    |
+| `_registry.NameTaken`                      | `ValueError`          | two things of one kind have the same name     |
+| `_registry.NotOfTheKind`                   | `ValueError`          | a thing is not what its registry holds        |
+| `extend.PluginFailed`                      | `ValueError`          | a plug-in does not import                     |
+| `checks.pairing.Unmeasured`                | `ValueError`          | nothing measures what a claim bounds          |
 | `MissingLibrary`                           | `ImportError`         | an optional library is not installed          |
 | `MemoryTooSmall`                           | `MemoryError`         | the work does not fit in memory               |
 | `Incomparable`                             | `ValueError`          | a claim meets another quantity's estimate     |

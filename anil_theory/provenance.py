@@ -11,10 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from anil_theory._registry import PLUGINS
+
 PACKAGES = ("anil_theory", "numpy", "scipy", "jax", "jaxlib", "equinox", "optax", "sympy", "python-flint")
 """The packages whose versions a record carries; the numbers of a run can depend on each."""
 
-DETERMINING = (*PACKAGES, "sources", "python", "platform", "device", "compilation")
+DETERMINING = (*PACKAGES, "sources", "python", "platform", "device", "compilation", "plugins")
 """What two runs of one cell must have in common for their records to be interchangeable.
 
 The commit is not among them: `sources` says more (what was changed and never committed), and less (a commit that
@@ -39,7 +41,7 @@ def provenance(started: datetime | None = None) -> dict[str, str | None]:
     finished = datetime.now(UTC)
     began = finished if started is None else started.astimezone(UTC)
     times = {"started": began.isoformat(), "finished": finished.isoformat()}
-    return {**_machine(), "compilation": _compilation(), **times}
+    return {**_machine(), "compilation": _compilation(), "plugins": _plugins(), **times}
 
 
 def differing_origin(recorded: Mapping[str, Any]) -> tuple[str, ...]:
@@ -104,6 +106,11 @@ def _compilation() -> str:
     switches["disable_most_optimizations"] = jax.config.read("jax_disable_most_optimizations")
     switches["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "")
     return " ".join(f"{name}={value}" for name, value in switches.items())
+
+
+def _plugins() -> str:
+    """The plug-ins that were loaded, by the hashes of their files: an edited one makes other records."""
+    return " ".join(sorted(PLUGINS.values())) or "none"
 
 
 def _version(package: str) -> str | None:

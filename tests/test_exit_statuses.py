@@ -17,11 +17,11 @@ import typer
 from typer.testing import CliRunner
 
 from anil_theory import provenance
+from anil_theory.checks import Row
 from anil_theory.cli import app
 from anil_theory.record import RecordStore
 from anil_theory.verification import command, rates_command, runner
 from anil_theory.verification.cells import Cell
-from anil_theory.verification.checks import Row
 
 ROOT = Path(__file__).parents[1]
 # Its package has an attribute of the same name, the application.
@@ -31,7 +31,7 @@ GRID = ["verify", "prop2", "--mu", "0.3", "--inner-steps", "1", "2", "--n-w", "1
 
 
 def row(cell: Cell, outcome: str) -> Row:
-    settings = (cell.statement, "ww", cell.check.value, cell.geometry.value, cell.regime.value, cell.describe())
+    settings = (cell.statement, "ww", cell.measurement, cell.geometry.value, cell.regime.value, cell.describe())
     return Row(*settings, 1.889e-05, "ascent", "lower", {"refined": 1.0}, 1e-5, outcome, "", [], [])
 
 

@@ -21,7 +21,7 @@ from anil_theory.neural.needs import require_memory_for
 from anil_theory.neural.settings import Settings
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily
-from anil_theory.verification.cells import Cell, Check, Regime
+from anil_theory.verification.cells import Cell, Regime
 from anil_theory.verification.certify_command import CertifyCell
 from anil_theory.verification.rate_curves import CurveCell, Study
 
@@ -40,7 +40,7 @@ def family(n_w: int = 1, n_phi: int = 1) -> SeparableFamily:
     return SeparableFamily(CONSTANTS, n_w, n_phi)
 
 
-def cell(check: Check = Check.BLOCKS, **sizes: Any) -> Cell:
+def cell(measurement: str = "blocks", **sizes: Any) -> Cell:
     schedule = Schedule(0.3, 2, 1.0, 1.0, batch=sizes.pop("batch", 2), outer_steps=sizes.pop("outer_steps", 3))
     return Cell(check, "prop2", CONSTANTS, schedule, Regime.FIXED, max_inner_steps=2, **sizes)
 
@@ -53,8 +53,8 @@ REFUSED: dict[str, tuple[str, Callable[[], Any]]] = {
     "verify, n_w": ("n_w", lambda: cell(n_w=500)),
     "verify, n_phi": ("n_phi", lambda: cell(n_phi=500)),
     "verify, tasks": ("tasks", lambda: cell(tasks=10**5)),
-    "verify, seeds": ("seeds", lambda: cell(Check.RATE, seeds=10**5)),
-    "verify, batch": ("batch", lambda: cell(Check.RATE, batch=10**5)),
+    "verify, seeds": ("seeds", lambda: cell("rate", seeds=10**5)),
+    "verify, batch": ("batch", lambda: cell("rate", batch=10**5)),
     "rates, n_w": ("n_w", lambda: curves(n_w=500)),
     "rates, seeds": ("seeds", lambda: curves(seeds=10**4)),
     "rates, batch": ("batch", lambda: curves(batch=(2, 10**4))),
@@ -99,14 +99,14 @@ def test_a_search_and_a_run_are_refused_before_they_are_compiled() -> None:
 
 
 def test_what_the_commands_do_by_default_fits() -> None:
-    cell(Check.RATE, n_w=50, n_phi=50, seeds=32)
+    cell("rate", n_w=50, n_phi=50, seeds=32)
     curves(n_w=50, n_phi=50, seeds=32, batch=(2, 32))
     CertifyCell(CONSTANTS, SCHEDULE, samples=10_000)
     require_memory_for(Settings(), (84, 84, 3))
 
 
 def test_more_outer_steps_than_float64_numbers_are_refused() -> None:
-    for make in (lambda: cell(Check.RATE, outer_steps=2**53 + 1), lambda: curves(outer_steps=10**20)):
+    for make in (lambda: cell("rate", outer_steps=2**53 + 1), lambda: curves(outer_steps=10**20)):
         with pytest.raises(InvalidParameter, match=r"outer_steps must be at most 2\^53"):
             make()
     check_run_size(Schedule(0.3, 1, outer_steps=2**53), inner_steps=1, seeds=2, tasks=1, n_w=1)

@@ -16,6 +16,14 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 
 
+def is_replayable(estimate: Estimate) -> bool:
+    """Whether `replay_witness` can show the estimate again: a block estimate with a witness of the form it takes."""
+    if estimate.witness is None or not estimate.quantity.startswith("meta_gradient_lipschitz/"):
+        return False
+    names = estimate.witness.points.keys()
+    return {"z", "u", "v"} <= names or {"z1", "z2"} <= names
+
+
 def replay_witness(tasks: TaskSet, schedule: Schedule, estimate: Estimate, n_w: int) -> Enclosure:
     """A rigorous enclosure of the block norm (or difference quotient) that a witness shows.
 

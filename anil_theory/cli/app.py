@@ -17,9 +17,6 @@ from anil_theory._version import __version__
 from anil_theory.constants import Geometry
 from anil_theory.study.ending import Ending
 
-FAMILIES = ("separable", "softmax-head", "two-layer-head", "linear-body")
-"""What `certify --family` takes: named here because the families are imported by the commands that use them."""
-
 app = typer.Typer(
     help="Check the convergence theory of ANIL: measured constants and rates beside the paper's bounds.",
     no_args_is_help=True,
@@ -118,7 +115,12 @@ def _continues(argument: str, previous: str) -> bool:
     """Whether a bare word goes on with a list: numbers follow numbers, geometries and families their like."""
     if _is_number(previous):
         return _is_number(argument)
-    return argument in {*(g.value for g in Geometry), "maml", *FAMILIES}
+    if argument in {*(g.value for g in Geometry), "maml"}:
+        return True
+    # The families are imported where a list of words is read, which is seldom: they need JAX.
+    from anil_theory.tasks import FAMILIES
+
+    return argument in FAMILIES
 
 
 @contextmanager

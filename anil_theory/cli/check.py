@@ -14,7 +14,9 @@ from anil_theory.constants import Geometry
 def verify(
     statement: Annotated[
         list[str] | None,
-        typer.Argument(help="Which: assumptions, prop1-3, thm1, thm2, table1, table2. All, if left out."),
+        typer.Argument(
+            help="Which: assumptions, prop1-3, thm1, thm2, table1, table2, or one of a plug-in. All, if left out."
+        ),
     ] = None,
     mu: Annotated[list[float] | None, typer.Option(help="Strong convexity (strongly convex geometry).")] = None,
     L: Annotated[list[float] | None, typer.Option("--L", help="Smoothness.")] = None,
@@ -37,6 +39,13 @@ def verify(
     query: Annotated[str | None, typer.Option(help="Outer loss: sine or log-cosh.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of tasks and searches.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for records, report and plots.")] = Path("results/verify"),
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="Families of tasks, by name; separable if left out, and extremal where that exists."),
+    ] = None,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(help="Python files with statements, families or measurements of one's own.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small grid of Propositions 1-3.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
     rows: Annotated[str, typer.Option(help="Rows to print: auto, tightest, all.")] = "auto",
@@ -46,7 +55,7 @@ def verify(
     resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the folder.")] = False,
     jobs: Jobs = None,
 ) -> None:
-    """Measure, and judge the paper's statements by it: Propositions 1-3, Theorems 1-2, Tables 1-2.
+    """Measure, and judge statements by it: Propositions 1-3, Theorems 1-2, Tables 1-2, and those of plug-ins.
 
     Without axis options it runs the default grid; with any of them, the product of the values given (and defaults
     for the others). Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 4 a bound
@@ -80,6 +89,8 @@ def verify(
         code, report = run_verify(
             tuple(statement or ()),
             options,
+            families=tuple(family or ()),
+            plugins=tuple(plugin or ()),
             seed=seed,
             out=out,
             quick=quick,

@@ -1,31 +1,59 @@
 """The measured side: every quantity comes as an Estimate with a direction, an error and a witness."""
 
+from anil_theory._registry import Registry
+from anil_theory.estimators import (
+    algorithm_runs,
+    attained,
+    block_lipschitz,
+    constants_audit,
+    identity,
+)
 from anil_theory.estimators.attained import measure_attained
 from anil_theory.estimators.average_gradient import AverageGradient, average_gradient, initial_gap
 from anil_theory.estimators.ball_growth import growth_with_radius
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
-from anil_theory.estimators.block_lipschitz import Budget, largest, measure_block_lipschitz
+from anil_theory.estimators.block_lipschitz import largest, measure_block_lipschitz
+from anil_theory.estimators.budget import Budget
 from anil_theory.estimators.constants_audit import audit_constants
 from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
 from anil_theory.estimators.extremes import Extrapolation, extrapolate_supremum, sample_block_norms
+from anil_theory.estimators.facts import fact
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.estimators.identity import measure_identity
 from anil_theory.estimators.local_program import solve_local_program
+from anil_theory.estimators.measurement import Effort, Finding, Measurement
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import Interval, Rate, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
 from anil_theory.estimators.worst_task import WorstTask, worst_task
 
+MEASUREMENTS: Registry[Measurement] = Registry(
+    "measurement",
+    Measurement,
+    (
+        constants_audit.MEASUREMENT,
+        identity.MEASUREMENT,
+        block_lipschitz.MEASUREMENT,
+        attained.MEASUREMENT,
+        algorithm_runs.MEASUREMENT,
+    ),
+)
+"""What can be measured; two more, which need numbers of the claimed side too, are added by `checks`."""
+
 __all__ = [
     "BLOCKS",
+    "MEASUREMENTS",
     "AverageGradient",
     "Budget",
     "CostToAccuracy",
     "Direction",
+    "Effort",
     "Estimate",
     "Extrapolation",
+    "Finding",
     "Interval",
+    "Measurement",
     "NotFinite",
     "Rate",
     "Saturation",
@@ -38,6 +66,7 @@ __all__ = [
     "cost_by_inner_steps",
     "cost_to_accuracy",
     "extrapolate_supremum",
+    "fact",
     "fit_rate",
     "fit_saturation",
     "growth_with_radius",

@@ -16,10 +16,15 @@ from jaxtyping import Array, PyTree
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import meta_field
+from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rounding import heuristic, rounding_at, with_rounding
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.extremal import ExtremalFamily
+
+QUANTITY = "meta_gradient_lipschitz/ww"
 
 DERIVED_UP_TO = 300
 """Inner steps up to which the rounding is derived: the tape of that derivation grows like N^2."""
@@ -28,34 +33,39 @@ DERIVED_UP_TO = 300
 def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
     """{"ww": the Rayleigh quotient u^T D_w^2 L_meta(z) v at the attaining point}, direction LOWER.
 
-    One-dimensional, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound. Raises
-    NotFinite where the quotient overflows.
+    Raises NotFinite where the quotient overflows.
     """
-    schedule = family.schedule
-    tasks = family.sample(jax.random.key(0), 1)
-    z = family.attaining_point()
+    problem = family.problem()
+    effort = Effort(max_inner_steps=family.max_inner_steps)
+    return {"ww": _measured_at_the_point(problem, family.schedule, effort)}
+
+
+def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort) -> Estimate:
+    """One-dimensional in w, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound."""
+    tasks, z = problem.tasks, problem.attaining_point
+    assert z is not None, "a problem that names no such point is refused before"
+    loop = UnrolledLoop.of_schedule(schedule, effort.max_inner_steps or 1)
+    longest = loop.inner_steps
     losses = (tasks.support, tasks.query)
-    setting = (tasks.task(0), z, UnrolledLoop.of_schedule(schedule, family.max_inner_steps))
+    setting = (tasks.task(0), z, loop)
     value = float(_curvature(losses, *setting))
     operations = 64 * schedule.inner_steps
     if not math.isfinite(value):
-        raise NotFinite(f"meta_gradient_lipschitz/ww is not finite at the attaining point z = {np.asarray(z).tolist()}")
-    if family.max_inner_steps > DERIVED_UP_TO:
+        raise NotFinite(f"{QUANTITY} is not finite at the attaining point z = {np.asarray(z).tolist()}")
+    if longest > DERIVED_UP_TO:
         rounding = heuristic(value, operations, f"derived up to N = {DERIVED_UP_TO} only")
     else:
         rounding = rounding_at(partial(_rounded, losses), *setting, value=value, operations=operations)
     witness = Witness({"z": np.asarray(z).tolist(), "u": [-1.0, 0.0], "v": [1.0, 0.0]}, 0)
-    return {
-        "ww": Estimate(
-            "meta_gradient_lipschitz/ww",
-            value,
-            Direction.LOWER,
-            "witness",
-            rounding=rounding.error,
-            rounding_kind=rounding.kind,
-            witness=witness,
-        )
-    }
+    return Estimate(
+        QUANTITY,
+        value,
+        Direction.LOWER,
+        "witness",
+        rounding=rounding.error,
+        rounding_kind=rounding.kind,
+        witness=witness,
+    )
 
 
 @partial(jax.jit, static_argnums=0)
@@ -69,3 +79,16 @@ def _curvature(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLo
 def _rounded(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
     """The same number, and the bound of its error."""
     return with_rounding(partial(_curvature, losses))(data, z, loop)
+
+
+def _measured_attained(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+    return {QUANTITY: _measured_at_the_point(problem, schedule, effort)}
+
+
+MEASUREMENT = Measurement(
+    name="attained",
+    quantities=(QUANTITY,),
+    direction=Direction.LOWER,
+    measure=_measured_attained,
+    of_witness=True,
+)

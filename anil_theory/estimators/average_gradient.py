@@ -18,8 +18,9 @@ from anil_theory.algorithm.population import task_losses
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate
 from anil_theory.estimators.not_finite import NotFinite
+from anil_theory.problem import Domain
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.base import TaskSet
 
 QUANTITIES = ("w", "phi", "weighted")
 
@@ -74,7 +75,7 @@ def average_gradient(run: OuterRun) -> AverageGradient:
     return AverageGradient(found, 0, "")
 
 
-def initial_gap(family: Family, tasks: TaskSet, schedule: Schedule, w: PyTree, phi: PyTree) -> Estimate:
+def initial_gap(family: Domain, tasks: TaskSet, schedule: Schedule, w: PyTree, phi: PyTree) -> Estimate:
     """D0 <= L_meta(z_0) - mean_i inf L_D^i, with `family.query_infimum`: an upper bound of the initial gap.
 
     Direction UPPER: the mean of infima is at most inf L_meta, and the value at z_0 is exact for a finite population.

@@ -9,9 +9,7 @@ propositions apply: the constants are measured task by task and the largest is k
 of a function, so one search serves both cross blocks (the Hessian is symmetric; a test holds that).
 """
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import InitVar, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,56 +18,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import count
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
+from anil_theory.estimators.budget import Budget
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
 from anil_theory.estimators.forms import Form, Search, ascend, norm_at, start_directions
-from anil_theory.estimators.lanczos import FINAL_PRODUCTS
+from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.estimators.region_exit import mark_exits
 from anil_theory.estimators.rounding import mark_roundings
+from anil_theory.problem import Domain, Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.base import TaskSet
 
 METHODS = ("pairs", "points", "ascent")
 _SEARCHED = ("ww", "wphi", "phiphi")
 """phiw is the transpose of wphi and shares its search."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How hard to search, per task.
-
-    pairs          random pairs of points;
-    points         random points;
-    lanczos_steps  of each norm, at most n_w + n_phi; they cost as many products with the Hessian and two more;
-    starts         ascents, from the best points;
-    iterations     of each ascent.
-
-    power_iterations   in place of lanczos_steps: as many products as so many power iterations, of two products each.
-
-    Raises InvalidParameter for what is not an integer >= 1.
-    """
-
-    pairs: int = 64
-    points: int = 16
-    lanczos_steps: int = 14
-    starts: int = 4
-    iterations: int = 40
-    power_iterations: InitVar[int | None] = None
-
-    def __post_init__(self, power_iterations: int | None) -> None:
-        if power_iterations is not None:
-            products = 2 * count("power_iterations", power_iterations)
-            object.__setattr__(self, "lanczos_steps", max(1, products - FINAL_PRODUCTS))
-        for field in dataclasses.fields(self):
-            count(field.name, getattr(self, field.name))
-        if self.starts > self.points:
-            object.__setattr__(self, "points", self.starts)
 
 
 class _Dropped(NamedTuple):
@@ -99,7 +66,7 @@ class _Measured(NamedTuple):
 
 
 def measure_block_lipschitz(
-    family: Family,
+    family: Domain,
     tasks: TaskSet,
     schedule: Schedule,
     *,
@@ -326,3 +293,23 @@ def largest(estimates: dict[str, Estimate]) -> Estimate:
     Estimates that stayed in the region go before those that left it. Of two that prove as much the larger is kept.
     """
     return max(estimates.values(), key=lambda e: (e.outside == 0, e.value - e.rounding, e.value))
+
+
+def _measured_blocks(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+    found = measure_block_lipschitz(
+        problem,
+        problem.tasks,
+        schedule,
+        seed=effort.seed,
+        budget=effort.budget,
+        max_inner_steps=effort.max_inner_steps,
+    )
+    return keyed(found)
+
+
+MEASUREMENT = Measurement(
+    name="blocks",
+    quantities=tuple(f"meta_gradient_lipschitz/{block}" for block in BLOCKS),
+    direction=Direction.LOWER,
+    measure=_measured_blocks,
+)

@@ -26,8 +26,11 @@ from anil_theory.constants import Region
 from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
 from anil_theory.estimators.fields import block_masks, loss_field
 from anil_theory.estimators.forms import Form, Search, ascend, start_directions
+from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.problem import Domain, Problem
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.base import TaskSet
 
 CURVATURE_RANGE = "L - mu"
 """The name of L minus the smallest curvature: a supremum, which mu itself is not."""
@@ -43,7 +46,7 @@ _FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def audit_constants(
-    family: Family,
+    family: Domain,
     tasks: TaskSet,
     *,
     seed: int = 0,
@@ -138,3 +141,16 @@ def _search(
 
         found[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, normals)
     return found
+
+
+def _measured_constants(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+    return keyed(audit_constants(problem, problem.tasks, seed=effort.seed))
+
+
+MEASUREMENT = Measurement(
+    name="constants",
+    quantities=tuple(f"constants/{name}" for name in (CURVATURE_RANGE, "L", "rho", "tau", "M")),
+    direction=Direction.LOWER,
+    measure=_measured_constants,
+    depends_on=("constants", "shape"),
+)

@@ -14,12 +14,13 @@ from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.estimators.rounding import rounding_at, with_rounding
+from anil_theory.problem import Domain
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.base import TaskSet
 
 
 def measure_gradient_size(
-    family: Family,
+    family: Domain,
     tasks: TaskSet,
     schedule: Schedule,
     *,

@@ -15,16 +15,18 @@ from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
+from anil_theory.problem import Domain, Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.base import TaskSet
 
 DENSE_LIMIT = 64
 """Above this many entries of w + phi the dense product formula is left out."""
 
 
 def measure_identity(
-    family: Family,
+    family: Domain,
     tasks: TaskSet,
     schedule: Schedule,
     *,
@@ -106,3 +108,16 @@ def _compare(
         return jnp.stack(apart), size
 
     return jax.vmap(lambda data, z: jax.vmap(partial(one, data))(z))(data, z)
+
+
+def _measured_identity(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+    found = measure_identity(problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps)
+    return keyed(found)
+
+
+MEASUREMENT = Measurement(
+    name="identity",
+    quantities=("meta_gradient_discrepancy/w", "meta_gradient_discrepancy/phi"),
+    direction=Direction.LOWER,
+    measure=_measured_identity,
+)

@@ -24,7 +24,7 @@ def all_rows(records: Iterable[Record]) -> list[Row]:
 
 
 def tightest_rows(rows: Iterable[Row]) -> list[Row]:
-    """One row per statement, block, regime and check: the most severe outcome, and of those the tightest.
+    """One row per statement, block, regime, check and family: the most severe outcome, and of those the tightest.
 
     Rows of the extremal task are all kept: it attains its bound for every N, and each N is a result. The row's "rows"
     says how many it stands for, "counts" their outcomes.
@@ -32,7 +32,8 @@ def tightest_rows(rows: Iterable[Row]) -> list[Row]:
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
         each = row["cell"]["schedule"]["inner_steps"] if row["check"] == "attained" else None
-        key = (row["statement"], row["geometry"], row["regime"], row["check"], row["block"], each)
+        family = row["cell"].get("family")
+        key = (row["statement"], row["geometry"], row["regime"], row["check"], row["block"], family, each)
         groups.setdefault(key, []).append(row)
     found = []
     for members in groups.values():
@@ -119,8 +120,9 @@ def weakest_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def bound(row: Row, kind: str) -> str:
-    """One bound of a row; a declared constant stands in the place of the refined bound."""
+    """One bound of a row; one that is declared, conjectured or an identity stands in the place of the refined bound."""
     bounds = row["bounds"]
     if kind == "refined" and kind not in bounds:
-        return number(bounds.get("declared", bounds.get("identity")))
+        others = [bounds[other] for other in ("declared", "conjectured", "identity") if other in bounds]
+        return number(others[0] if others else None)
     return number(bounds.get(kind))

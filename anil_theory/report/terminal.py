@@ -43,7 +43,9 @@ def _parts(row: Row) -> dict[str, str]:
         parts |= {"B": f"B={schedule['batch']}", "K": f"K={schedule['outer_steps']}"}
     if row["check"] != "constants":
         parts |= {"alpha": _step_size(row), "N": f"N={schedule['inner_steps']}"}
-    parts["size"] = "extremal" if extremal else f"{cell['n_w']}+{cell['n_phi']}"
+    size, family = f"{cell['n_w']}+{cell['n_phi']}", cell.get("family", "separable")
+    size = size if family == "separable" else f"{family} {size}"
+    parts["size"] = "extremal" if extremal else size
     return parts
 
 

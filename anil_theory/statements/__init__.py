@@ -1,5 +1,8 @@
 """The claimed side: one file per numbered result of the paper, one line per result in `STATEMENTS`."""
 
+from anil_theory._admissible import InvalidParameter
+from anil_theory._registry import Registry
+from anil_theory.constants import Geometry
 from anil_theory.statements import (
     assumptions,
     prop1_meta_gradient,
@@ -23,16 +26,33 @@ from anil_theory.statements.contraction import (
 )
 from anil_theory.statements.scaled import Enclosure, Scaled
 
-STATEMENTS: dict[str, Statement] = {
-    "assumptions": assumptions.STATEMENT,
-    "prop1": prop1_meta_gradient.STATEMENT,
-    "prop2": prop2_strongly_convex.STATEMENT,
-    "prop3": prop3_nonconvex.STATEMENT,
-    "thm1": thm1_strongly_convex.STATEMENT,
-    "thm2": thm2_nonconvex.STATEMENT,
-    "table1": table1_complexity_orders.STATEMENT,
-    "table2": table2_cost_comparison.STATEMENT,
-}
+STATEMENTS: Registry[Statement] = Registry(
+    "statement",
+    Statement,
+    (
+        assumptions.STATEMENT,
+        prop1_meta_gradient.STATEMENT,
+        prop2_strongly_convex.STATEMENT,
+        prop3_nonconvex.STATEMENT,
+        thm1_strongly_convex.STATEMENT,
+        thm2_nonconvex.STATEMENT,
+        table1_complexity_orders.STATEMENT,
+        table2_cost_comparison.STATEMENT,
+    ),
+)
+
+
+def statement_about(quantity: str, geometry: Geometry) -> Statement:
+    """The first registered statement that bounds a quantity in a geometry: that of the paper, where it has one.
+
+    Raises InvalidParameter when none does.
+    """
+    for statement in STATEMENTS.values():
+        bounded = any(claim.quantity == quantity for claim in statement.claims)
+        if bounded and statement.geometry in (None, geometry):
+            return statement
+    raise InvalidParameter("quantity", f"bounded by a registered statement in the {geometry} geometry", quantity)
+
 
 __all__ = [
     "BLOCKS",
@@ -52,4 +72,5 @@ __all__ = [
     "contraction_factor",
     "gradient_sizes",
     "mixed_norm",
+    "statement_about",
 ]

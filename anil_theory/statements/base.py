@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.constants import Constants, Geometry
 from anil_theory.errors import AnilTheoryError
 from anil_theory.schedule import Schedule
@@ -41,6 +41,8 @@ class Kind(StrEnum):
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
     DECLARED = "declared"
     """an upper bound that a family of tasks declares by construction"""
+    CONJECTURED = "conjectured"
+    """an upper bound that somebody proposes, without a proof"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ class Bound:
     def __post_init__(self) -> None:
         if math.isnan(self.value) or self.value < 0:
             raise NoBound(f"a bound must be a number >= 0; got {self.value!r}")
+
+    def times(self, factor: float, note: str = "") -> "Bound":
+        """The bound times a factor > 0, its rounding with it; `note` is put before the note."""
+        positive("factor", factor)
+        notes = "; ".join(filter(None, (note, self.note)))
+        return Bound(self.value * factor, self.log10 + math.log10(factor), self.rounding * factor, notes)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 |--------|-----------------------------------------------------------------------------------------------------|
 | 0      | everything ran and nothing was refuted                                                              |
 | 1      | something was refuted (of the ledger: a proof failed), and nothing else                             |
-| 2      | misuse: a parameter outside its admissible set                                                      |
+| 2      | misuse: a parameter outside its admissible set, a plug-in that cannot be used                       |
 | 3      | a failure inside: full disk, damaged record, a figure that could not be drawn, an unexpected error  |
 | 130    | interrupted by Ctrl-C                                                                               |
 
@@ -26,6 +26,7 @@ from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._printable import printable
+from anil_theory._registry import ExtensionError
 from anil_theory.errors import AnilTheoryError
 from anil_theory.record import RecordStore
 from anil_theory.study.interruption import EXIT_INTERRUPTED
@@ -76,7 +77,7 @@ class Ending:
         """Print a failure to standard error, in one line, and remember it."""
         text = described(error)
         self.failures.append(f"{what}: {text}" if what else text)
-        self.misuse = self.misuse or isinstance(error, InvalidParameter)
+        self.misuse = self.misuse or isinstance(error, InvalidParameter | ExtensionError)
         print_error(self.failures[-1])
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)

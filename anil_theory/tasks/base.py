@@ -1,11 +1,10 @@
-"""What a task is: a support loss, a query loss and data; what a population is: the same with a leading task axis."""
+"""What a family is: a distribution of tasks whose constants are declared by construction, and the problems it makes."""
 
 import abc
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,78 +13,10 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory.constants import Constants
-from anil_theory.tasks.padding import stacked
+from anil_theory.problem import Loss, Losses, Problem, TaskSet
+from anil_theory.schedule import Schedule
 
-Loss = Callable[[Any, Any, Any], Array]
-"""`loss(w, phi, data) -> scalar`; w, phi and data are arbitrary pytrees, and MAML is phi without leaves, such as ()."""
-
-
-class Losses(NamedTuple):
-    """The inner (support) loss L_S and the outer (query) loss L_D, both `loss(w, phi, data) -> scalar`."""
-
-    support: Loss
-    query: Loss
-
-
-class TaskSet(eqx.Module):
-    """A finite population of tasks: losses shared by all, `data` with a leading axis over the T tasks.
-
-    A list with one tree per task is not such data: `TaskSet.stack` makes it so. Raises InvalidParameter for such a
-    list, when the population is empty, and when the leading axes of `data` differ.
-    """
-
-    support: Loss = eqx.field(static=True)
-    query: Loss = eqx.field(static=True)
-    data: PyTree
-
-    def __check_init__(self) -> None:
-        if _lists_tasks(self.data):
-            allowed = "one pytree with a leading task axis (TaskSet.stack makes one from a list with a tree per task)"
-            raise InvalidParameter("data", allowed, f"a list of {len(self.data)} trees of one structure")
-        sizes = {getattr(leaf, "shape", ())[:1] for leaf in jax.tree.leaves(self.data)}
-        if len(sizes) > 1 or () in sizes:
-            raise InvalidParameter(
-                "data", "a pytree whose leaves share one leading task axis (TaskSet.stack makes one)", sizes
-            )
-        if sizes == {(0,)} or not sizes:
-            raise InvalidParameter("data", "at least one task", "an empty batch")
-
-    @classmethod
-    def stack(cls, support: Loss, query: Loss, tasks: Sequence[PyTree], *, pad: bool = False) -> "TaskSet":
-        """The population of tasks that come one by one, each as a pytree of the same structure.
-
-        pad   tasks have numbers of examples of their own: every leaf is padded along its first axis, the losses get a
-              `Padded(examples, mask)` as data, and take means with `masked_mean`.
-
-        Raises InvalidParameter, naming the leaf, when shapes differ in what is not padded.
-        """
-        return cls(support, query, stacked(tasks, pad=pad))
-
-    def __len__(self) -> int:
-        return jax.tree.leaves(self.data)[0].shape[0]
-
-    @property
-    def losses(self) -> Losses:
-        """The pair (L_S, L_D)."""
-        return Losses(self.support, self.query)
-
-    def task(self, index: Any) -> PyTree:
-        """The data of one task; `index` may be traced. Raises InvalidParameter when an integer is out of range."""
-        if isinstance(index, int) and not -len(self) <= index < len(self):
-            raise InvalidParameter("index", f"an integer in [0, {len(self)})", index)
-        return jax.tree.map(lambda leaf: leaf[index], self.data)
-
-    def take(self, indices: Array) -> "TaskSet":
-        """The population made of the given tasks, with repetition: how a batch is drawn."""
-        return TaskSet(self.support, self.query, jax.tree.map(lambda leaf: leaf[indices], self.data))
-
-
-def _lists_tasks(data: PyTree) -> bool:
-    """Whether data is a list of trees of one structure: of tasks, and not the parts of one."""
-    if not isinstance(data, list) or not data:
-        return False
-    structures = {jax.tree.structure(tree) for tree in data}
-    return len(structures) == 1 and not jax.tree_util.treedef_is_leaf(structures.pop())
+__all__ = ["Family", "Loss", "Losses", "TaskSet", "check_num_tasks"]
 
 
 class Family(abc.ABC):
@@ -93,9 +24,17 @@ class Family(abc.ABC):
 
     Attributes: `constants`, dimensions `n_w`, `n_phi`, and `length_scale`, the distance over which its losses vary:
     searches take it as their first step. Points are arrays w of shape (n_w,) and phi of shape (n_phi,).
+
+    name             how commands call it;
+    takes_constants  whether `at` makes it for any constants (it may refuse some); otherwise it has its own;
+    is_witness       whether it is one task made to attain a constant: a grid leaves it out where it does not exist;
+    on_ball          whether its constants hold on a ball only, so that a certificate of them is worth having.
     """
 
     name: ClassVar[str]
+    takes_constants: ClassVar[bool] = False
+    is_witness: ClassVar[bool] = False
+    on_ball: ClassVar[bool] = False
     constants: Constants
     n_w: int
     n_phi: int
@@ -108,6 +47,53 @@ class Family(abc.ABC):
     @abc.abstractmethod
     def query_infimum(self, data: PyTree) -> Array:
         """A lower bound of L_D over all points, for one task or (leading axis) for each task of a population."""
+
+    @classmethod
+    def smallest(cls, **options: Any) -> "Family":
+        """The family in the smallest size that shows what it is: what a proof encloses. Default: its default size.
+
+        options   what else it is made with, for example `radius`.
+        """
+        return cls(**options)
+
+    @classmethod
+    def at(
+        cls,
+        constants: Constants,
+        schedule: Schedule,
+        *,
+        n_w: int = 2,
+        n_phi: int = 2,
+        query: str = "sine",
+        max_inner_steps: int | None = None,
+    ) -> "Family":
+        """The family at one setting of a grid; one that has constants and sizes of its own ignores the setting.
+
+        Raises InvalidParameter where no task of the family has these constants.
+        """
+        return cls.smallest()
+
+    def problem(self, *, tasks: int = 4, seed: int = 0) -> Problem:
+        """The problem that a population of so many tasks poses, drawn when it is first looked at.
+
+        seed   of the tasks, and of the start z_0, a random point of the family's own scale.
+        """
+        return Problem(
+            name=self.name,
+            constants=self.constants,
+            n_w=self.n_w,
+            n_phi=self.n_phi,
+            draw=lambda: self.sample(jax.random.key(seed), tasks),
+            sampler=self.points,
+            start=self.points(np.random.default_rng([seed, 7]), ()),
+            length_scale=self.length_scale,
+            lowest_query=self.query_infimum,
+            attaining_point=self.attaining_point(),
+        )
+
+    def attaining_point(self) -> Array | None:
+        """The flat point where a task made to attain a constant attains it; None for every other family."""
+        return None
 
     def points(self, generator: np.random.Generator, shape: tuple[int, ...], spread: float = 4.0) -> Array:
         """Random flat points z of shape `shape + (n_w + n_phi,)`, normal, `spread` length scales wide.

@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.constants import Constants
+from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
 
 
@@ -52,6 +53,7 @@ class CosineFamily(Family):
     """
 
     name: ClassVar[str] = "cosine"
+    takes_constants: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, reach: float | None = None):
         low, L = constants.lowest_curvature, constants.L
@@ -65,6 +67,20 @@ class CosineFamily(Family):
         self.length_scale = 1 / self.frequency
         self.period = 2 * np.pi / self.frequency
         self.reach = 4 * self.period if reach is None else positive("reach", reach)
+
+    @classmethod
+    def at(
+        cls,
+        constants: Constants,
+        schedule: Schedule,
+        *,
+        n_w: int = 1,
+        n_phi: int = 1,
+        query: str = "",
+        max_inner_steps: int | None = None,
+    ) -> "CosineFamily":
+        """The task at one setting; it has 1 + 1 dimensions, a query loss of its own and tau = 0, whatever tau is."""
+        return cls(constants)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` copies of the task (there is nothing random in it; the key is not used)."""

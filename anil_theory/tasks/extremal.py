@@ -20,6 +20,7 @@ from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
+from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
 from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
@@ -61,6 +62,8 @@ class ExtremalFamily(Family):
     """
 
     name: ClassVar[str] = "extremal"
+    takes_constants: ClassVar[bool] = True
+    is_witness: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, schedule: Schedule, max_inner_steps: int | None = None):
         if constants.rho == 0:
@@ -112,6 +115,24 @@ class ExtremalFamily(Family):
     def query_infimum(self, data: ExtremalTask) -> Array:
         """-inf: L_D falls without bound far from w_N."""
         return jnp.full(data.query.anchor.shape[:-1], -jnp.inf)
+
+    @classmethod
+    def at(
+        cls,
+        constants: Constants,
+        schedule: Schedule,
+        *,
+        n_w: int = 1,
+        n_phi: int = 1,
+        query: str = "",
+        max_inner_steps: int | None = None,
+    ) -> "ExtremalFamily":
+        """The task at one setting; it has 1 + 1 dimensions and a query loss of its own."""
+        return cls(constants, schedule, max_inner_steps)
+
+    def problem(self, *, tasks: int = 1, seed: int = 0) -> Problem:
+        """The problem of the one task; more of them would be copies."""
+        return super().problem(tasks=1, seed=seed)
 
     def attaining_point(self, distance: float = 2.0**-24) -> Array:
         """z = (w, phi) just right of the start, `distance` first gaps away: there the Hessian's ww entry is L_ww."""

@@ -1,7 +1,7 @@
 """Small few-shot tasks with bounded inputs, and what families with constants on a ball share."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,8 @@ class BoundedFamily(Family):
 
     `points` are normal with a typical norm of half the radius; some lie outside, and searches project them.
     """
+
+    on_ball: ClassVar[bool] = True
 
     def __init__(self, inputs: int, outputs: int, shots: int, radius: float, n_w: int, n_phi: int):
         self.inputs, self.outputs = count("inputs", inputs), count("outputs", outputs)

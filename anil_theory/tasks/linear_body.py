@@ -18,7 +18,7 @@ L_S is convex in w with curvature at least lambda: mu = lambda, or no mu at all 
 and M is finite on the whole space. Source: derived for this project.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -69,6 +69,11 @@ class LinearBodyFamily(BoundedFamily):
         mu = self.regularisation or None
         L = R**2 + residual + self.regularisation
         self.constants = upper_bound_constants(mu, L, 2 * R, 2 * R, residual * R, R)
+
+    @classmethod
+    def smallest(cls, **options: Any) -> "LinearBodyFamily":
+        """The family in the smallest size that it has; options go to the constructor."""
+        return cls(inputs=1, width=1, shots=2, **options)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` tasks with teachers of their own."""

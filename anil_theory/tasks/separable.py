@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 
 from anil_theory._admissible import InvalidParameter, count, one_of, within
 from anil_theory.constants import Constants
+from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
 from anil_theory.tasks.separable_coordinates import CurvatureEnds, coordinate_ends, oscillation
 
@@ -107,6 +108,7 @@ class SeparableFamily(Family):
     """
 
     name: ClassVar[str] = "separable"
+    takes_constants: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -136,6 +138,20 @@ class SeparableFamily(Family):
         self._check_reachable()
         lengths = [constants.M / L] + ([self.eta / constants.rho] if constants.rho > 0 else [])
         self.length_scale = max(lengths)
+
+    @classmethod
+    def at(
+        cls,
+        constants: Constants,
+        schedule: Schedule,
+        *,
+        n_w: int = 2,
+        n_phi: int = 2,
+        query: str = "sine",
+        max_inner_steps: int | None = None,
+    ) -> "SeparableFamily":
+        """The family at one setting; the schedule does not matter."""
+        return cls(constants, n_w, n_phi, query=query)
 
     @property
     def ratio(self) -> float:

@@ -65,10 +65,15 @@ _FRAMED_QUERIES: dict[Loss, Loss] = {loss: with_polynomial_sines(_framed_query(l
 """One function per query loss, made once: a new one for every population would compile anew."""
 
 
+def is_separable(tasks: TaskSet) -> bool:
+    """Whether the population was drawn by SeparableFamily, and has frames."""
+    return isinstance(tasks.data, SeparableTask) and tasks.support is support_loss
+
+
 def separable_frames(tasks: TaskSet) -> Frames:
     """The frames of a population drawn by SeparableFamily. Raises InvalidParameter for any other population."""
     data = tasks.data
-    if not isinstance(data, SeparableTask) or tasks.support is not support_loss:
+    if not is_separable(tasks):
         raise InvalidParameter("tasks", "a population drawn by SeparableFamily", type(data).__name__)
     T, k = data.h.shape
     fields = ("h", "c", "g", "a", "amplitude", "frequency_w", "frequency_phi", "phase")

@@ -18,7 +18,7 @@ Source: derived for this project (upper bounds: on tasks of the default family a
 """
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -73,6 +73,11 @@ class SoftmaxHeadFamily(BoundedFamily):
         super().__init__(p, c, shots, radius, n_w=c * d, n_phi=d * p)
         self.regularisation = positive("regularisation", regularisation)
         self.constants = softmax_constants(d, self.regularisation, self.radius)
+
+    @classmethod
+    def smallest(cls, **options: Any) -> "SoftmaxHeadFamily":
+        """The family in the smallest size that it has; options go to the constructor."""
+        return cls(classes=2, inputs=1, width=1, shots=1, **options)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` tasks with classes of their own."""

@@ -27,7 +27,7 @@ Source: derived for this project (upper bounds, loose: the factors are not large
 """
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -88,6 +88,11 @@ class TwoLayerHeadFamily(BoundedFamily):
         h = count("hidden", hidden)
         super().__init__(p, c, shots, radius, n_w=h * (d + c), n_phi=d * p)
         self.constants = two_layer_constants(d, h, self.radius)
+
+    @classmethod
+    def smallest(cls, **options: Any) -> "TwoLayerHeadFamily":
+        """The family in the smallest size that it has; options go to the constructor."""
+        return cls(classes=2, inputs=1, width=1, hidden=1, shots=1, **options)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` tasks with classes of their own."""

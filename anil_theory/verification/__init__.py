@@ -7,19 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anil_theory.verification.cells import Cell, Check
-    from anil_theory.verification.checks import check_cell
+    from anil_theory.verification.cells import Cell
     from anil_theory.verification.grid import Axes, default_cells, grid_cells
-    from anil_theory.verification.runner import RunSummary, run_cells
+    from anil_theory.verification.runner import RunSummary, check_cell, run_cells
 
-__all__ = ["Axes", "Cell", "Check", "RunSummary", "check_cell", "default_cells", "grid_cells", "run_cells"]
+__all__ = ["Axes", "Cell", "RunSummary", "check_cell", "default_cells", "grid_cells", "run_cells"]
 
 _MODULES = {
     "Axes": "grid",
     "Cell": "cells",
-    "Check": "cells",
     "RunSummary": "runner",
-    "check_cell": "checks",
+    "check_cell": "runner",
     "default_cells": "grid",
     "grid_cells": "grid",
     "run_cells": "runner",

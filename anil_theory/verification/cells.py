@@ -4,32 +4,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from anil_theory._admissible import InvalidParameter, count
+from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory.algorithm.outer_loop import check_run_size
+from anil_theory.checks import MEASUREMENTS, describe
 from anil_theory.constants import Constants, Geometry
-from anil_theory.estimators import Budget
+from anil_theory.estimators import Budget, Effort, Measurement
+from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks import ExtremalFamily, Family, SeparableFamily
-
-
-class Check(StrEnum):
-    """What a cell measures."""
-
-    CONSTANTS = "constants"
-    """the declared L, M, L - mu, rho, tau against an audit of the family"""
-    IDENTITY = "identity"
-    """Proposition 1"""
-    BLOCKS = "blocks"
-    """Propositions 2 and 3 on sampled tasks"""
-    ATTAINED = "attained"
-    """the `ww` constant on the extremal task"""
-    RATE = "rate"
-    """Theorems 1 and 2: Algorithm 1 on a finite population"""
-    TERMS = "terms"
-    """Table 1: the terms of the rates, with measured constants and variances in them"""
-    COUNT = "count"
-    """Table 2: the oracle calls of an outer step, counted in the program that runs"""
+from anil_theory.tasks import FAMILIES, Family, SeparableFamily
 
 
 class Regime(StrEnum):
@@ -42,20 +25,20 @@ class Regime(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """One check of one setting.
+    """One statement checked by one measurement of one family at one setting.
 
-    statement        the statement's name in the registry;
-    constants, schedule, regime   the setting;
-    n_w, n_phi, tasks, query, seed   the population (ignored by the extremal task);
+    measurement, statement, family   names in the registries;
+    constants, schedule, regime      the setting; a family with constants of its own has these;
+    n_w, n_phi, tasks, query, seed   the population, as far as the family leaves a choice;
     seeds            runs of Algorithm 1;
     max_inner_steps  the N that the computation is compiled for, shared by the cells of a grid;
     budget           how hard to search.
 
-    Raises InvalidParameter on construction when no task has these constants, and NotEnoughMemory where the tasks or
-    the run do not fit into the memory: before any work is done.
+    Raises InvalidParameter on construction for names that no registry has, and when no task has these constants, and
+    NotEnoughMemory where the tasks or the run do not fit into the memory: before any work is done.
     """
 
-    check: Check
+    measurement: str
     statement: str
     constants: Constants
     schedule: Schedule
@@ -68,26 +51,49 @@ class Cell:
     max_inner_steps: int = 1
     seeds: int = 16
     budget: Budget = field(default_factory=Budget)
+    family: str = SeparableFamily.name
 
     def __post_init__(self) -> None:
+        one_of("measurement", self.measurement, tuple(MEASUREMENTS))
+        one_of("family", self.family, tuple(FAMILIES))
         count("tasks", self.tasks)
         admissible_seed("seed", self.seed)
         count("seeds", self.seeds, minimum=2)
         if self.max_inner_steps < self.schedule.inner_steps:
             raise InvalidParameter("max_inner_steps", f"at least N = {self.schedule.inner_steps}", self.max_inner_steps)
-        if isinstance(self.family, SeparableFamily):
-            self.family.checked_tasks(self.tasks)
-        if self.check is Check.RATE:
+        if isinstance(self.source, SeparableFamily):
+            self.source.checked_tasks(self.tasks)
+        if self.by.costly:
             check_run_size(
                 self.schedule, inner_steps=self.max_inner_steps, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w
             )
 
     @cached_property
-    def family(self) -> Family:
+    def source(self) -> Family:
         """The family that the cell draws its tasks from."""
-        if self.check is Check.ATTAINED:
-            return ExtremalFamily(self.constants, self.schedule, self.max_inner_steps)
-        return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
+        return FAMILIES[self.family].at(
+            self.constants,
+            self.schedule,
+            n_w=self.n_w,
+            n_phi=self.n_phi,
+            query=self.query,
+            max_inner_steps=self.max_inner_steps,
+        )
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What is measured; its tasks are drawn when they are first looked at."""
+        return self.source.problem(tasks=self.tasks, seed=self.seed)
+
+    @property
+    def by(self) -> Measurement:
+        """The measurement."""
+        return MEASUREMENTS[self.measurement]
+
+    @property
+    def effort(self) -> Effort:
+        """How hard to measure."""
+        return Effort(self.seed, self.seeds, self.budget, self.max_inner_steps)
 
     @property
     def geometry(self) -> Geometry:
@@ -96,16 +102,10 @@ class Cell:
     @property
     def compiled_shape(self) -> tuple:
         """Cells that agree in this share one compilation."""
-        shape = (self.check, self.n_w, self.n_phi, self.tasks, self.query, self.max_inner_steps, self.budget)
-        return (*shape, self.schedule.batch, self.seeds) if self.check is Check.RATE else shape
+        population = (self.family, self.n_w, self.n_phi, self.tasks, self.query)
+        shape = (self.measurement, *population, self.max_inner_steps, self.budget)
+        return (*shape, self.schedule.batch, self.seeds) if self.by.runs_outer_loop else shape
 
     def describe(self) -> str:
         """The setting in one line."""
-        c, s = self.constants, self.schedule
-        mu = "" if c.mu is None else f"mu={c.mu:g} "
-        text = f"{mu}L={c.L:g} rho={c.rho:g} tau={c.tau:g} M={c.M:g}"
-        if self.check is Check.CONSTANTS:
-            return f"{text} dim {self.n_w}+{self.n_phi}"
-        size = "extremal 1+1" if self.check is Check.ATTAINED else f"{self.n_w}+{self.n_phi}"
-        text = f"{text} alpha={s.alpha:.3g} N={s.inner_steps} dim {size}"
-        return f"{text} B={s.batch} K={s.outer_steps}" if self.check is Check.RATE else text
+        return describe(self.problem, self.schedule, self.by)

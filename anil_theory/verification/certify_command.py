@@ -23,21 +23,20 @@ from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
 from anil_theory.certify.proof import Proof
 from anil_theory.certify.witness import replay_witness
 from anil_theory.certify.work import OPERATIONS
+from anil_theory.checks import SEVERITY
 from anil_theory.constants import Constants, Geometry, Region
 from anil_theory.estimators.extremes import MIN_TAIL, extrapolate_supremum, sample_block_norms
 from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.certificates import print_certificates, print_samples
 from anil_theory.report.certify_plots import plot_certificates
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS, Claim, Kind
+from anil_theory.statements import Claim, Kind, statement_about
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
 from anil_theory.tasks import SeparableFamily, TaskSet
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
-from anil_theory.verification.checks import SEVERITY
 from anil_theory.verification.family_cells import FamilyCell
 from anil_theory.verification.inner_steps import runnable
 
-PROPOSITIONS = {Geometry.STRONGLY_CONVEX: "prop2", Geometry.NONCONVEX: "prop3"}
 JUDGED = (Kind.EXPLICIT, Kind.REFINED)
 
 
@@ -140,11 +139,11 @@ def certify_cell(
         certificates = cell.certificates(tasks, on_progress, proof)
     else:
         certificates = cell.certificates(tasks, on_progress)
-    statement = STATEMENTS[PROPOSITIONS[cell.constants.geometry]]
     rows = []
     for block, certificate in certificates.items():
+        statement = statement_about(certificate.estimate.quantity, cell.constants.geometry)
         claims = [claim for claim in statement.claims if claim.block == block and claim.kind in JUDGED]
-        rows.append(_row(cell, tasks, certificate, claims))
+        rows.append({"statement": statement.name, **_row(cell, tasks, certificate, claims)})
     return rows
 
 
@@ -155,7 +154,6 @@ def _row(cell: Cell, tasks: TaskSet, certificate: Certificate, claims: list[Clai
     searched = to_plain(certificate)
     searched["reason_of_search"] = searched.pop("reason")
     return {
-        "statement": PROPOSITIONS[cell.constants.geometry],
         "geometry": cell.constants.geometry.value,
         "N": cell.schedule.inner_steps,
         **searched,

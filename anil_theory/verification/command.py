@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
+from anil_theory.extend import load_installed, load_plugin
 from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report import (
     all_rows,
@@ -25,17 +27,25 @@ from anil_theory.report import (
 from anil_theory.report.rows import Row
 from anil_theory.statements import STATEMENTS
 from anil_theory.study import Ending
+from anil_theory.tasks import FAMILIES
 from anil_theory.verdict import Outcome
 from anil_theory.verification.cells import Cell
-from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, Axes, attained_cells, default_cells, grid_cells
+from anil_theory.verification.grid import (
+    SAMPLED,
+    WITNESSES,
+    Axes,
+    default_cells,
+    grid_cells,
+    quick_statements,
+)
 from anil_theory.verification.inner_steps import runnable
 from anil_theory.verification.runner import WORKERS, run_cells
 
 EXIT_UNBROKEN = 4
 """A bound was broken on purpose and nothing refuted it: the checker, or what was asked of it, is blind there."""
 
-BREAKABLE = tuple(dict.fromkeys(claim.block for statement in STATEMENTS.values() for claim in statement.claims))
-"""What --break admits: the blocks of all statements."""
+FEW_STEPS = (1, 3, 10)
+"""N of a grid of which only the families are named."""
 
 FEW_ROWS = 40
 """Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
@@ -59,25 +69,45 @@ def axes_from_options(options: dict[str, Any], seed: int) -> Axes:
     return Axes(seed=seed, **values)
 
 
-def _cells(statements: tuple[str, ...], options: dict[str, Any], seed: int, quick: bool) -> list[Cell]:
+def breakable() -> tuple[str, ...]:
+    """What --break admits: the blocks of all statements."""
+    return tuple(dict.fromkeys(claim.block for statement in STATEMENTS.values() for claim in statement.claims))
+
+
+CONSTANTS = ("mu", "L", "rho", "tau", "M")
+
+
+def _cells(
+    statements: tuple[str, ...], families: tuple[str, ...], options: dict[str, Any], seed: int, quick: bool
+) -> list[Cell]:
     for name in statements:
-        one_of("statement", name, SUPPORTED)
-    # Without a name, --quick leaves out the theorems and tables: compiling Algorithm 1 alone would take its time.
-    chosen = statements or (SMOOTHNESS if quick and not options else SUPPORTED)
-    if not options:
+        one_of("statement", name, tuple(STATEMENTS))
+    for name in families:
+        one_of("family", name, tuple(FAMILIES))
+    own = [name for name in families if not FAMILIES[name].takes_constants]
+    if own and len(own) == len(families):
+        for name in CONSTANTS:
+            if name in options:
+                raise InvalidParameter(name, f"left out: {', '.join(own)} has constants of its own", options[name])
+    chosen = statements or (quick_statements() if quick and not options else tuple(STATEMENTS))
+    if not options and not families:
         return default_cells(chosen, quick=quick, seed=seed)
     axes = axes_from_options(options, seed)
+    if "inner_steps" not in options and not options.keys() - {"seed"}:
+        axes = replace(axes, inner_steps=FEW_STEPS)
     runnable(axes.inner_steps)
     for name in ("batch", "outer_steps"):
         for value in getattr(axes, name):
             count(name, value)
-    return attained_cells(axes, chosen) + grid_cells(axes, chosen)
+    return grid_cells(axes, chosen, families=families or (*WITNESSES, *SAMPLED))
 
 
 def run_verify(
     statements: tuple[str, ...],
     options: dict[str, Any],
     *,
+    families: tuple[str, ...] = (),
+    plugins: tuple[Path, ...] = (),
     seed: int,
     out: Path,
     quick: bool,
@@ -93,10 +123,17 @@ def run_verify(
 
     Raises InvalidParameter for misuse, before any work is done, and OSError for a disk that is full from the start.
     """
+    load_installed()
+    for path in plugins:
+        load_plugin(path)
+    # The command line cannot know the families of a plug-in, and takes the second of a list for a statement.
+    named = [name for name in statements if families and name in FAMILIES and name not in STATEMENTS]
+    families = (*families, *named)
+    statements = tuple(name for name in statements if name not in named)
     one_of("rows", shown, ("auto", "tightest", "all"))
     if broken is not None:
-        one_of("break", broken, BREAKABLE)
-    cells = _cells(statements, options, admissible_seed("seed", seed), quick)
+        one_of("break", broken, breakable())
+    cells = _cells(statements, families, options, admissible_seed("seed", seed), quick)
     store = RecordStore(out / "records")
     with _cheap_compilation(quick):
         summary = run_cells(cells, store, broken=broken, resume=resume, workers=workers)

@@ -27,9 +27,10 @@ from anil_theory.report.terminal import STYLES, print_heuristics
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.study import Display, Ending, Hand, Job, Result, run_jobs
+from anil_theory.tasks import FAMILIES
 from anil_theory.verdict import judge
 from anil_theory.verification.certify_command import say_clock
-from anil_theory.verification.family_cells import SMALLEST
+from anil_theory.verification.family_cells import ball_families
 
 OPERATIONS = 1e8
 """Operations allowed for each constant unless told otherwise: some ten seconds on a busy core."""
@@ -58,14 +59,14 @@ def run_constants(
     gap outside [0, 1], a negative seed, and a folder that cannot be written.
     """
     for name in names:
-        one_of("family", name, tuple(SMALLEST))
+        one_of("family", name, ball_families())
     positive("radius", radius)
     positive("operations", operations)
     positive("seconds", seconds)
     within("gap", gap, 0.0, 1.0, "in [0, 1]")
     admissible_seed("seed", seed)
     store = RecordStore(out / "records")
-    chosen = names or tuple(SMALLEST)
+    chosen = names or ball_families()
     jobs = [_job(name, radius=radius, gap=gap, operations=operations, seconds=seconds, seed=seed) for name in chosen]
     summary = run_jobs(jobs, store, resume=resume, workers=workers, display=Display("certifying", "families"))
     ending = Ending()
@@ -85,8 +86,7 @@ def run_constants(
 
 
 def _job(name: str, *, radius: float, gap: float, operations: float, seconds: float, seed: int) -> Job:
-    make, sizes = SMALLEST[name]
-    family = make(**sizes, radius=radius)
+    family: Any = FAMILIES[name].smallest(radius=radius)
     settings = {"radius": radius, "gap": gap, "operations": operations, "seconds": seconds, "seed": seed}
 
     def measure(hand: Hand) -> Result:
@@ -97,6 +97,7 @@ def _job(name: str, *, radius: float, gap: float, operations: float, seconds: fl
         rows = [_row(row, family.constants) for row in found.values()]
         return Result(verdicts=rows, measurements={"heading": heading})
 
+    sizes = {"n_w": family.n_w, "n_phi": family.n_phi}
     return Job(cell={"check": "constants", "family": name, **sizes, **settings}, measure=measure, name=name)
 
 

@@ -28,18 +28,13 @@ from anil_theory.certify.proof import Proof
 from anil_theory.certify.work import OPERATIONS
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
-from anil_theory.tasks import LinearBodyFamily, SoftmaxHeadFamily, TaskSet, TwoLayerHeadFamily
+from anil_theory.tasks import FAMILIES, TaskSet
 from anil_theory.verification.inner_steps import runnable
 
-SMALLEST: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
-    LinearBodyFamily.name: (LinearBodyFamily, {"inputs": 1, "width": 1, "shots": 2}),
-    SoftmaxHeadFamily.name: (SoftmaxHeadFamily, {"classes": 2, "inputs": 1, "width": 1, "shots": 1}),
-    TwoLayerHeadFamily.name: (
-        TwoLayerHeadFamily,
-        {"classes": 2, "inputs": 1, "width": 1, "hidden": 1, "shots": 1},
-    ),
-}
-"""Families whose constants hold on a ball only, and the sizes that are certified."""
+
+def ball_families() -> tuple[str, ...]:
+    """The families whose constants hold on a ball only."""
+    return tuple(name for name, family in FAMILIES.items() if family.on_ball)
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class FamilyCell:
     """Nothing is extrapolated beside these."""
 
     def __post_init__(self) -> None:
-        one_of("family", self.name, tuple(SMALLEST))
+        one_of("family", self.name, ball_families())
         runnable([self.inner_steps])
         admissible_seed("seed", self.seed)
         positive("radius", self.radius)
@@ -81,8 +76,7 @@ class FamilyCell:
     @cached_property
     def family(self) -> Any:
         """The family in its smallest size."""
-        make, sizes = SMALLEST[self.name]
-        return make(**sizes, radius=self.radius)
+        return FAMILIES[self.name].smallest(radius=self.radius)
 
     @property
     def constants(self) -> Constants:

@@ -1,23 +1,25 @@
 """Grids: the axes a user can set, and the cells they make."""
 
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory.checks import MEASUREMENTS, measurements_of
+from anil_theory.checks.rate_terms import contracts
 from anil_theory.constants import Constants, Geometry
-from anil_theory.estimators import Budget
+from anil_theory.estimators import Budget, Measurement
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
-from anil_theory.statements.contraction import step_margin
 from anil_theory.statements.rates import step_sizes
-from anil_theory.tasks import ExtremalFamily
-from anil_theory.verification.cells import Cell, Check, Regime
+from anil_theory.tasks import FAMILIES, ExtremalFamily, SeparableFamily
+from anil_theory.verification.cells import Cell, Regime
 
-SUPPORTED = tuple(STATEMENTS)
-SMOOTHNESS = ("assumptions", "prop1", "prop2", "prop3")
-PROPOSITION = {Geometry.STRONGLY_CONVEX: "prop2", Geometry.NONCONVEX: "prop3"}
-THEOREM = {Geometry.STRONGLY_CONVEX: "thm1", Geometry.NONCONVEX: "thm2"}
+SAMPLED = (SeparableFamily.name,)
+"""The families of a grid that names none, and beside them, where they exist:"""
+
+WITNESSES = (ExtremalFamily.name,)
+"""the tasks that are made to attain a constant."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Axes:
     """The values of every axis of a grid; the grid is their product.
 
     mu                strong convexity constants (strongly convex cells only);
-    L, rho, tau, M    the other constants;
+    L, rho, tau, M    the other constants; families with constants of their own have those instead;
     inner_steps       N;
     shapes            pairs (n_w, n_phi);
     alpha             inner step sizes; None stands for the paper's mu/L^2 (strongly convex) and for 0.1/L (nonconvex);
@@ -60,10 +62,14 @@ class Axes:
         for geometry in self.geometries:
             convex = geometry is Geometry.STRONGLY_CONVEX
             for L, mu, rho, tau, M in product(self.L, self.mu if convex else (None,), self.rho, self.tau, self.M):
-                constants = Constants(mu, L, rho, tau, M)
-                for N in self.inner_steps:
-                    found += [(constants, s, r) for s, r in self._schedules(constants, N)]
+                found += self.settings_of(Constants(mu, L, rho, tau, M))
         return found
+
+    def settings_of(self, constants: Constants) -> list[tuple[Constants, Schedule, Regime]]:
+        """The settings at given constants."""
+        if constants.geometry not in self.geometries:
+            return []
+        return [(constants, s, r) for N in self.inner_steps for s, r in self._schedules(constants, N)]
 
     def _schedules(self, constants: Constants, N: int) -> list[tuple[Schedule, Regime]]:
         if constants.mu is not None:
@@ -78,118 +84,205 @@ class Axes:
         return fixed + [(Schedule.nonconvex(constants, N, c), Regime.SCALED) for c in self.c]
 
 
-def grid_cells(axes: Axes, statements: tuple[str, ...] = SUPPORTED) -> list[Cell]:
-    """The cells of a grid for the given statements, ordered so that cells that share a compilation are neighbours.
+class _Reasons(dict[str, str]):
+    """Why a statement has no cell in a grid: the last reason there was."""
 
-    Raises InvalidParameter for an unknown statement, an empty grid, and constants that no task has.
+
+def grid_cells(
+    axes: Axes,
+    statements: Iterable[str] | None = None,
+    *,
+    families: Iterable[str] = SAMPLED,
+    measurements: Iterable[str] | None = None,
+) -> list[Cell]:
+    """The product of axes, families and statements, each statement with every measurement of its quantities.
+
+    statements, families, measurements   names in the registries; default all statements and all measurements.
+
+    A measurement is made once for each value of what it depends on. Cells that share a compilation are neighbours.
+    Raises InvalidParameter for an unknown name, an empty grid, and constants that no task of a family has (a family
+    that is a witness is left out there), and Unmeasured for a statement that nothing measures.
     """
-    for name in statements:
-        if name not in SUPPORTED:
-            raise InvalidParameter("statement", "one of " + ", ".join(SUPPORTED), name)
-    settings = axes.settings()
-    longest = max(axes.inner_steps, default=0)
-    cells: list[Cell] = []
-    for n_w, n_phi in axes.shapes:
-        audited: set[Constants] = set()
-        counted: set[int] = set()
-        for constants, schedule, regime in settings:
-            common: dict[str, Any] = {
-                "constants": constants,
-                "schedule": schedule,
-                "regime": regime,
-                "n_w": n_w,
-                "n_phi": n_phi,
-                "tasks": axes.tasks,
-                "query": axes.query,
-                "seed": axes.seed,
-                "seeds": axes.seeds,
-                "budget": axes.budget,
-                "max_inner_steps": longest,
-            }
-            if "assumptions" in statements and constants not in audited:
-                cells.append(Cell(Check.CONSTANTS, "assumptions", **common))
-                audited.add(constants)
-            if "prop1" in statements:
-                cells.append(Cell(Check.IDENTITY, "prop1", **common))
-            proposition, theorem = PROPOSITION[constants.geometry], THEOREM[constants.geometry]
-            if proposition in statements:
-                cells.append(Cell(Check.BLOCKS, proposition, **common))
-            if "table1" in statements and n_phi > 0 and constants_fit(constants, schedule):
-                cells.append(Cell(Check.TERMS, "table1", **common))
-            if theorem in statements and constants_fit(constants, schedule):
-                runs = _runs(axes, constants, schedule)
-                cells += [replace(Cell(Check.RATE, theorem, **common), schedule=run) for run in runs]
-            if "table2" in statements and n_phi > 0 and schedule.inner_steps not in counted:
-                counted.add(schedule.inner_steps)
-                batches = [replace(schedule, batch=B) for B in axes.batch]
-                cells += [replace(Cell(Check.COUNT, "table2", **common), schedule=run) for run in batches]
+    chosen = tuple(STATEMENTS if statements is None else statements)
+    reasons = _Reasons()
+    cells = _product(axes, chosen, tuple(families), measurements, reasons)
     if not cells:
-        raise InvalidParameter("grid", "at least one cell (does the geometry match the statement?)", statements)
+        why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise InvalidParameter("grid", f"at least one cell ({why or 'it has no settings'})", chosen)
     return cells
 
 
-def constants_fit(constants: Constants, schedule: Schedule) -> bool:
-    """Whether there is a contraction factor, without which no outer step size can be derived."""
-    return constants.mu is None or step_margin(schedule.one_alpha, constants.L) >= 0
+def _product(
+    axes: Axes,
+    statements: tuple[str, ...],
+    families: tuple[str, ...],
+    measurements: Iterable[str] | None,
+    reasons: _Reasons,
+) -> list[Cell]:
+    for name in statements:
+        one_of("statement", name, tuple(STATEMENTS))
+    serving = {name: measurements_of(STATEMENTS[name]) for name in statements}
+    allowed = set(MEASUREMENTS if measurements is None else measurements)
+    cells: dict[Hashable, Cell] = {}
+    for family in families:
+        for shape, (constants, schedule, regime) in _settings(axes, family):
+            for name in statements:
+                geometry = STATEMENTS[name].geometry
+                if geometry not in (None, constants.geometry):
+                    reasons.setdefault(name, f"it is about the {geometry} geometry")
+                    continue
+                for measurement in serving[name]:
+                    if measurement.name not in allowed:
+                        continue
+                    for run in _runs(axes, constants, schedule, measurement):
+                        cell = _cell(axes, family, shape, constants, run, regime, name, measurement)
+                        if cell is None:
+                            reasons[name] = f"no task of {family} exists there"
+                            continue
+                        key = (name, measurement.name, family, *_parts(cell, measurement))
+                        if key in cells:
+                            continue
+                        reason = measurement.why_not(cell.problem, run)
+                        if reason:
+                            reasons[name] = reason
+                            continue
+                        cells[key] = cell
+    return list(cells.values())
 
 
-def _runs(axes: Axes, constants: Constants, schedule: Schedule) -> list[Schedule]:
-    """Runs of Algorithm 1 for every K, B and beta; explicit limits are below the refined ones, so both apply."""
+def _settings(axes: Axes, family: str) -> Iterator[tuple[tuple[int, int], tuple[Constants, Schedule, Regime]]]:
+    """Dimensions and settings of a family: those of the axes, or its own."""
+    source = FAMILIES[one_of("family", family, tuple(FAMILIES))]
+    if source.takes_constants:
+        yield from product(axes.shapes, axes.settings())
+    else:
+        own = source.smallest()
+        yield from product([(own.n_w, own.n_phi)], axes.settings_of(own.constants))
+
+
+def _cell(
+    axes: Axes,
+    family: str,
+    shape: tuple[int, int],
+    constants: Constants,
+    schedule: Schedule,
+    regime: Regime,
+    statement: str,
+    measurement: Measurement,
+) -> Cell | None:
+    """The cell, with the dimensions that the family has there; None where a witness does not exist."""
+    witness = FAMILIES[family].is_witness
+    try:
+        cell = Cell(
+            measurement=measurement.name,
+            statement=statement,
+            constants=constants,
+            schedule=schedule,
+            regime=regime,
+            n_w=shape[0],
+            n_phi=shape[1],
+            tasks=1 if witness else axes.tasks,
+            query=axes.query,
+            seed=axes.seed,
+            max_inner_steps=max(axes.inner_steps),
+            seeds=axes.seeds,
+            budget=axes.budget,
+            family=family,
+        )
+    except InvalidParameter:
+        if witness:
+            return None
+        raise
+    dimensions = (cell.source.n_w, cell.source.n_phi)
+    return cell if dimensions == shape else replace(cell, n_w=dimensions[0], n_phi=dimensions[1])
+
+
+def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
+    """The values of what a measurement depends on."""
+    schedule = cell.schedule
+    values = {
+        "constants": cell.constants,
+        "alpha": schedule.one_alpha,
+        "inner_steps": schedule.inner_steps,
+        "batch": schedule.batch,
+        "outer_steps": schedule.outer_steps,
+        "beta": (schedule.beta_w, schedule.beta_phi),
+        "shape": (cell.n_w, cell.n_phi),
+    }
+    return tuple(values[name] for name in measurement.depends_on)
+
+
+def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Measurement) -> list[Schedule]:
+    """The schedule for every B, K and beta that the measurement depends on.
+
+    Explicit limits of the step sizes are below the refined ones, so both bounds apply. Without a contraction factor
+    there are no limits, and no runs.
+    """
+    depends = measurement.depends_on
+    batches = axes.batch if "batch" in depends else (schedule.batch,)
+    lengths = axes.outer_steps if "outer_steps" in depends else (schedule.outer_steps,)
+    runs = [replace(schedule, batch=B, outer_steps=K) for B, K in product(batches, lengths)]
+    if "beta" not in depends:
+        return runs
+    if not contracts(constants, schedule):
+        return []
     found = []
-    for B, K, beta in product(axes.batch, axes.outer_steps, axes.beta):
-        run = replace(schedule, batch=B, outer_steps=K)
+    for run, beta in product(runs, axes.beta):
         if beta is None:
-            run = step_sizes(constants, run, constants.geometry, Kind.EXPLICIT)
+            found.append(step_sizes(constants, run, constants.geometry, Kind.EXPLICIT))
         else:
-            run = replace(run, beta_w=beta, beta_phi=beta)
-        found.append(run)
+            found.append(replace(run, beta_w=beta, beta_phi=beta))
     return found
 
 
-def attained_cells(axes: Axes, statements: tuple[str, ...]) -> list[Cell]:
-    """The extremal task at every setting of a grid for which it exists."""
-    cells = []
-    for constants, schedule, regime in axes.settings():
-        proposition = PROPOSITION[constants.geometry]
-        if proposition in statements and ExtremalFamily.exists(constants, schedule):
-            longest = max(axes.inner_steps)
-            cells.append(
-                Cell(Check.ATTAINED, proposition, constants, schedule, regime, 1, 1, 1, max_inner_steps=longest)
-            )
-    return cells
+def quick_statements() -> tuple[str, ...]:
+    """The statements that `--quick` runs when none is named: compiling Algorithm 1 alone would take its time."""
+    return tuple(
+        name
+        for name, statement in STATEMENTS.items()
+        if not any(measurement.costly for measurement in measurements_of(statement))
+    )
 
 
-def default_cells(statements: tuple[str, ...] = SUPPORTED, *, quick: bool = False, seed: int = 0) -> list[Cell]:
+def default_cells(statements: Iterable[str] | None = None, *, quick: bool = False, seed: int = 0) -> list[Cell]:
     """The grid of `anil-theory verify`: both geometries, N = 1..30, several (mu, rho, tau), blocks of 2 to 50.
 
     quick   fewer settings and one shape.
+
+    A measurement that no line below names belongs to the first of the grids.
     """
-    witness = Axes(mu=(0.1,), inner_steps=(1, 2, 5, 10, 20, 30), seed=seed)
+    chosen = tuple(STATEMENTS if statements is None else statements)
     small = Budget(pairs=32, points=16, power_iterations=6, starts=4, iterations=40)
     many = Budget(pairs=128, points=32, power_iterations=10, starts=8, iterations=100)
     few = Budget(pairs=32, points=8, power_iterations=8, starts=3, iterations=60)
     runs = Axes(mu=(0.2,), shapes=((4, 3),), inner_steps=(1, 5, 20), outer_steps=(2000,), tasks=8, seed=seed)
     counts = Axes(mu=(0.2,), shapes=((3, 2),), inner_steps=(1, 5), batch=(2,), seed=seed)
+    smoothness = ("constants", "identity", "blocks")
     if quick:
         main = Axes(mu=(0.1, 0.5), inner_steps=(1, 3, 10, 30), budget=small, seed=seed)
         grids = [
-            (main, (*SMOOTHNESS, "table1")),
-            (replace(runs, inner_steps=(1, 10), outer_steps=(300,), shapes=((2, 2),)), ("thm1", "thm2")),
-            (replace(counts, inner_steps=(3,)), ("table2",)),
+            (main, _all_but("rate", "count")),
+            (replace(runs, inner_steps=(1, 10), outer_steps=(300,), shapes=((2, 2),)), ("rate",)),
+            (replace(counts, inner_steps=(3,)), ("count",)),
         ]
     else:
         pair = Axes(shapes=((2, 2),), budget=many, rho=(0.3, 1.0), tau=(0.0, 0.5, 1.0), seed=seed)
         wide = Axes(mu=(0.1,), shapes=((50, 50),), inner_steps=(1, 5, 30), budget=few, tasks=2, seed=seed)
         grids = [
-            (pair, SMOOTHNESS),
-            (Axes(shapes=((2, 2),), budget=many, seed=seed), ("table1",)),
-            (Axes(shapes=((10, 5),), budget=many, seed=seed), SMOOTHNESS),
-            (wide, SMOOTHNESS),
-            (runs, ("thm1", "thm2")),
-            (counts, ("table2",)),
+            (pair, _all_but("rate", "count", "terms")),
+            (Axes(shapes=((2, 2),), budget=many, seed=seed), ("terms",)),
+            (Axes(shapes=((10, 5),), budget=many, seed=seed), smoothness),
+            (wide, smoothness),
+            (runs, ("rate",)),
+            (counts, ("count",)),
         ]
-    cells = attained_cells(witness, statements)
-    for axes, covered in grids:
-        chosen = tuple(name for name in covered if name in statements)
-        cells += grid_cells(axes, chosen) if chosen else []
+    reasons = _Reasons()
+    witness = Axes(mu=(0.1,), inner_steps=(1, 2, 5, 10, 20, 30), seed=seed)
+    cells = _product(witness, chosen, WITNESSES, None, reasons)
+    for axes, measurements in grids:
+        cells += _product(axes, chosen, SAMPLED, measurements, reasons)
     return cells
+
+
+def _all_but(*names: str) -> tuple[str, ...]:
+    return tuple(name for name in MEASUREMENTS if name not in names)

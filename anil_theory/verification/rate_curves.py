@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
@@ -13,18 +13,20 @@ from anil_theory.algorithm.oracle_count import as_maml
 from anil_theory.algorithm.outer_loop import check_run_size
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
+from anil_theory.estimators.facts import measured_gap
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import fit_rate
 from anil_theory.estimators.saturation import fit_saturation
+from anil_theory.problem import Problem
 from anil_theory.record import Status
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.plans import Question, plan, recommended_plan
 from anil_theory.statements.rates import Rate, step_sizes
-from anil_theory.tasks import SeparableFamily, TaskSet
+from anil_theory.tasks import SeparableFamily
 from anil_theory.tasks.separable_frame import separable_frames
-from anil_theory.verification.theorems import run_algorithm, start_of
 
 COMPILED_STEPS = 30
 """Curves with N up to this share one compilation."""
@@ -98,9 +100,10 @@ class CurveCell:
         """The family that the population is drawn from."""
         return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
 
-    def population(self) -> TaskSet:
-        """The finite population, its T tasks drawn once."""
-        return self.family.sample(jax.random.key(self.seed), self.tasks)
+    @cached_property
+    def problem(self) -> Problem:
+        """The finite population, its T tasks drawn once, and the start of all runs."""
+        return self.family.problem(tasks=self.tasks, seed=self.seed)
 
     def schedule(self, N: int, B: int) -> Schedule:
         """Inner and outer step sizes at N, B: outer ones at the largest value that the refined bounds allow."""
@@ -162,10 +165,9 @@ def _require_averages(run: OuterRun, setting: str) -> None:
 
 def _convergence(cell: CurveCell) -> dict[str, Any]:
     N, B = cell.inner_steps[0], cell.batch[0]
-    schedule, tasks, geometry = cell.schedule(N, B), cell.population(), cell.constants.geometry
-    run, D0, gap_rounding = run_algorithm(
-        cell.family,
-        tasks,
+    schedule, geometry = cell.schedule(N, B), cell.constants.geometry
+    run = run_algorithm(
+        cell.problem,
         schedule,
         seed=cell.seed,
         seeds=cell.seeds,
@@ -173,6 +175,8 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
         max_inner_steps=max(N, COMPILED_STEPS),
     )
     _require_averages(run, f"N = {N}, B = {B}")
+    gap = measured_gap(cell.problem, schedule)
+    D0, gap_rounding = gap.value + gap.rounding, gap.rounding_kind
     steps = [int(k) for k in run.steps if k > 0]
     curves = []
     for block, running in (("w", run.running_w), ("phi", run.running_phi)):
@@ -204,14 +208,13 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
 
 def _floor(cell: CurveCell) -> dict[str, Any]:
     """Mean exact squared norm over the second half of the run, for each B."""
-    N, tasks, geometry = cell.inner_steps[0], cell.population(), cell.constants.geometry
+    N, geometry = cell.inner_steps[0], cell.constants.geometry
     found: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
     bounds: dict[str, list[float]] = {"w": [], "phi": []}
     for B in cell.batch:
         schedule = cell.schedule(N, B)
-        run, D0, _ = run_algorithm(
-            cell.family,
-            tasks,
+        run = run_algorithm(
+            cell.problem,
             schedule,
             seed=cell.seed,
             seeds=cell.seeds,
@@ -219,6 +222,8 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
             max_inner_steps=max(N, COMPILED_STEPS),
         )
         _require_averages(run, f"N = {N}, B = {B}")
+        gap = measured_gap(cell.problem, schedule)
+        D0 = gap.value + gap.rounding
         late = run.steps >= cell.outer_steps / 2
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
             found[block].append(squares[:, late].mean(axis=1))
@@ -249,12 +254,12 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
 
 def _cost(cell: CurveCell) -> dict[str, Any]:
     """Measured and predicted oracle calls to bring both running averages under one eps, for each N."""
-    tasks, geometry, B = cell.population(), cell.constants.geometry, cell.batch[0]
-    w, phi = start_of(cell.family, cell.seed)
+    tasks, geometry, B = cell.problem.tasks, cell.constants.geometry, cell.batch[0]
+    w, phi = cell.problem.split(cell.problem.start)
     one_step = replace(cell, maml=False).schedule(1, B)
-    probe, D0, gap_rounding = run_algorithm(
-        cell.family, tasks, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1
-    )
+    probe = run_algorithm(cell.problem, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)
+    gap = measured_gap(cell.problem, one_step)
+    D0, gap_rounding = gap.value + gap.rounding, gap.rounding_kind
     largest = float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
     if not math.isfinite(largest):
         raise _NoAverage("the squared norm at the start is not finite: there is no accuracy to reach")

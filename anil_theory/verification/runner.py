@@ -3,13 +3,30 @@
 from collections.abc import Callable
 
 from anil_theory._plain import to_plain
+from anil_theory.checks import Row, check_by
 from anil_theory.record import Record, RecordStore
+from anil_theory.statements import STATEMENTS
 from anil_theory.study import Display, Hand, Job, Result, RunSummary, run_jobs
 from anil_theory.verification.cells import Cell
-from anil_theory.verification.checks import check_cell
 
 WORKERS = 2
 """Cells at a time: XLA compiles and computes outside Python's lock, so two cells fill two cores."""
+
+
+def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
+    """All rows of one cell.
+
+    broken   a block whose bounds are halved on purpose, to show that the checker can fail.
+    """
+    return check_by(
+        STATEMENTS[cell.statement],
+        cell.by,
+        cell.problem,
+        cell.schedule,
+        effort=cell.effort,
+        broken=broken,
+        regime=cell.regime.value,
+    )
 
 
 def cell_description(cell: Cell, broken: str | None) -> dict:
@@ -40,6 +57,6 @@ def _job(cell: Cell, broken: str | None) -> Job:
     return Job(
         cell=cell_description(cell, broken),
         measure=measure,
-        name=f"{cell.statement} ({cell.check}) at {cell.describe()}",
+        name=f"{cell.statement} ({cell.measurement}) at {cell.describe()}",
         shape=cell.compiled_shape,
     )

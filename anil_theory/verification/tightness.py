@@ -9,19 +9,19 @@ from anil_theory._plain import to_plain
 from anil_theory.certify.realisation import CROSS, ENTRIES, Realised, difference_quotient, realise
 from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.witness import replay_witness
+from anil_theory.checks import halved
 from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate, Witness, leading_kind
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.local_witness import admissibility, hessian_of_tensors, sharp_choice
 from anil_theory.estimators.tensor_program import solve_tensor_program
 from anil_theory.estimators.worst_task import WorstTask, worst_task
+from anil_theory.falsifier import QUANTITY
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS, Kind
+from anil_theory.statements import Kind, statement_about
 from anil_theory.statements.base import Claim
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
-from anil_theory.verification.checks import halved
-from anil_theory.verification.grid import PROPOSITION
 
 BLOCKS = ENTRIES
 """The four blocks, and their entries in dimension 2 + 1."""
@@ -120,8 +120,8 @@ def _worst_of_family(cell: TightnessCell, block: str) -> WorstTask | None:
 
 def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) -> dict[str, Any]:
     constants, schedule = cell.constants, cell.schedule
-    statement = PROPOSITION[constants.geometry]
-    claims = [STATEMENTS[statement].select(kind, block)[0] for kind in KINDS]
+    statement = statement_about(f"{QUANTITY}/{block}", constants.geometry)
+    claims = [statement.select(kind, block)[0] for kind in KINDS]
     if block == broken:
         claims = [halved(claim) for claim in claims]
     bounds = {claim.kind.value: claim.evaluate(constants, schedule).value for claim in claims}
@@ -129,7 +129,7 @@ def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) 
     seen, family = _lower(cell, block, found, realised)
     verdicts = [_judged(claim, constants, schedule, seen) for claim in claims]
     return {
-        "statement": statement,
+        "statement": statement.name,
         "geometry": constants.geometry.value,
         "block": block,
         "setting": cell.describe(),

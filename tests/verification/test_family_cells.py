@@ -15,9 +15,9 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
 from anil_theory.checker import check_file
 from anil_theory.cli import app as command
-from anil_theory.cli.app import FAMILIES as NAMES
+from anil_theory.tasks import FAMILIES
 from anil_theory.verification.certify_command import certify_cell
-from anil_theory.verification.family_cells import SMALLEST, FamilyCell
+from anil_theory.verification.family_cells import FamilyCell, ball_families
 
 
 @cache
@@ -107,5 +107,8 @@ def test_bad_input_is_named(name: str, options: dict[str, Any]) -> None:
     assert error.value.name == name
 
 
-def test_the_command_line_knows_every_family() -> None:
-    assert set(NAMES) == {"separable", *SMALLEST}
+def test_every_family_on_a_ball_has_a_smallest_size() -> None:
+    assert set(ball_families()) == {"softmax-head", "two-layer-head", "linear-body"}
+    for name in ball_families():
+        smallest, default = FAMILIES[name].smallest(), FAMILIES[name]()
+        assert smallest.n_w + smallest.n_phi < default.n_w + default.n_phi

@@ -5,22 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory import Constants, Geometry, InvalidParameter, Schedule
-from anil_theory.verification import Axes, Cell, Check, default_cells, grid_cells
+from anil_theory.statements import STATEMENTS
+from anil_theory.verification import Axes, Cell, default_cells, grid_cells
 from anil_theory.verification.cells import Regime
 from anil_theory.verification.command import axes_from_options
-from anil_theory.verification.grid import SMOOTHNESS, SUPPORTED, attained_cells
+from anil_theory.verification.grid import SAMPLED, WITNESSES, quick_statements
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_the_default_grid_covers_what_the_documentation_says(quick: bool) -> None:
-    covered = SMOOTHNESS if quick else SUPPORTED
+    covered = quick_statements() if quick else tuple(STATEMENTS)
     cells = default_cells(covered, quick=quick)
     assert {c.statement for c in cells} == set(covered)
     assert {c.geometry for c in cells} == set(Geometry)
-    blocks = [c for c in cells if c.check is Check.BLOCKS]
+    blocks = [c for c in cells if c.measurement == "blocks"]
     assert {c.regime for c in blocks} == set(Regime)
     assert {1, 30} <= {c.schedule.inner_steps for c in blocks}
-    attained = {(c.geometry, c.schedule.inner_steps) for c in cells if c.check is Check.ATTAINED}
+    attained = {(c.geometry, c.schedule.inner_steps) for c in cells if c.measurement == "attained"}
     assert {(g, n) for g in Geometry for n in (1, 2, 5, 10, 30)} <= attained
     if not quick:
         assert {2, 50} <= {c.n_w for c in blocks}
@@ -53,17 +54,25 @@ def test_dimensions_are_paired() -> None:
 
 
 def test_the_extremal_task_is_left_out_where_it_does_not_exist() -> None:
-    assert not attained_cells(Axes(rho=(0.0,), tau=(0.0,)), ("prop2", "prop3"))
-    assert not attained_cells(Axes(mu=(0.5,), alpha=(2.0,), inner_steps=(1,)), ("prop2",))
-    assert len(attained_cells(Axes(mu=(0.5,), inner_steps=(1, 2)), ("prop2",))) == 2
+    nowhere = (
+        (Axes(rho=(0.0,), tau=(0.0,)), ("prop2", "prop3")),
+        (Axes(mu=(0.5,), alpha=(2.0,), inner_steps=(1,)), ("prop2",)),
+    )
+    for axes, statements in nowhere:
+        with pytest.raises(InvalidParameter, match=r"at least one cell .*no task of extremal exists there"):
+            grid_cells(axes, statements, families=WITNESSES)
+        both = grid_cells(axes, statements, families=(*WITNESSES, *SAMPLED))
+        assert {cell.family for cell in both} == set(SAMPLED)
+    cells = grid_cells(Axes(mu=(0.5,), inner_steps=(1, 2)), ("prop2",), families=WITNESSES)
+    assert [cell.measurement for cell in cells] == ["attained", "attained"]
 
 
 def test_an_impossible_cell_is_refused_on_construction() -> None:
     constants = Constants(0.5, 1.0, 0.0, 1.0, 1.0)
     with pytest.raises(InvalidParameter, match="tau must be 0 when rho = 0"):
-        Cell(Check.BLOCKS, "prop2", constants, Schedule(0.1, 1), Regime.FIXED)
+        Cell("blocks", "prop2", constants, Schedule(0.1, 1), Regime.FIXED)
     good = Constants(0.5, 1.0, 1.0, 1.0, 1.0)
     with pytest.raises(InvalidParameter, match="max_inner_steps must be at least N = 3"):
-        Cell(Check.BLOCKS, "prop2", good, Schedule(0.1, 3), Regime.FIXED, max_inner_steps=2)
+        Cell("blocks", "prop2", good, Schedule(0.1, 3), Regime.FIXED, max_inner_steps=2)
     with pytest.raises(InvalidParameter, match="statement must be one of"):
         grid_cells(Axes(), ("thm9",))

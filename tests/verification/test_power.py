@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from anil_theory import Constants, Schedule
+from anil_theory.checks import Row
 from anil_theory.cli import app
 from anil_theory.estimators import BLOCKS, Budget
 from anil_theory.record import RecordStore
 from anil_theory.report import all_rows
-from anil_theory.verification import Cell, Check, check_cell
+from anil_theory.verification import Cell, check_cell
 from anil_theory.verification.cells import Regime
-from anil_theory.verification.checks import Row
 from anil_theory.verification.command import EXIT_UNBROKEN
 
 FEW = Budget(pairs=4, points=2, power_iterations=2, starts=1, iterations=4)
@@ -30,7 +30,7 @@ SMALL = ["--n-w", "1", "--n-phi", "1", "--tasks", "2"]
 def cell(statement: str, N: int) -> Cell:
     constants, regime = SETTINGS[statement]
     schedule = Schedule.paper(constants, N)
-    return Cell(Check.BLOCKS, statement, constants, schedule, regime, 2, 2, tasks=2, max_inner_steps=10, budget=FEW)
+    return Cell("blocks", statement, constants, schedule, regime, 2, 2, tasks=2, max_inner_steps=10, budget=FEW)
 
 
 @cache

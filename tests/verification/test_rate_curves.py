@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from anil_theory import Constants, InvalidParameter
 from anil_theory.cli import app
+from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.base import is_heuristic
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.record import RecordStore
@@ -22,7 +23,6 @@ from anil_theory.schedule import Schedule
 from anil_theory.verification import rate_curves
 from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
 from anil_theory.verification.rates_command import curve_cells, run_rates
-from anil_theory.verification.theorems import run_algorithm
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_steps": 40}
@@ -92,10 +92,10 @@ def test_a_number_that_is_not_finite_is_no_average(monkeypatch: pytest.MonkeyPat
     """One NaN of one seed, in a run that no seed of was called diverged."""
 
     def run_once(*arguments: Any, **options: Any) -> Any:
-        started = run_algorithm(*arguments, **options)
-        numbers = getattr(started.run, name).copy()
+        run = run_algorithm(*arguments, **options)
+        numbers = getattr(run, name).copy()
         numbers[0, -1] = math.nan
-        return started._replace(run=replace(started.run, **{name: numbers}))
+        return replace(run, **{name: numbers})
 
     monkeypatch.setattr(rate_curves, "run_algorithm", run_once)
     found = trace(CurveCell(study, CONSTANTS, (1,), batch=(2, 4) if study is Study.FLOOR else (2,), **TINY))

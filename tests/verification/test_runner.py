@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from anil_theory import Constants, Schedule
+from anil_theory.checks import Row
 from anil_theory.record import RecordStore
-from anil_theory.verification import Cell, Check, run_cells, runner
+from anil_theory.verification import Cell, check_cell, run_cells, runner
 from anil_theory.verification.cells import Regime
-from anil_theory.verification.checks import Row, check_cell
 
 
 def cells(number: int) -> list[Cell]:
     constants = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
     schedules = [Schedule(0.1, n) for n in range(1, number + 1)]
-    return [Cell(Check.BLOCKS, "prop2", constants, s, Regime.FIXED, max_inner_steps=number) for s in schedules]
+    return [Cell("blocks", "prop2", constants, s, Regime.FIXED, max_inner_steps=number) for s in schedules]
 
 
 def fake_row(cell: Cell, broken: str | None = None) -> list[Row]:
@@ -96,7 +96,7 @@ def test_every_attained_block_is_at_its_bound_and_halving_it_is_refuted() -> Non
         (Constants(None, 1.0, 1.0, 0.5, 1.0), Schedule(0.14, 5)),
     ):
         name = "prop2" if constants.mu else "prop3"
-        cell = Cell(Check.ATTAINED, name, constants, schedule, Regime.FIXED, 1, 1, 1, max_inner_steps=5)
+        cell = Cell("attained", name, constants, schedule, Regime.FIXED, 1, 1, 1, max_inner_steps=5, family="extremal")
         (row,) = check_cell(cell)
         assert row.outcome == "CONSISTENT" and row.tightness == pytest.approx(1, abs=1e-6)
         (row,) = check_cell(cell, broken="ww")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import meta_gradient
-from anil_theory.tasks import Padded, TaskSet, masked_mean
+from anil_theory.problem import Padded, TaskSet, masked_mean
 from anil_theory.tasks.base import Losses
 
 

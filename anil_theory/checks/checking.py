@@ -1,0 +1,168 @@
+"""`check`: a statement, a problem and a schedule become rows, each a measured quantity beside its claims."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.certify.witness import is_replayable, replay_witness
+from anil_theory.checks.pairing import measurements_of
+from anil_theory.checks.rows import Measured, Row, halved, row_of
+from anil_theory.constants import Constants
+from anil_theory.estimators import Effort, Finding, Measurement, NotFinite, fact
+from anil_theory.falsifier import QUANTITY, SEEDS, Evidence, worst_evidence
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS, Claim, Kind, Statement
+from anil_theory.tasks import SeparableFamily
+
+
+def check(
+    statement: Statement | str,
+    problem: Problem,
+    schedule: Schedule,
+    *,
+    effort: Effort | None = None,
+    broken: str | None = None,
+) -> list[Row]:
+    """Every claim of a statement judged by every measurement of its quantity that the problem admits.
+
+    statement   a Statement, or the name of a registered one;
+    effort      how hard to measure;
+    broken      a block whose bounds are halved on purpose, to show that the checker can fail.
+
+    Claims are evaluated at the problem's constants, the schedule, and the problem's facts (`estimators.fact`). Raises
+    Unmeasured when nothing measures a claim, and InvalidParameter for an unknown name, a statement about the other
+    geometry, a fact that nobody knows, and a problem that no measurement can be made of.
+    """
+    if isinstance(statement, str):
+        if statement not in STATEMENTS:
+            raise InvalidParameter("statement", "one of " + ", ".join(STATEMENTS), statement)
+        statement = STATEMENTS[statement]
+    geometry = problem.constants.geometry
+    if statement.geometry not in (None, geometry):
+        raise InvalidParameter("statement", f"about the {geometry} geometry, which {problem.name} has", statement.name)
+    effort = Effort() if effort is None else effort
+    rows, reasons = [], []
+    for measurement in measurements_of(statement):
+        reason = measurement.why_not(problem, schedule)
+        if reason:
+            reasons.append(f"{measurement.name}: {reason}")
+        else:
+            rows += check_by(statement, measurement, problem, schedule, effort=effort, broken=broken)
+    if not rows:
+        allowed = f"one that a measurement of {statement.name} can be made of ({'; '.join(reasons)})"
+        raise InvalidParameter("problem", allowed, problem.name)
+    return rows
+
+
+def check_by(
+    statement: Statement,
+    measurement: Measurement,
+    problem: Problem,
+    schedule: Schedule,
+    *,
+    effort: Effort,
+    broken: str | None = None,
+    regime: str = "-",
+) -> list[Row]:
+    """The rows of one measurement: one for each block of the statement that it measures.
+
+    regime   how the inner step size was chosen, in words.
+    """
+    claims, found = statement.claims, {}
+    try:
+        found = measurement.run(problem, schedule, effort)
+        claims = _with_facts(statement, measurement, problem, schedule).claims
+    except NotFinite as error:
+        found = _nothing(statement, measurement, str(error))
+    except OverflowError as error:
+        reason = f"not finite: a number of this setting is beyond float64 ({error})"
+        found = _nothing(statement, measurement, reason)
+    common = {
+        "statement": statement.name,
+        "check": measurement.name,
+        "geometry": problem.constants.geometry.value,
+        "regime": regime if "alpha" in measurement.depends_on else "-",
+        "setting": describe(problem, schedule, measurement),
+    }
+    rows = []
+    for quantity, finding in found.items():
+        about = [claim for claim in claims if claim.quantity == quantity]
+        for block in dict.fromkeys(claim.block for claim in about):
+            bounds = [claim for claim in about if claim.block == block]
+            measured = Measured(
+                estimates=finding.estimates,
+                claims=tuple(_broken(bounds) if block == broken else bounds),
+                own=_evidence(finding, problem, schedule),
+                worst=_worst(quantity, problem, schedule, effort),
+                remark=finding.remark,
+            )
+            rows.append(row_of(measured, problem.constants, schedule, block=block, **common))
+    return rows
+
+
+def _with_facts(statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule) -> Statement:
+    """The statement with its claims at the facts of the problem, or at the units of the measurement."""
+    if not statement.facts:
+        return statement
+    facts = {}
+    for name in statement.facts:
+        facts[name] = measurement.units[name] if name in measurement.units else fact(problem, name, schedule)
+    return statement.given(**facts)
+
+
+def _nothing(statement: Statement, measurement: Measurement, reason: str) -> dict[str, Finding]:
+    """What there is to say when the quantities are finite at none of the points: every block, without a number."""
+    quantities = dict.fromkeys(claim.quantity for claim in statement.claims)
+    return {quantity: Finding((), reason) for quantity in quantities if measurement.measures(quantity)}
+
+
+def _broken(claims: Sequence[Claim]) -> list[Claim]:
+    return [claim if claim.kind is Kind.ORDER else halved(claim) for claim in claims]
+
+
+def _evidence(finding: Finding, problem: Problem, schedule: Schedule) -> tuple[Evidence, ...]:
+    """The estimates of the problem's own tasks, with a replay where their witness can be shown again."""
+    return tuple(
+        Evidence(e, partial(replay_witness, problem.tasks, schedule, e, problem.n_w))
+        if is_replayable(e)
+        else Evidence(e)
+        for e in finding.estimates
+    )
+
+
+def _worst(quantity: str, problem: Problem, schedule: Schedule, effort: Effort) -> tuple[Evidence, ...]:
+    """The worst instances known of a block constant, whatever the problem's own tasks reach.
+
+    None for a problem that attains its constant itself, and for step sizes that differ between parts of w.
+    """
+    kind, _, block = quantity.partition("/")
+    low, high = schedule.alpha_range
+    if kind != QUANTITY or problem.attaining_point is not None or low != high:
+        return ()
+    seeds = tuple(effort.seed + further for further in SEEDS)
+    try:
+        return worst_evidence(problem.constants, schedule, block, seeds=seeds, longest=effort.max_inner_steps)
+    except OverflowError:
+        return ()
+
+
+def describe(problem: Problem, schedule: Schedule, measurement: Measurement) -> str:
+    """The setting in one line: the constants, and of the rest what the measurement depends on."""
+    size = f"{problem.n_w}+{problem.n_phi}"
+    if problem.name != SeparableFamily.name:
+        size = f"{problem.name} {size}"
+    text = _constants(problem.constants)
+    if "inner_steps" not in measurement.depends_on:
+        return f"{text} dim {size}"
+    low, high = schedule.alpha_range
+    alpha = f"{low:.3g}" if low == high else f"{low:.3g}..{high:.3g}"
+    text = f"{text} alpha={alpha} N={schedule.inner_steps} dim {size}"
+    return f"{text} B={schedule.batch} K={schedule.outer_steps}" if measurement.runs_outer_loop else text
+
+
+def _constants(constants: Constants) -> str:
+    mu = "" if constants.mu is None else f"mu={constants.mu:g} "
+    region = "" if math.isinf(constants.region.radius) else f" R={constants.region.radius:g}"
+    return f"{mu}L={constants.L:g} rho={constants.rho:g} tau={constants.tau:g} M={constants.M:g}{region}"

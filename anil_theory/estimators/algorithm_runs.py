@@ -1,0 +1,57 @@
+"""The left-hand side of Theorems 1 and 2: averages over runs of Algorithm 1 from the problem's start."""
+
+from typing import Any
+
+from anil_theory.algorithm.outer_loop import outer_loop
+from anil_theory.algorithm.outer_run import OuterRun
+from anil_theory.estimators.average_gradient import average_gradient
+from anil_theory.estimators.base import Direction
+from anil_theory.estimators.measurement import FIELDS, Effort, Finding, Measurement
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+from anil_theory.tasks.separable_frame import is_separable, separable_frames
+
+QUANTITY = "average_squared_gradient"
+
+
+def run_algorithm(problem: Problem, schedule: Schedule, *, seed: int, seeds: int, **options: Any) -> OuterRun:
+    """Runs of Algorithm 1 on the problem's population, all from its start."""
+    w, phi = problem.split(problem.start)
+    frames = separable_frames(problem.tasks) if is_separable(problem.tasks) else None
+    return outer_loop(problem.tasks, schedule, w, phi, seed=seed, seeds=seeds, frames=frames, **options)
+
+
+def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, Finding]:
+    """The averages of the squared block norms; without an estimate where a seed diverged, and then with its step."""
+    run = run_algorithm(
+        problem,
+        schedule,
+        seed=effort.seed,
+        seeds=effort.seeds,
+        records=20,
+        max_inner_steps=effort.max_inner_steps,
+    )
+    found = average_gradient(run)
+    remark = found.reason
+    if found.diverged:
+        remark += f"; first at step {int(run.diverged_at[run.diverged].min())}"
+    rows = ("weighted", "w", "phi") if problem.n_phi else ("weighted", "w")
+    estimates = {row: (found.estimates[row],) if row in found.estimates else () for row in rows}
+    return {f"{QUANTITY}/{row}": Finding(estimates[row], remark) for row in rows}
+
+
+def _without_steps(problem: Problem, schedule: Schedule) -> str:
+    needed = ("beta_w", "beta_phi") if problem.n_phi else ("beta_w",)
+    missing = [name for name in needed if getattr(schedule, name) is None]
+    return f"the schedule has no {' and no '.join(missing)}" if missing else ""
+
+
+MEASUREMENT = Measurement(
+    name="rate",
+    quantities=(f"{QUANTITY}/",),
+    direction=Direction.MEAN,
+    measure=measure_average_gradient,
+    refusal=_without_steps,
+    depends_on=FIELDS,
+    costly=True,
+)

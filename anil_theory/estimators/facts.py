@@ -1,0 +1,46 @@
+"""Facts of a problem that a bound may need beside constants and schedule: dimensions, and the initial gap D0."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.estimators.average_gradient import initial_gap
+from anil_theory.estimators.base import Estimate
+from anil_theory.estimators.not_finite import NotFinite
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+
+
+def measured_gap(problem: Problem, schedule: Schedule) -> Estimate:
+    """L_meta(z_0) - inf L_meta from above, up to its rounding. Raises NotFinite where nothing bounds it."""
+    if not np.isfinite(np.asarray(problem.query_infimum(problem.tasks.data))).all():
+        raise NotFinite(f"the query loss of {problem.name} has no finite infimum: nothing bounds the initial gap D0")
+    w, phi = problem.split(problem.start)
+    return initial_gap(problem, problem.tasks, schedule, w, phi)
+
+
+def _initial_gap(problem: Problem, schedule: Schedule) -> float:
+    gap = measured_gap(problem, schedule)
+    return gap.value + gap.rounding
+
+
+FACTS: dict[str, Callable[[Problem, Schedule], float | int]] = {
+    "n_w": lambda problem, schedule: problem.n_w,
+    "n_phi": lambda problem, schedule: problem.n_phi,
+    "D0": _initial_gap,
+}
+"""What is computed when it is asked for."""
+
+
+def fact(problem: Problem, name: str, schedule: Schedule) -> float | int:
+    """One fact: the problem's own number where it has one, or else what FACTS computes.
+
+    Raises InvalidParameter for a fact that neither knows, and NotFinite for D0 where it is infinite.
+    """
+    if name in problem.facts:
+        return problem.facts[name]
+    if name not in FACTS:
+        known = ", ".join([*FACTS, *problem.facts])
+        raise InvalidParameter("facts", f"given to the problem ({known} are known of {problem.name})", name)
+    return FACTS[name](problem, schedule)

@@ -1,0 +1,161 @@
+"""What a measurement is: the quantities, their direction, what it needs of a problem, and the function that measures.
+
+Measurements are registered, like statements and families. A claim is paired with every measurement of its quantity.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from anil_theory._admissible import count
+from anil_theory._admissible import seed as admissible_seed
+from anil_theory._registry import NotOfTheKind
+from anil_theory.estimators.base import Direction, Estimate
+from anil_theory.estimators.budget import Budget
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+
+FIELDS = ("constants", "alpha", "inner_steps", "batch", "outer_steps", "beta", "shape")
+"""What a setting has: constants, the parts of a schedule, and the dimensions."""
+
+OF_THE_INNER_LOOP = ("constants", "alpha", "inner_steps", "shape")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to measure.
+
+    seed             of searches and runs;
+    seeds            runs of Algorithm 1, at least 2;
+    budget           of searches;
+    max_inner_steps  compile for this many inner steps and run N of them, so that a grid over N compiles once.
+    """
+
+    seed: int = 0
+    seeds: int = 32
+    budget: Budget = field(default_factory=Budget)
+    max_inner_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        admissible_seed("seed", self.seed)
+        count("seeds", self.seeds, minimum=2)
+        if self.max_inner_steps is not None:
+            count("max_inner_steps", self.max_inner_steps)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Estimates of one quantity, and a remark on them.
+
+    There is no estimate where a run ended without one (it diverged); the remark then says so.
+    """
+
+    estimates: tuple[Estimate, ...] = ()
+    remark: str = ""
+
+
+Found = Mapping[str, Finding | Estimate | Sequence[Estimate]]
+"""What a measurement's function returns: by quantity, one estimate, several, or a Finding."""
+
+
+def always(problem: Problem, schedule: Schedule) -> str:
+    """No reason against any problem."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One way to measure some quantities of a problem.
+
+    name         how reports call it: the "check" of a row;
+    quantities   the keys of claims that it serves, as in `Claim.quantity`; one that ends with "/" is a prefix;
+    direction    on which side of the truth its estimates lie;
+    measure      `measure(problem, schedule, effort)` -> estimates by quantity;
+    refusal      `refusal(problem, schedule)` -> why it cannot be made there; empty where it can;
+    depends_on   the parts of a setting (FIELDS) that the result depends on: a grid repeats it for these alone;
+    needs_phi    whether it needs a phi that is not empty;
+    of_witness   whether it measures a problem where that attains its constant. Such problems are left to such
+                 measurements, and no other problem is;
+    costly       whether `verify --quick` without names leaves its statements out;
+    units        facts that the estimates are per unit of, for example {"D0": 1.0}: claims are evaluated there.
+    """
+
+    name: str
+    quantities: tuple[str, ...]
+    direction: Direction
+    measure: Callable[[Problem, Schedule, Effort], Found]
+    refusal: Callable[[Problem, Schedule], str] = always
+    depends_on: tuple[str, ...] = OF_THE_INNER_LOOP
+    needs_phi: bool = False
+    of_witness: bool = False
+    costly: bool = False
+    units: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        texts = isinstance(self.quantities, tuple) and all(isinstance(q, str) and q for q in self.quantities)
+        if not texts or not self.quantities:
+            raise NotOfTheKind(
+                f"measurement {self.name!r} must have quantities, a tuple of names; got {self.quantities!r}"
+            )
+        if not isinstance(self.direction, Direction):
+            raise NotOfTheKind(f"measurement {self.name!r} must have a Direction; got {self.direction!r}")
+        if not callable(self.measure):
+            raise NotOfTheKind(f"measurement {self.name!r} must have a function that measures; got {self.measure!r}")
+        unknown = [name for name in self.depends_on if name not in FIELDS]
+        if unknown:
+            allowed = ", ".join(FIELDS)
+            raise NotOfTheKind(f"measurement {self.name!r} depends on {', '.join(unknown)}; allowed are {allowed}")
+
+    @property
+    def runs_outer_loop(self) -> bool:
+        """Whether B, K and beta belong to its settings."""
+        return "outer_steps" in self.depends_on
+
+    def measures(self, quantity: str) -> bool:
+        """Whether it serves claims about this quantity."""
+        return any(quantity.startswith(q) if q.endswith("/") else quantity == q for q in self.quantities)
+
+    def why_not(self, problem: Problem, schedule: Schedule) -> str:
+        """Why it cannot be made of this problem at this schedule; empty where it can."""
+        if self.of_witness and problem.attaining_point is None:
+            return f"{problem.name} names no point where a constant is attained"
+        if not self.of_witness and problem.attaining_point is not None:
+            return f"{problem.name} is made to attain a constant, and measured where it does"
+        if self.needs_phi and problem.n_phi == 0:
+            return "phi is empty"
+        return self.refusal(problem, schedule)
+
+    def run(self, problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, Finding]:
+        """The findings by quantity.
+
+        Raises NotOfTheKind when the function returns something else than it promised: another quantity, another
+        direction, or no estimates.
+        """
+        found = self.measure(problem, schedule, effort)
+        if not isinstance(found, Mapping):
+            raise NotOfTheKind(f"measurement {self.name!r} must return a mapping from quantities; got {found!r}")
+        return {quantity: self._checked(quantity, value) for quantity, value in found.items()}
+
+    def _checked(self, quantity: str, value: Any) -> Finding:
+        if not self.measures(quantity):
+            promised = ", ".join(self.quantities)
+            raise NotOfTheKind(f"measurement {self.name!r} measures {promised}; it returned {quantity!r}")
+        remark = value.remark if isinstance(value, Finding) else ""
+        given = value.estimates if isinstance(value, Finding) else value
+        estimates = (given,) if isinstance(given, Estimate) else tuple(given)
+        for estimate in estimates:
+            if not isinstance(estimate, Estimate) or estimate.quantity != quantity:
+                raise NotOfTheKind(f"measurement {self.name!r} must return Estimates of {quantity!r}; got {estimate!r}")
+            if estimate.direction is not self.direction:
+                directions = f"{self.direction.value} estimates; it returned one that is {estimate.direction.value}"
+                raise NotOfTheKind(f"measurement {self.name!r} promises {directions}")
+        return Finding(estimates, remark)
+
+
+def keyed(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimates by block, or lists of them, as estimates by quantity."""
+    by_quantity = {}
+    for value in found.values():
+        estimates = list(value.values()) if isinstance(value, Mapping) else [value]
+        by_quantity[estimates[0].quantity] = estimates
+    return by_quantity
