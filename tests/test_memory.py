@@ -42,7 +42,7 @@ def family(n_w: int = 1, n_phi: int = 1) -> SeparableFamily:
 
 def cell(measurement: str = "blocks", **sizes: Any) -> Cell:
     schedule = Schedule(0.3, 2, 1.0, 1.0, batch=sizes.pop("batch", 2), outer_steps=sizes.pop("outer_steps", 3))
-    return Cell(check, "prop2", CONSTANTS, schedule, Regime.FIXED, max_inner_steps=2, **sizes)
+    return Cell(measurement, "prop2", CONSTANTS, schedule, Regime.FIXED, max_inner_steps=2, **sizes)
 
 
 def curves(**sizes: Any) -> CurveCell:
