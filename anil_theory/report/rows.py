@@ -9,7 +9,7 @@ from typing import Any
 from anil_theory.record import Record
 
 Row = dict[str, Any]
-"""One line of a report, as `verification.checks.Row` lays it out, with the record's cell under "cell"."""
+"""One line of a report, as `checks.Row` lays it out, with the record's cell under "cell"."""
 
 BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi, phi"}
 BOUND_KINDS = ("sharp", "refined", "explicit", "order")
