@@ -38,12 +38,14 @@ if TYPE_CHECKING:
         task_gradients,
         task_losses,
     )
+    from anil_theory.checks import MEASUREMENTS, check
     from anil_theory.constants import Constants, Geometry, Knowledge, Region
     from anil_theory.errors import AnilTheoryError
     from anil_theory.estimators import (
         Budget,
         Direction,
         Estimate,
+        Measurement,
         Witness,
         audit_constants,
         largest,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         measure_identity,
     )
     from anil_theory.falsifier import Falsification, falsify
+    from anil_theory.problem import Problem
     from anil_theory.record import Record, RecordStore
     from anil_theory.schedule import Schedule
     from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement
@@ -62,6 +65,7 @@ enable_float64()
 
 __all__ = [
     "FAMILIES",
+    "MEASUREMENTS",
     "STATEMENTS",
     "AnilTheoryError",
     "Bound",
@@ -80,8 +84,10 @@ __all__ = [
     "Kind",
     "Knowledge",
     "Losses",
+    "Measurement",
     "MetaGradient",
     "Outcome",
+    "Problem",
     "Record",
     "RecordStore",
     "Region",
@@ -92,6 +98,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "audit_constants",
+    "check",
     "falsify",
     "inner_loop",
     "judge",
@@ -108,6 +115,7 @@ __all__ = [
 
 _MODULES = {
     "FAMILIES": "tasks",
+    "MEASUREMENTS": "checks",
     "STATEMENTS": "statements",
     "AnilTheoryError": "errors",
     "Bound": "statements",
@@ -126,8 +134,10 @@ _MODULES = {
     "Kind": "statements",
     "Knowledge": "constants",
     "Losses": "tasks",
+    "Measurement": "estimators",
     "MetaGradient": "algorithm",
     "Outcome": "verdict",
+    "Problem": "problem",
     "Record": "record",
     "RecordStore": "record",
     "Region": "constants",
@@ -138,6 +148,7 @@ _MODULES = {
     "Verdict": "verdict",
     "Witness": "estimators",
     "audit_constants": "estimators",
+    "check": "checks",
     "falsify": "falsifier",
     "inner_loop": "algorithm",
     "judge": "verdict",
