@@ -24,7 +24,7 @@ from anil_theory.certify.ball_linear import BALL_LINEAR
 from anil_theory.certify.ball_special import BALL_SPECIAL
 from anil_theory.certify.balls import DEFAULT_PRECISION, Balls, NoEnclosure, Rule, Undecided, Value, precision, to_balls
 from anil_theory.certify.branches import OF_ITSELF, recorded, undecided
-from anil_theory.certify.library_functions import library_form
+from anil_theory.certify.library_functions import plain_form
 from anil_theory.certify.smooth_primitives import frozen_balls
 from anil_theory.certify.source_lines import user_line
 
@@ -81,7 +81,7 @@ def _ruled(rule: Rule, equation: Any, inputs: list[Value]) -> list[Value]:
 
 
 def _call(equation: Any, *inputs: Value) -> list[Value]:
-    form = library_form(equation)
+    form = plain_form(equation)
     if form is not None:
         return run(jax.make_jaxpr(form)(*(v.aval for v in equation.invars)), list(inputs))
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")

@@ -26,7 +26,7 @@ from anil_theory.certify.interval_linear import INTERVAL_LINEAR
 from anil_theory.certify.interval_special import INTERVAL_SPECIAL
 from anil_theory.certify.interval_values import Rule, Truth, Value, constant
 from anil_theory.certify.intervals import Intervals
-from anil_theory.certify.library_functions import library_form
+from anil_theory.certify.library_functions import plain_form
 from anil_theory.certify.source_lines import user_line
 
 INTERVAL_RULES: dict[str, Rule] = (
@@ -47,7 +47,7 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
     for equation, last in zip(jaxpr.eqns, last_uses(jaxpr), strict=True):
         name, inputs = equation.primitive.name, list(map(read, equation.invars))
         if name in _CALLS:
-            form = library_form(equation)
+            form = plain_form(equation)
             called = _inner(equation) if form is None else jax.make_jaxpr(form)(*(v.aval for v in equation.invars))
             results = run_intervals(called, inputs)
         elif name == "free_shift":

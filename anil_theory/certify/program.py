@@ -22,7 +22,7 @@ from anil_theory.certify.balls import NoEnclosure, precision
 from anil_theory.certify.data_folding import folded, is_floating, known_value
 from anil_theory.certify.inlined_calls import needed_variables
 from anil_theory.certify.known_values import Atom, Known, is_boolean, is_zero, known_constants, zeros
-from anil_theory.certify.library_functions import library_form
+from anil_theory.certify.library_functions import plain_form
 from anil_theory.certify.program_control import CONTROL, MOST_EQUATIONS
 from anil_theory.certify.program_simplifications import SIMPLER
 from anil_theory.certify.smooth_primitives import FORMULAS
@@ -87,7 +87,7 @@ class _Flat:
         if _rounds(equation):
             raise NoEnclosure(f"{name!r} rounds to {equation.outvars[0].aval.dtype}, and has no enclosure here")
         if name in CALLS:
-            form = library_form(equation)
+            form = plain_form(equation)
             if form is not None:
                 return self.traced(form, inputs, [v.aval for v in equation.invars])
             inner = _inner(equation)
