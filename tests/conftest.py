@@ -27,6 +27,13 @@ without_shrinking = tuple(phase for phase in Phase if phase is not Phase.shrink)
 settings.register_profile("no-shrinking", settings.get_profile("default"), phases=without_shrinking)
 settings.load_profile("default")
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nearly all the time goes into the compiler, so XLA optimises less; the nightly run compiles as commands do."""
+    if config.getoption("hypothesis_profile", default=None) != "nightly":
+        jax.config.update("jax_disable_most_optimizations", True)
+
+
 MOST_MAPS = 20_000
 """Every compiled program holds memory maps, of which Linux gives a process 65,530: beyond, XLA crashes."""
 

@@ -75,6 +75,7 @@ def test_forward_derivatives_of_a_loss_agree_to_fourth_order() -> None:
     np.testing.assert_allclose(over_tasks(own), expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_search_finds_what_the_hessian_has() -> None:
     tasks = TaskSet(RULED.support, RULED.query, DATA)
     family = OwnFamily(tasks, n_w=3, n_phi=2)

@@ -101,6 +101,7 @@ def test_bounds_far_below_rounding_are_judged_and_drawn(tmp_path: Path) -> None:
     assert "| notices |" in report and "| x0.99" in report
 
 
+@pytest.mark.slow
 def test_the_json_says_the_power(tmp_path: Path) -> None:
     arguments = ["prop3", "--geometry", "nonconvex", "--inner-steps", "2", *SMALL, "--json", "--out", str(tmp_path)]
     result = CliRunner().invoke(app, ["verify", *arguments])
