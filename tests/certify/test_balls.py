@@ -109,6 +109,6 @@ def owners(root: Path) -> set[str]:
 
 def test_one_module_owns_the_precision(tmp_path: Path) -> None:
     # The checker of proofs is a process of its own and shares no code with `certify`.
-    assert owners(PACKAGE) == {"certify/balls.py", "checker/check.py"}
+    assert owners(PACKAGE) == {"certify/balls.py", "checker/check.py", "checker/problem.py"}
     (tmp_path / "another.py").write_text("import flint\nflint.ctx.prec = 10")
     assert owners(tmp_path) == {"another.py"}

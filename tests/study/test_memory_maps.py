@@ -29,7 +29,8 @@ def test_a_run_with_too_many_maps_compiles_again_and_finds_the_same(monkeypatch:
 
     assert values() == [3.0] * 3 and len(traced) == 1
     monkeypatch.setattr("anil_theory.study.run.MemoryMaps", lambda: MemoryMaps(most=0, every=0.0))
-    assert values() == [3.0] * 3 and len(traced) > 1
+    # The look comes after a job, when the others may be done: programs are forgotten for the next run at the latest.
+    assert values() == values() == [3.0] * 3 and len(traced) > 1
 
 
 def test_nothing_is_forgotten_below_the_limit_or_soon_after_a_look() -> None:

@@ -15,7 +15,7 @@ from anil_theory import provenance as origin
 from anil_theory.record import RecordStore, Status, UnreadableRecord
 from anil_theory.study import Hand, Job, Result, Stopped, run_jobs
 
-PATIENCE = 300.0
+PATIENCE = 60.0
 """Seconds until a test gives up waiting for what takes milliseconds; on a busy machine it took more than ten."""
 
 
