@@ -302,3 +302,10 @@ def test_nan_is_neither_an_estimate_nor_a_bound() -> None:
         verdict_on(claim(), math.nan, Direction.LOWER)
     with pytest.raises(NoBound, match="got nan"):
         verdict_on(claim(math.nan), 1.0, Direction.LOWER)
+
+
+def test_a_bound_of_0_that_the_replay_does_not_refute_has_no_power() -> None:
+    refuted = verdict_on(claim(0.0), 1e-3, Direction.LOWER)
+    assert refuted.outcome is Outcome.REFUTED
+    replayed = with_replay(refuted, -1e-9, 0.0)
+    assert replayed.outcome is Outcome.INCONCLUSIVE and replayed.power == 0.0
