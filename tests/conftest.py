@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nearly all the time goes into the compiler, so XLA optimises less; the nightly run compiles as commands do."""
     if config.getoption("hypothesis_profile", default=None) != "nightly":
         jax.config.update("jax_disable_most_optimizations", True)
+        # The processes that tests start compile in the same way, so that their numbers are the same to the last bit.
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 
 MOST_MAPS = 20_000
