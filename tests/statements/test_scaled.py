@@ -35,7 +35,7 @@ def test_a_negative_power_is_a_reciprocal(base: float, power: int) -> None:
 
 def test_a_negative_power_of_zero_has_no_value() -> None:
     with pytest.raises(ZeroDivisionError):
-        Scaled(0.0) ** -1
+        _ = Scaled(0.0) ** -1
 
 
 def test_roots_of_either_sort_of_number() -> None:
