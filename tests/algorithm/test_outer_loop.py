@@ -90,7 +90,8 @@ def test_the_three_averages_agree() -> None:
     runs = {
         m: outer_loop(TASKS, schedule, W, PHI, seeds=64, records=60, average=m) for m in ("batch", "every", "sampled")
     }
-    np.testing.assert_array_equal(runs["batch"].final_w, runs["every"].final_w)
+    # Two programs with the same draws: compiled apart, they may round differently.
+    np.testing.assert_allclose(runs["batch"].final_w, runs["every"].final_w, rtol=1e-12)
     exact = runs["every"].running_w[:, -1]
     difference = runs["batch"].running_w[:, -1] - exact
     assert abs(difference.mean()) < 5 * difference.std(ddof=1) / 8
