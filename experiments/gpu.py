@@ -10,7 +10,7 @@ there is matplotlib. Needs JAX, equinox, optax, typer and rich; PyTorch's sides 
     --dry    run every step at toy size on the CPU, to see that the script works
 
 Exit status: 0; 1 where the card disagrees with the CPU, and for nothing else; 2 for bad input, and where there is no
-card or JAX does not see it; 3 where a piece failed; 130 after Ctrl-C.
+card or JAX does not see it; 3 where a piece failed or a file could not be written; 130 after Ctrl-C.
 """
 
 import argparse
@@ -94,6 +94,7 @@ def measure(given: argparse.Namespace) -> int:
     import jax
 
     from anil_theory.provenance import provenance
+    from anil_theory.report.files import write_report
     from experiments.gpu_steps.card import NoCard, find_card
     from experiments.gpu_steps.goals import goals, profiles_of_missed
     from experiments.gpu_steps.pieces import Clock, Report, run_steps
@@ -113,11 +114,13 @@ def measure(given: argparse.Namespace) -> int:
     about = {"experiment": "gpu", "dry": given.dry, "card": card.name, "bytes": card.bytes_limit}
     about |= {"minutes": given.minutes, "provenance": provenance(started), "finished": False}
     report = Report(out / f"{card.slug}.json", about=about)
+    report.keep()
+    if report.ending.failures:
+        return report.ending.status()
     torch_worker = Worker("experiments.gpu_steps.torch_worker")
     cpu_worker = Worker("experiments.gpu_steps.estimates", "toy" if given.dry else "full", cores=2)
     interrupted = False
     try:
-        report.keep()
         cpu_worker.start()
         run_steps(make_steps(card, torch_worker, cpu_worker, out, work), report, clock, trust_expected=not given.dry)
     except KeyboardInterrupt:
@@ -131,13 +134,16 @@ def measure(given: argparse.Namespace) -> int:
     report.about |= {"finished": not interrupted, "provenance": provenance(started), "profiles": profiles}
     report.about["goals"] = [asdict(claim) | {"met": claim.met} for claim in claims]
     report.keep()
-    lines = document(card.name, report.steps, claims, profiles)
-    if not draw(out / f"{card.slug}-iteration.png", report.steps, card.name):
-        lines.append("no pictures: matplotlib is not installed, or there is nothing to draw")
-    (out / f"{card.slug}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines, ending = document(card.name, report.steps, claims, profiles), report.ending
     print("\n".join(lines))
-    print(f"written to {report.path}")
-    return 130 if interrupted else exit_status(report.steps)
+    picture, table = out / f"{card.slug}-iteration.png", out / f"{card.slug}.md"
+    if ending.attempt(f"{picture} was not drawn", lambda: draw(picture, report.steps, card.name)) is False:
+        lines.append("no pictures: matplotlib is not installed, or there is nothing to draw")
+        print(lines[-1])
+    ending.write(table, lambda: write_report("\n".join(lines) + "\n", table))
+    if not ending.failures:
+        print(f"written to {report.path}")
+    return 130 if interrupted else exit_status(report.steps) or ending.status()
 
 
 def exit_status(steps: dict[str, dict[str, Any]]) -> int:
@@ -158,7 +164,11 @@ def main() -> int:
     if given.plan:
         print_plan()
         return 0
-    return measure(given)
+    from anil_theory.study.ending import Ending
+
+    ending = Ending()
+    status = ending.attempt("", lambda: measure(given))
+    return ending.status() if status is None else status
 
 
 if __name__ == "__main__":

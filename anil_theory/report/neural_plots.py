@@ -55,7 +55,9 @@ def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, path: Path) 
             axis.set_title(in_figure(dataset), fontsize=10)
             axis.grid(alpha=0.25)
         row[0].legend(fontsize=8, frameon=False)
-    figure.suptitle(f"ANIL, {TITLES.get(geometry, geometry)}: mean over {len({r['seed'] for r in chosen})} seeds")
+    seeds = len({run["seed"] for run in chosen})
+    shown = "one seed" if seeds == 1 else f"mean over {seeds} seeds"
+    figure.suptitle(f"ANIL, {TITLES.get(geometry, geometry)}: {shown}")
     save_figure(figure, path, dpi=110)
     return True
 

@@ -22,12 +22,12 @@ from anil_theory.neural.program import Program
 from anil_theory.neural.settings import Settings
 from anil_theory.neural.training import train
 from anil_theory.record import RecordStore
+from anil_theory.report.files import write_report
 from anil_theory.verification.bench_command import Bench, run_bench
 from experiments.gpu_steps.card import Card
 from experiments.gpu_steps.expected import COMPILE, Size, iteration_seconds
 from experiments.gpu_steps.our_side import products_in
 from experiments.gpu_steps.pieces import Clock, Piece, Plain
-from experiments.speed.measure import write_whole
 
 GOAL = 1000
 SEEDS = 3
@@ -153,5 +153,5 @@ class FigurePlan:
         records = [record for record in RecordStore(folder / "records") if record.cell.get("study") == "bench"]
         lines = [json.dumps(json.loads(record.to_json()), separators=(",", ":")) for record in records]
         path = self.out / f"{self.card.slug}-runs.jsonl"
-        write_whole(path, lambda path: path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8"))
+        write_report("".join(f"{line}\n" for line in lines), path)
         return len(records)

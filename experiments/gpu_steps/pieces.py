@@ -15,7 +15,8 @@ from typing import Any
 
 from anil_theory._plain import to_plain
 from anil_theory.record import encode_floats
-from experiments.speed.measure import write_whole
+from anil_theory.report.files import write_report
+from anil_theory.study.ending import Ending
 
 Plain = dict[str, Any]
 
@@ -60,18 +61,25 @@ class Step:
 
 @dataclass
 class Report:
-    """All numbers so far, written to `path` after every piece, whole or not at all."""
+    """All numbers so far, written to `path` after every piece, whole or not at all.
+
+    A file that cannot be written costs the file: `ending` remembers and says it, and the measuring goes on.
+    """
 
     path: Path
     say: Callable[[str], None] = print
     about: Plain = field(default_factory=dict)
     steps: dict[str, Plain] = field(default_factory=dict)
+    ending: Ending = field(default_factory=Ending)
 
     def keep(self) -> None:
-        """Write everything."""
+        """Write everything, or say why it could not be written."""
+        self.ending.attempt(f"{self.path} was not written", self._write)
+
+    def _write(self) -> None:
         text = json.dumps(encode_floats(to_plain({**self.about, "steps": self.steps})), indent=1, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        write_report(text + "\n", self.path)
 
 
 def run_steps(steps: Sequence[Step], report: Report, clock: Clock, *, trust_expected: bool = True) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from anil_theory.report.files import save_figure
 from experiments.gpu_steps.goals import configurations, seconds_of
 from experiments.gpu_steps.pieces import Plain
-from experiments.speed.measure import Claim, write_whole
+from experiments.speed.measure import Claim
 
 SIDES = {
     "ours": "anil_theory",
@@ -30,7 +31,7 @@ def iteration_table(steps: dict[str, Plain]) -> list[str]:
             plain = one.get("plain", {}).get("seconds")
             peaks = [entry["peak_bytes"] for entry in one["N"].values() if "peak_bytes" in entry]
             held = one.get("bytes") or max(peaks, default=0)
-            cells = [_ms(seconds.get(N)) for N in STEPS] + [_ms(plain), f"{held / 2**20:.0f}" if held else "-"]
+            cells = [_ms(seconds.get(N)) for N in STEPS] + [_ms(plain), f"{held / 2**20:.3g}" if held else "-"]
             lines.append(f"| {name}: {title} | " + " | ".join(cells) + " |")
     return lines
 
@@ -94,8 +95,9 @@ def draw(path: Path, steps: dict[str, Plain], card: str) -> bool:
         if seconds:
             axes.plot(list(seconds), [1e3 * s for s in seconds.values()], marker=marker, label=SIDES[side])
     axes.set(xscale="log", yscale="log", xlabel="inner steps N", ylabel="ms of a meta-iteration")
+    axes.set_xticks(STEPS, labels=[str(N) for N in STEPS])
+    axes.set_xticks([], minor=True)
     axes.set_title(f"{names[0]}, {card}", fontsize=9)
     axes.legend(fontsize=8)
-    write_whole(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
-    plt.close(figure)
+    save_figure(figure, path, dpi=120)
     return True

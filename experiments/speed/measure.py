@@ -11,7 +11,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anil_theory.provenance import provenance
+from anil_theory.report.files import save_figure, write_report
+from anil_theory.study.ending import Ending
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,7 +146,8 @@ def publish(
 ) -> None:
     """Print the table (or the JSON), and write NAME.json and NAME.png to the folder, each whole or not at all.
 
-    A tiny run has no claims: its sizes are not those that the claims speak of.
+    A file that cannot be written, or a plot that cannot be drawn, costs itself alone: it is told in one line, and the
+    process ends with status 3. A tiny run has no claims: its sizes are not those that the claims speak of.
     """
     claims = [] if given.tiny else outcome.claims
     plain = {
@@ -155,30 +157,23 @@ def publish(
         "numbers": outcome.numbers,
         "provenance": provenance(started),
     }
+    text = json.dumps(plain, indent=1, allow_nan=False)
+    print(text if given.json else "\n".join([*outcome.lines, *(claim.line() for claim in claims)]), flush=True)
+    ending, numbers, plot = Ending(), given.out / f"{name}.json", given.out / f"{name}.png"
+    ending.attempt(f"{given.out} was not made", lambda: given.out.mkdir(parents=True, exist_ok=True))
+    ending.write(numbers, lambda: write_report(text + "\n", numbers))
+    ending.write(plot, lambda: _draw(plot, draw))
+    if ending.failures:
+        raise SystemExit(ending.status())
+
+
+def _draw(plot: Path, draw: "Callable[[Figure], None]") -> None:
     # Here, because what else this module has is also used where there is no matplotlib.
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    text = json.dumps(plain, indent=1, allow_nan=False)
     figure = plt.figure(figsize=(6, 4), layout="constrained")
     draw(figure)
-    given.out.mkdir(parents=True, exist_ok=True)
-    write_whole(given.out / f"{name}.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    write_whole(given.out / f"{name}.png", lambda path: figure.savefig(path, format="png", dpi=150))
-    plt.close(figure)
-    print(text if given.json else "\n".join([*outcome.lines, *(claim.line() for claim in claims)]))
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside the target, then rename, which is atomic within one file system."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    save_figure(figure, plot, dpi=150)

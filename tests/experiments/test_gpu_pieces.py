@@ -78,6 +78,26 @@ def test_what_is_done_is_written_before_the_next_piece_begins(tmp_path: Path) ->
     assert list(json.loads(path.read_text(encoding="utf-8"))["steps"]["step"]) == ["first"]
 
 
+def test_a_file_that_cannot_be_written_costs_the_file_and_not_the_measuring(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("")
+    time, report = Time(), Report(taken / "card.json", say=lambda line: None)
+    run_steps([Step("step", 1.0, [Piece(name, 0.0, time.passes(1)) for name in "ab"])], report, Clock(10.0, time))
+    assert all(report.steps["step"][name]["done"] == 1 for name in "ab")
+    assert report.ending.status() == 3 and "card.json was not written" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_and_status_3(tmp_path: Path) -> None:
+    """Before anything is measured; 1 would say that the card disagrees."""
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, str(Path(gpu.__file__)), "--dry", "--out", str(tmp_path / "file")]
+    done = subprocess.run([*command, "--work", str(tmp_path / "work")], capture_output=True, text=True)
+    assert done.returncode == 3 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and "was not written" in done.stderr
+
+
 def test_a_piece_that_fails_is_named_and_the_next_one_goes_on(tmp_path: Path) -> None:
     def fail(clock: Clock) -> Plain:
         raise RuntimeError("a reason")
