@@ -13,8 +13,10 @@ def main() -> int:
     parser.add_argument("file", type=Path, help="what `anil-theory certify --proof` has written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     given = parser.parse_args()
-    if not given.file.is_file() or given.workers < 1:
-        parser.error(f"it takes a file and at least one worker; got {str(given.file)!r} and {given.workers}")
+    if not given.file.is_file():
+        parser.error(f"file must be one that `anil-theory certify --proof` has written; got {str(given.file)!r}")
+    if given.workers < 1:
+        parser.error(f"--workers must be an integer >= 1; got {given.workers}")
     try:
         from .check import check_file
 

@@ -105,14 +105,16 @@ def certify(
 
     Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 130 interrupted.
     """
+    from anil_theory._admissible import one_of
     from anil_theory.constants import Constants
     from anil_theory.verification.certify_command import Cell, certify_cells, run_certify
-    from anil_theory.verification.family_cells import FamilyCell
+    from anil_theory.verification.family_cells import FamilyCell, ball_families
 
     with failures_exit():
         shared: dict[str, Any] = {"seed": seed, "operations": operations, "seconds": seconds}
         cells: list[Cell] = []
         for name in family or ("separable",):
+            one_of("family", name, ("separable", *ball_families()))
             if name == "separable":
                 options = {"n_w": n_w, "n_phi": n_phi, "tasks": tasks, "query": query, "samples": samples, **shared}
                 options |= {"radius": 4.0 if radius is None else radius, "gap": 0.01 if gap is None else gap}

@@ -228,6 +228,8 @@ def run_certify(
         raise InvalidParameter("--proof", "asked of --family softmax-head, two-layer-head or linear-body", "separable")
     if proof is not None and resume:
         raise InvalidParameter("--proof", "asked without --resume: a record does not keep the boxes", str(proof))
+    if proof is not None and not proof.parent.is_dir():
+        raise InvalidParameter("--proof", "a file in a folder that is there", str(proof))
     store = RecordStore(out / "records")
     kept = None if proof is None else Proof()
     jobs = [_job(cell, kept) for cell in cells]

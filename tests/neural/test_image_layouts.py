@@ -182,7 +182,7 @@ def test_files_are_found_beside_others(tmp_path: Path) -> None:
         for name in BENCHMARKS[benchmark].files[0]:
             (tmp_path / name).touch()
         assert tuple(p.name for p in find_files(tmp_path, benchmark)) == BENCHMARKS[benchmark].files[0]
-    with pytest.raises(InvalidParameter, match="no such folder"):
+    with pytest.raises(InvalidParameter, match=r"^\S+ must be a folder with the files of \S+; got 'no such folder'$"):
         find_files(tmp_path / "elsewhere", "fc100")
 
 

@@ -123,3 +123,17 @@ def test_each_end_of_the_enclosure_decides_what_it_can() -> None:
     assert outcome(certificate.upper * 1.001) is Outcome.CONFIRMED
     assert outcome(middle) is Outcome.INCONCLUSIVE
     assert outcome(certificate.lower * 0.999) is Outcome.REFUTED
+
+
+def test_a_proof_whose_folder_is_not_there_is_refused_before_the_search(tmp_path: Path) -> None:
+    """A search may take hours, and its boxes are kept nowhere else."""
+    place = str(tmp_path / "no" / "proof.gz")
+    code, text = run("--family", "softmax-head", "--inner-steps", "1", "--proof", place, out=tmp_path / "out")
+    assert code == 2 and "--proof must be a file in a folder that is there" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_family_that_there_is_not_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    code, text = run("--family", "nope", out=tmp_path)
+    assert code == 2
+    assert "one of 'separable', 'softmax-head', 'two-layer-head', 'linear-body'; got 'nope'" in text

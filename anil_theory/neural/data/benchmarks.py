@@ -60,11 +60,11 @@ def find_files(folder: Path, dataset: str) -> tuple[Path, ...]:
     usual = BENCHMARKS[dataset].files
     allowed = "a folder with the files of " + dataset
     try:
-        if not folder.is_dir():
-            raise InvalidParameter(str(folder), allowed, "no such folder")
-        inside = sorted(folder.iterdir())
+        inside = sorted(folder.iterdir()) if folder.is_dir() else None
     except (OSError, ValueError) as error:
         raise InvalidParameter(str(folder), allowed, getattr(error, "strerror", None) or str(error)) from None
+    if inside is None:
+        raise InvalidParameter(str(folder), allowed, "no such folder")
     for names in usual:
         if all((folder / name).is_file() for name in names):
             return tuple(folder / name for name in names)
