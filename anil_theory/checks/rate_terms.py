@@ -2,7 +2,7 @@
 
 from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate, leading_kind
-from anil_theory.estimators.block_lipschitz import largest, measure_block_lipschitz
+from anil_theory.estimators.block_lipschitz import blocks_of_problem, largest
 from anil_theory.estimators.gradient_size import measure_gradient_size
 from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.problem import Problem
@@ -24,14 +24,7 @@ def measure_terms(problem: Problem, schedule: Schedule, effort: Effort) -> Found
     terms hold the ratio of the two smoothness constants, which a measurement from below does not bound: the ratio is
     taken from the bounds (the smaller of explicit and refined), and the gradient sizes are what is measured.
     """
-    blocks = measure_block_lipschitz(
-        problem,
-        problem.tasks,
-        schedule,
-        seed=effort.seed,
-        budget=effort.budget,
-        max_inner_steps=effort.max_inner_steps,
-    )
+    blocks = blocks_of_problem(problem, schedule, effort)
     best = {block: largest(by_method) for block, by_method in blocks.items()}
     sizes = measure_gradient_size(
         problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps

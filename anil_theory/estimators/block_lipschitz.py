@@ -295,8 +295,9 @@ def largest(estimates: dict[str, Estimate]) -> Estimate:
     return max(estimates.values(), key=lambda e: (e.outside == 0, e.value - e.rounding, e.value))
 
 
-def _measured_blocks(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
-    found = measure_block_lipschitz(
+def blocks_of_problem(problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, dict[str, Estimate]]:
+    """`measure_block_lipschitz` of a problem's own tasks."""
+    return measure_block_lipschitz(
         problem,
         problem.tasks,
         schedule,
@@ -304,7 +305,10 @@ def _measured_blocks(problem: Problem, schedule: Schedule, effort: Effort) -> Fo
         budget=effort.budget,
         max_inner_steps=effort.max_inner_steps,
     )
-    return keyed(found)
+
+
+def _measured_blocks(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+    return keyed(blocks_of_problem(problem, schedule, effort))
 
 
 MEASUREMENT = Measurement(

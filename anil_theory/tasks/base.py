@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,18 @@ from anil_theory.constants import Constants
 from anil_theory.problem import Loss, Losses, Problem, TaskSet
 from anil_theory.schedule import Schedule
 
-__all__ = ["Family", "Loss", "Losses", "TaskSet", "check_num_tasks"]
+__all__ = ["Family", "Loss", "Losses", "Setting", "TaskSet", "check_num_tasks"]
+
+
+class Setting(NamedTuple):
+    """What a grid asks a family for; `max_inner_steps` is the N that its computations are compiled for."""
+
+    constants: Constants
+    schedule: Schedule
+    n_w: int
+    n_phi: int
+    query: str
+    max_inner_steps: int | None
 
 
 class Family(abc.ABC):
@@ -69,8 +80,14 @@ class Family(abc.ABC):
     ) -> "Family":
         """The family at one setting of a grid; one that has constants and sizes of its own ignores the setting.
 
-        Raises InvalidParameter where no task of the family has these constants.
+        Raises InvalidParameter where no task of the family has these constants. A family says in `made_for` what of the
+        setting it takes.
         """
+        return cls.made_for(Setting(constants, schedule, n_w, n_phi, query, max_inner_steps))
+
+    @classmethod
+    def made_for(cls, setting: Setting) -> "Family":
+        """The family at a setting. Default: its smallest, whatever the setting."""
         return cls.smallest()
 
     def problem(self, *, tasks: int = 4, seed: int = 0) -> Problem:

@@ -19,8 +19,7 @@ from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.constants import Constants
-from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
+from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 
 
 class CosineTask(NamedTuple):
@@ -69,18 +68,9 @@ class CosineFamily(Family):
         self.reach = 4 * self.period if reach is None else positive("reach", reach)
 
     @classmethod
-    def at(
-        cls,
-        constants: Constants,
-        schedule: Schedule,
-        *,
-        n_w: int = 1,
-        n_phi: int = 1,
-        query: str = "",
-        max_inner_steps: int | None = None,
-    ) -> "CosineFamily":
-        """The task at one setting; it has 1 + 1 dimensions, a query loss of its own and tau = 0, whatever tau is."""
-        return cls(constants)
+    def made_for(cls, setting: Setting) -> "CosineFamily":
+        """At the constants of the setting, whatever tau is (its own is 0); 1 + 1 dimensions, its own query loss."""
+        return cls(setting.constants)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
         """`num_tasks` copies of the task (there is nothing random in it; the key is not used)."""

@@ -22,7 +22,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
+from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
 
 DIGITS = 280
@@ -117,18 +117,9 @@ class ExtremalFamily(Family):
         return jnp.full(data.query.anchor.shape[:-1], -jnp.inf)
 
     @classmethod
-    def at(
-        cls,
-        constants: Constants,
-        schedule: Schedule,
-        *,
-        n_w: int = 1,
-        n_phi: int = 1,
-        query: str = "",
-        max_inner_steps: int | None = None,
-    ) -> "ExtremalFamily":
-        """The task at one setting; it has 1 + 1 dimensions and a query loss of its own."""
-        return cls(constants, schedule, max_inner_steps)
+    def made_for(cls, setting: Setting) -> "ExtremalFamily":
+        """At the constants and schedule of the setting; it has 1 + 1 dimensions and a query loss of its own."""
+        return cls(setting.constants, setting.schedule, setting.max_inner_steps)
 
     def problem(self, *, tasks: int = 1, seed: int = 0) -> Problem:
         """The problem of the one task; more of them would be copies."""

@@ -22,8 +22,7 @@ from jaxtyping import Array, Float
 
 from anil_theory._admissible import InvalidParameter, count, one_of, within
 from anil_theory.constants import Constants
-from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet, check_num_tasks
+from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 from anil_theory.tasks.separable_coordinates import CurvatureEnds, coordinate_ends, oscillation
 
 
@@ -140,18 +139,9 @@ class SeparableFamily(Family):
         self.length_scale = max(lengths)
 
     @classmethod
-    def at(
-        cls,
-        constants: Constants,
-        schedule: Schedule,
-        *,
-        n_w: int = 2,
-        n_phi: int = 2,
-        query: str = "sine",
-        max_inner_steps: int | None = None,
-    ) -> "SeparableFamily":
-        """The family at one setting; the schedule does not matter."""
-        return cls(constants, n_w, n_phi, query=query)
+    def made_for(cls, setting: Setting) -> "SeparableFamily":
+        """At the constants and dimensions of the setting; its schedule does not matter."""
+        return cls(setting.constants, setting.n_w, setting.n_phi, query=setting.query)
 
     @property
     def ratio(self) -> float:
