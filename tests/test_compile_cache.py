@@ -14,6 +14,7 @@ from anil_theory._compile_cache import (
     JAX_FOLDER,
     JAX_SETTINGS,
     JAX_SWITCH,
+    LIMIT,
     VARIABLE,
     CompileCache,
     UnusableFolder,
@@ -215,3 +216,8 @@ def test_commands_that_compile_use_it_and_a_flag_turns_it_off(tmp_path: Path) ->
     assert flag == [0, None, "false", ""]
     assert off == other == [0, None, None, ""]
     assert unusable[:3] == [0, None, None] and "compiled programs are not kept" in unusable[3]
+
+
+def test_the_docs_say_how_much_is_kept() -> None:
+    docs = Path(__file__).parents[1] / "docs" / "speed.md"
+    assert f"| size | {LIMIT // 2**20} MiB:" in docs.read_text(encoding="utf-8")
