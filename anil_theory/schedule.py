@@ -67,11 +67,11 @@ class Schedule:
         return cls(positive("c", c) / (steps * constants.L), steps, **rest)
 
     @classmethod
-    def paper(cls, constants: Constants, inner_steps: int, **rest) -> Self:
-        """The step size of the proposition that covers these constants (Proposition 2 or 3)."""
+    def paper(cls, constants: Constants, inner_steps: int, *, c: float = 0.7, **rest) -> Self:
+        """The step size of the proposition that covers these constants: mu/L^2 (2) or c/(N L) (3)."""
         if constants.geometry is Geometry.STRONGLY_CONVEX:
             return cls.strongly_convex(constants, inner_steps, **rest)
-        return cls.nonconvex(constants, inner_steps, **rest)
+        return cls.nonconvex(constants, inner_steps, c, **rest)
 
     @property
     def one_alpha(self) -> float:

@@ -5,8 +5,9 @@ Grid and wiring only; `paper_figures/block_constants.py` draws the figure from t
 
 from pathlib import Path
 
-from anil_theory.record import RecordStore
 from anil_theory.verification import default_cells, run_cells
+
+from anil_theory.record import RecordStore
 
 
 def main() -> None:

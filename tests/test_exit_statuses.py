@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 import typer
+from anil_theory.verification import command, rates_command, runner
+from anil_theory.verification.cells import Cell
 from typer.testing import CliRunner
 
 from anil_theory import provenance
 from anil_theory.checks import Row
 from anil_theory.cli import app
 from anil_theory.record import RecordStore
-from anil_theory.verification import command, rates_command, runner
-from anil_theory.verification.cells import Cell
 
 ROOT = Path(__file__).parents[1]
 # Its package has an attribute of the same name, the application.

@@ -5,11 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
-
-from anil_theory.audit import command as audit_command
-from anil_theory.cli import app
-from anil_theory.study.run import RunSummary
 from anil_theory.verification import (
     bench_command,
     certify_command,
@@ -18,6 +13,11 @@ from anil_theory.verification import (
     runner,
     tightness_command,
 )
+from typer.testing import CliRunner
+
+from anil_theory.audit import command as audit_command
+from anil_theory.cli import app
+from anil_theory.study.run import RunSummary
 
 ENGINES = {
     "verify": (runner, 2),

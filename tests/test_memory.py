@@ -8,6 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from anil_theory.verification.cells import Cell, Regime
+from anil_theory.verification.certify_command import CertifyCell
+from anil_theory.verification.rate_curves import CurveCell, Study
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,9 +24,6 @@ from anil_theory.neural.needs import require_memory_for
 from anil_theory.neural.settings import Settings
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily
-from anil_theory.verification.cells import Cell, Regime
-from anil_theory.verification.certify_command import CertifyCell
-from anil_theory.verification.rate_curves import CurveCell, Study
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 SCHEDULE = Schedule.paper(CONSTANTS, 2)

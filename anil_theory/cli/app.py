@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from anil_theory._admissible import count
 from anil_theory._compile_cache import CompileCache, UnusableFolder, switch_off
 from anil_theory._console import READER_GONE, Console, drop_output
 from anil_theory._version import __version__
 from anil_theory.constants import Geometry
+from anil_theory.studies import STUDIES
 from anil_theory.study.ending import Ending
 
 app = typer.Typer(
@@ -26,14 +26,11 @@ app = typer.Typer(
 cache = CompileCache()
 """The compiled programs of this process."""
 
-COMPILING = ("verify", "rates", "tightness", "certify", "constants", "audit", "bench")
+COMPILING = {*STUDIES, "run"} - {"ledger"}
 """The commands that compile: the others have no use for a folder of programs."""
 
-Jobs = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", help="Cells at a time, in threads; as many as suit the command, if left out."),
-]
-"""The option of every command that runs cells."""
+AsJson = Annotated[bool, typer.Option("--json", help="The results as JSON on standard output.")]
+"""The option of every command with results."""
 
 data_app = typer.Typer(help="Convert and check the image data of the neural benchmarks.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -78,11 +75,6 @@ def root(
 def note(text: str) -> None:
     """One line on standard error about what does not change the results."""
     Console(stderr=True).print(f"note: {text}", style="yellow", highlight=False, soft_wrap=True)
-
-
-def workers(jobs: int | None, default: int) -> int:
-    """The cells at a time that `--jobs` asks for."""
-    return default if jobs is None else count("jobs", jobs)
 
 
 class ListCommand(TyperCommand):

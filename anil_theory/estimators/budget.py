@@ -1,10 +1,9 @@
 """How hard a search tries."""
 
 import dataclasses
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 
 from anil_theory._admissible import count
-from anil_theory.estimators.lanczos import FINAL_PRODUCTS
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,6 @@ class Budget:
     starts         ascents, from the best points;
     iterations     of each ascent.
 
-    power_iterations   in place of lanczos_steps: as many products as so many power iterations, of two products each.
-
     Raises InvalidParameter for what is not an integer >= 1.
     """
 
@@ -27,12 +24,8 @@ class Budget:
     lanczos_steps: int = 14
     starts: int = 4
     iterations: int = 40
-    power_iterations: InitVar[int | None] = None
 
-    def __post_init__(self, power_iterations: int | None) -> None:
-        if power_iterations is not None:
-            products = 2 * count("power_iterations", power_iterations)
-            object.__setattr__(self, "lanczos_steps", max(1, products - FINAL_PRODUCTS))
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             count(field.name, getattr(self, field.name))
         if self.starts > self.points:

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-import jax
-
 from anil_theory._admissible import InvalidParameter, count, nonnegative, one_of, positive
+from anil_theory._options import Options, option
 
 OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Options):
     """One benchmark configuration. Lengths, counts and step sizes as in the paper; `inner_steps` is given to `train`.
 
     l2            lambda of (lambda/2)||w||^2;  optimizer  "adam" or "sgd" (Algorithm 1), steps beta_w and beta_phi;
@@ -22,28 +21,28 @@ class Settings:
     """
 
     geometry: str = "strongly-convex"
-    ways: int = 5
-    shots: int = 5
-    queries: int = 5
-    tasks: int = 32
-    iterations: int = 1000
-    alpha: float = 0.1
+    ways: int = option(5, "Classes of an episode.")
+    shots: int = option(5, "Support images per class.")
+    queries: int = option(5, "Query images per class.")
+    tasks: int = option(32, "Tasks per outer step.", quick=4)
+    iterations: int = option(1000, "Outer steps.", quick=200)
+    alpha: float = option(0.1, "Inner step size.")
     l2: float = 0.0
-    optimizer: str = "adam"
+    optimizer: str = option("adam", "adam, or sgd as in Algorithm 1.")
     beta_w: float = 1e-3
     beta_phi: float = 1e-3
-    width: int = 64
-    hidden: int | None = None
-    blocks: int = 4
+    width: int = option(64, "Channels.", quick=8)
+    hidden: int | None = option(None, "Width of the hidden linear layer (nonconvex); as --width if left out.")
+    blocks: int = option(4, "Convolution blocks.")
     max_inner_steps: int = 30
     method: str = "recursion"
     first_order: bool = False
-    statistics: str | None = None
-    dtype: str = "float32"
-    body_dtype: str | None = None
-    chunk: int | None = None
-    dispatch: int | None = None
-    eval_tasks: int = 600
+    statistics: str | None = option(None, "Batch statistics: joint, support or each; joint if left out.")
+    dtype: str = option("float32", "float32 or float64.")
+    body_dtype: str | None = option(None, "Type of the body's arithmetic, e.g. bfloat16; --dtype if left out.")
+    chunk: int | None = option(None, "Tasks per dispatch; 1 on a CPU and else all, if left out.")
+    dispatch: int | None = option(None, "Iterations per dispatch; 1 on a CPU and else 25, if left out.")
+    eval_tasks: int = option(600, "Episodes of an accuracy.", quick=60)
 
     def __post_init__(self) -> None:
         for name in ("shots", "queries", "tasks", "iterations", "width", "blocks", "max_inner_steps", "eval_tasks"):
@@ -65,11 +64,18 @@ class Settings:
         """Tasks per dispatch."""
         if self.chunk is not None:
             return self.chunk
-        return 1 if jax.default_backend() == "cpu" else self.tasks
+        return 1 if _on_cpu() else self.tasks
 
     @property
     def dispatch_size(self) -> int:
         """Iterations per dispatch."""
         if self.dispatch is not None:
             return self.dispatch
-        return 1 if jax.default_backend() == "cpu" else 25
+        return 1 if _on_cpu() else 25
+
+
+def _on_cpu() -> bool:
+    # Here: the command line reads the options of this class, and a start without JAX takes half as long.
+    import jax
+
+    return jax.default_backend() == "cpu"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -100,3 +101,28 @@ def _remarks(row: CertificateRow) -> list[str]:
     """What a row has to explain: an enclosure that did not close, a verdict other than CONFIRMED."""
     open_gap = [row["reason_of_search"]] if row["status"] != "CLOSED" else []
     return open_gap + ([row["reason"]] if row["outcome"] != "CONFIRMED" else [])
+
+
+def print_clock(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """How many searches the clock ended: those alone may end elsewhere in another run."""
+    ends = [row["ended_by"] for row in rows]
+    by_clock = ends.count("clock")
+    if by_clock:
+        console.print(
+            f"{by_clock} of {len(ends)} searches were ended by the clock and not by the work allowed: what they prove "
+            "depends on the machine and its load; --seconds raises the ceiling, --operations lowers the work.",
+            style="yellow",
+            highlight=False,
+        )
+
+
+def print_proof(console: Console, path: Path, tasks: int) -> None:
+    """What a proof is of: the tasks drawn, and not their families."""
+    if tasks:
+        console.print(
+            f"the proof is of {tasks} tasks as drawn, whose data are in the file, over the boxes stated, "
+            f"and not of their families; `anil-theory check {path}` checks it",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

@@ -1,5 +1,6 @@
 """Rows as a table on a terminal."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from anil_theory.report.rows import (
     marked,
     number,
     power,
+    tightest_rows,
     tightness,
     weakest_rows,
 )
@@ -29,6 +31,9 @@ STYLES = {
     "NOT_APPLICABLE": "dim",
 }
 
+
+FEW_ROWS = 40
+"""Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
 
 WIDE = 100
 """Columns from which the table also shows the sharp bound and the power."""
@@ -156,3 +161,24 @@ def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> 
                     console.print(Text(f"    suspects: {printable('; '.join(verdict['suspects']))}"))
                     console.print(Text(f"    replay: {printable(verdict['replayed'] or 'not replayed')}"))
                     break
+
+
+def print_verdicts(console: Console, rows: Sequence[Row], shown: str = "auto") -> None:
+    """The rows and their summary.
+
+    shown   "all" rows, the "tightest" of each statement and block, or "auto": all where they are few.
+    """
+    every = shown == "all" or (shown == "auto" and len(rows) <= FEW_ROWS)
+    title = "every row" if every else "the tightest row of each statement and block (xN: rows it stands for)"
+    print_rows(console, list(rows) if every else tightest_rows(rows), title)
+    print_summary(console, list(rows))
+
+
+def print_broken(console: Console, rows: Sequence[Row], broken: str) -> None:
+    """How many of the bounds that were halved on purpose were refuted."""
+    halved = [row for row in rows if row["block"] == broken]
+    refuted = sum(row["outcome"] == "REFUTED" for row in halved)
+    console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+    console.print(f"{refuted} of {len(halved)} rows with a halved bound are refuted")
+    if not refuted:
+        console.print(f"nothing refuted the halved bounds of {broken}", style="bold yellow")

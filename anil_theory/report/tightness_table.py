@@ -1,7 +1,7 @@
 """How tight the bounds are, as tables on a terminal: shares of the sharp bound, and the program of section 4."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -70,3 +70,11 @@ def _least(values: list[float]) -> str:
     """The smallest of the values that exist."""
     known = [v for v in values if not math.isnan(v)]
     return f"{min(known):.4f}" if known else "-"
+
+
+def print_replays(console: Console, rows: Sequence[Mapping[str, Any]], broken: str) -> None:
+    """What refuted the bounds of a block that were halved on purpose, and its replay in ball arithmetic."""
+    console.print(f"the bounds of {broken} were halved on purpose: refutations are what should be seen")
+    for row in rows:
+        for kind, text in row["replayed"].items():
+            console.print(f"- {row['block']} {kind}: {row['reasons'][kind]}; {text}", highlight=False)

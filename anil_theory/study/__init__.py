@@ -1,8 +1,11 @@
-"""The engine of a run: cells into records, with progress, resume, Ctrl-C and an exit status, for every command."""
+"""The engine of every command: a study's cells into records, with progress, resume, Ctrl-C, workers and a status."""
 
-from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_REFUTED, Ending, described, print_error
+from anil_theory.study.base import RunSettings, Study
+from anil_theory.study.conduct import conduct
+from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_NOT_SHOWN, EXIT_REFUTED, Ending, described
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.job import Hand, Job, Result, Stopped
+from anil_theory.study.page import Page
 from anil_theory.study.progress import Display
 from anil_theory.study.run import RunSummary, run_jobs
 
@@ -10,15 +13,19 @@ __all__ = [
     "EXIT_FAILED",
     "EXIT_INTERRUPTED",
     "EXIT_MISUSE",
+    "EXIT_NOT_SHOWN",
     "EXIT_REFUTED",
     "Display",
     "Ending",
     "Hand",
     "Job",
+    "Page",
     "Result",
+    "RunSettings",
     "RunSummary",
     "Stopped",
+    "Study",
+    "conduct",
     "described",
-    "print_error",
     "run_jobs",
 ]

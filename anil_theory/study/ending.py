@@ -6,12 +6,13 @@
 | 1      | something was refuted (of the ledger: a proof failed), and nothing else                             |
 | 2      | misuse: a parameter outside its admissible set, a plug-in that cannot be used                       |
 | 3      | a failure inside: full disk, damaged record, a figure that could not be drawn, an unexpected error  |
+| 4      | the run did not show what it was to show: nothing refuted a bound that was broken on purpose        |
 | 130    | interrupted by Ctrl-C                                                                               |
 
 A reader that closes standard output early, as `head -1` does, is status 3 too, and costs what it would have read:
 records, reports and figures are written all the same.
 
-What applies first from below decides, except that a refutation stands whatever else failed: 130, 1, 2, 3, 0.
+What applies first from below decides, except that a refutation stands whatever else failed: 130, 1, 2, 3, 4, 0.
 """
 
 import os
@@ -32,7 +33,7 @@ from anil_theory.record import RecordStore
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.run import RunSummary
 
-EXIT_REFUTED, EXIT_MISUSE, EXIT_FAILED = 1, 2, 3
+EXIT_REFUTED, EXIT_MISUSE, EXIT_FAILED, EXIT_NOT_SHOWN = 1, 2, 3, 4
 
 TRACEBACK = "ANIL_THEORY_TRACEBACK"
 """With this variable in the environment the traceback of a failure is printed too."""

@@ -12,7 +12,7 @@ from anil_theory.statements.rates import step_sizes
 from anil_theory.tasks import ExtremalFamily, SeparableFamily
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
-LITTLE = Effort(seeds=2, budget=Budget(pairs=2, points=2, power_iterations=2, starts=1, iterations=2))
+LITTLE = Effort(seeds=2, budget=Budget(pairs=2, points=2, lanczos_steps=2, starts=1, iterations=2))
 
 
 def conforms_measurement(

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from anil_theory.verification.bench_command import Bench, run_bench
 from rich.console import Console
 
 from anil_theory.neural.data import ImageDataset, load_dataset
@@ -23,7 +24,6 @@ from anil_theory.neural.settings import Settings
 from anil_theory.neural.training import train
 from anil_theory.record import RecordStore
 from anil_theory.report.files import write_report
-from anil_theory.verification.bench_command import Bench, run_bench
 from experiments.gpu_steps.card import Card
 from experiments.gpu_steps.expected import COMPILE, Size, iteration_seconds
 from experiments.gpu_steps.our_side import products_in

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from anil_theory.verification import constants_command
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify import family_constants
@@ -20,7 +21,6 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily, TaskSet
 from anil_theory.verdict import Outcome, judge
-from anil_theory.verification import constants_command
 from tests.estimators.own_family import OwnFamily
 
 LINEAR = LinearBodyFamily(inputs=1, width=1, shots=2)

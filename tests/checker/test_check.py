@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anil_theory.verification.family_cells import FamilyCell
 from typer.testing import CliRunner
 
 from anil_theory.certify.proof import Proof
@@ -17,7 +18,6 @@ from anil_theory.checker import check_file
 from anil_theory.checker.__main__ import main
 from anil_theory.checker.problem import Damaged
 from anil_theory.cli import app
-from anil_theory.verification.family_cells import FamilyCell
 from tests.checker.written_proofs import document_of, rewritten
 from tests.import_graph import ImportGraph
 

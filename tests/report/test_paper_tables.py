@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from anil_theory.verification import Cell, run_cells
+from anil_theory.verification.cells import Regime
+
 from anil_theory import Constants, Schedule
 from anil_theory.record import RecordStore
 from anil_theory.report import write_markdown
-from anil_theory.verification import Cell, run_cells
-from anil_theory.verification.cells import Regime
 
 
 def test_table_2_stands_in_the_report_with_symbols_and_counts(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What refining the constants does to the rows of Table 1: decays fall, the noise of the w row rises, rates fall."""
 
 import pytest
+from anil_theory.verification.grid import Axes
 from hypothesis import given
 
 from anil_theory import Constants, Schedule
@@ -8,7 +9,6 @@ from anil_theory.statements import Kind
 from anil_theory.statements import table1_complexity_orders as table1
 from anil_theory.statements.contraction import roundings
 from anil_theory.statements.rates import ROWS, Rate, step_sizes
-from anil_theory.verification.grid import Axes
 from tests.strategies import settings_of_theory
 
 TABLE = {row.name: row for row in table1.ROWS}

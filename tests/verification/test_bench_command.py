@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from anil_theory.verification.bench_command import Bench, memory_advice, run_bench
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -14,7 +15,6 @@ from anil_theory.cli import app
 from anil_theory.neural.data.archive import save_archive
 from anil_theory.neural.settings import Settings
 from anil_theory.record import RecordStore
-from anil_theory.verification.bench_command import Bench, memory_advice, run_bench
 from tests.neural.pickles import calling
 from tests.neural.tiny_images import tiny_dataset
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anil_theory.verification.certify_command import certify_cells, judge_certificate
 from typer.testing import CliRunner
 
 from anil_theory.certify import certify_blocks
@@ -14,7 +15,6 @@ from anil_theory.constants import Constants, Geometry, Region
 from anil_theory.record import RecordStore
 from anil_theory.statements import STATEMENTS, Bound, Claim, Kind
 from anil_theory.verdict import Outcome
-from anil_theory.verification.certify_command import certify_cells, judge_certificate
 
 SMALL = ["--inner-steps", "1", "2", "--n-w", "1", "--n-phi", "1", "--tasks", "2", "--radius", "2"]
 

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from anil_theory.verification.certify_command import certify_cell
+from anil_theory.verification.family_cells import FamilyCell, ball_families
 from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
@@ -16,8 +18,6 @@ from anil_theory.algorithm import inner_loop
 from anil_theory.checker import check_file
 from anil_theory.cli import app as command
 from anil_theory.tasks import FAMILIES
-from anil_theory.verification.certify_command import certify_cell
-from anil_theory.verification.family_cells import FamilyCell, ball_families
 
 
 @cache

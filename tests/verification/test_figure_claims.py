@@ -2,8 +2,9 @@
 
 import math
 
-from anil_theory.verdict import Outcome
 from anil_theory.verification.figure_claims import at_equal_time, judge_figures
+
+from anil_theory.verdict import Outcome
 
 
 def runs(geometry: str, level, seconds=lambda N: 1.0, diverged=()) -> list[dict]:

@@ -1,15 +1,15 @@
 """Grids cover what they say, share compilations, and refuse impossible settings before any work."""
 
 import pytest
+from anil_theory.verification import Axes, Cell, default_cells, grid_cells
+from anil_theory.verification.cells import Regime
+from anil_theory.verification.command import axes_from_options
+from anil_theory.verification.grid import SAMPLED, WITNESSES, quick_statements
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory import Constants, Geometry, InvalidParameter, Schedule
 from anil_theory.statements import STATEMENTS
-from anil_theory.verification import Axes, Cell, default_cells, grid_cells
-from anil_theory.verification.cells import Regime
-from anil_theory.verification.command import axes_from_options
-from anil_theory.verification.grid import SAMPLED, WITNESSES, quick_statements
 
 
 @pytest.mark.parametrize("quick", [True, False])

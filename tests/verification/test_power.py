@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from anil_theory.verification import Cell, check_cell
+from anil_theory.verification.cells import Regime
+from anil_theory.verification.command import EXIT_UNBROKEN
 from typer.testing import CliRunner
 
 from anil_theory import Constants, Schedule
@@ -14,9 +17,6 @@ from anil_theory.cli import app
 from anil_theory.estimators import BLOCKS, Budget
 from anil_theory.record import RecordStore
 from anil_theory.report import all_rows
-from anil_theory.verification import Cell, check_cell
-from anil_theory.verification.cells import Regime
-from anil_theory.verification.command import EXIT_UNBROKEN
 
 FEW = Budget(pairs=4, points=2, power_iterations=2, starts=1, iterations=4)
 SETTINGS = {

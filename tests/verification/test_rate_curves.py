@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anil_theory.verification import rate_curves
+from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
+from anil_theory.verification.rates_command import curve_cells, run_rates
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -20,9 +23,6 @@ from anil_theory.record import RecordStore
 from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
 from anil_theory.report.rows import number
 from anil_theory.schedule import Schedule
-from anil_theory.verification import rate_curves
-from anil_theory.verification.rate_curves import CurveCell, StepRule, Study, trace
-from anil_theory.verification.rates_command import curve_cells, run_rates
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_steps": 40}

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anil_theory.verification import Cell, check_cell, run_cells, runner
+from anil_theory.verification.cells import Regime
 
 from anil_theory import Constants, Schedule
 from anil_theory.checks import Row
 from anil_theory.record import RecordStore
-from anil_theory.verification import Cell, check_cell, run_cells, runner
-from anil_theory.verification.cells import Regime
 
 
 def cells(number: int) -> list[Cell]:

@@ -4,14 +4,14 @@ import math
 from dataclasses import replace
 
 import pytest
+from anil_theory.verification import Cell, check_cell
+from anil_theory.verification.cells import Regime
 
 from anil_theory import Constants, Schedule
 from anil_theory.algorithm.oracle_count import OracleCounts
 from anil_theory.checks import check_by, oracle_counts
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
-from anil_theory.verification import Cell, check_cell
-from anil_theory.verification.cells import Regime
 
 CONSTANTS = {"thm1": Constants(0.3, 1.0, 1.0, 0.5, 1.0), "thm2": Constants(None, 1.0, 1.0, 0.5, 1.0)}
 

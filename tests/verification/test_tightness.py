@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anil_theory.verification import tightness
+from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tightness
+from anil_theory.verification.tightness_command import run_tightness, tightness_cells
 from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter
@@ -16,9 +19,6 @@ from anil_theory.record import RecordStore
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Bound, Kind
 from anil_theory.verdict import Outcome
-from anil_theory.verification import tightness
-from anil_theory.verification.tightness import BLOCKS, TightnessCell, check_tightness
-from anil_theory.verification.tightness_command import run_tightness, tightness_cells
 
 CONSTANTS = Constants(None, 1.0, 1.0, 0.5, 1.0)
 CELL = TightnessCell(CONSTANTS, Schedule.nonconvex(CONSTANTS, 2, 0.7), starts=6, iterations=200, family_iterations=60)

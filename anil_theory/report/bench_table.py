@@ -1,0 +1,37 @@
+"""Training runs on a terminal: one line each, and the claims of the figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from anil_theory.record import Record
+from anil_theory.report.tables import print_whole
+
+COLUMNS = ("geometry", "N", "seed", "status", "loss", "ms", "untrained %", "test %")
+
+
+def print_runs(console: Console, records: Sequence[Record], verdicts: Sequence[Mapping[str, Any]]) -> None:
+    """The mean loss of the last quarter, the median time of an iteration and the accuracies of every run; verdicts."""
+    table = Table(box=None, header_style="dim", padding=(0, 1))
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name == "geometry" else "right", no_wrap=True)
+    for record in records:
+        measured = record.measurements
+        losses, seconds, test = measured["loss"], sorted(measured["seconds"]), measured["test"]
+        tail = max(1, len(losses) // 4)
+        table.add_row(
+            record.cell["settings"]["geometry"],
+            str(record.cell["inner_steps"]),
+            str(record.cell["seed"]),
+            str(record.status),
+            f"{sum(losses[-tail:]) / tail:.4g}",
+            f"{1e3 * seconds[len(seconds) // 2]:.1f}",
+            f"{100 * measured['untrained']['mean']:.1f}",
+            "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f}",
+        )
+    print_whole(console, table)
+    for one in verdicts:
+        text = f"{one['outcome']:13} {one['geometry']} on {one['dataset']}: {one['claim']} ({one['reason']})"
+        console.print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,49 @@
+"""The ledger on the terminal: its facts by section, and how many of them are proved."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {"PROVED": "bold green", "CHECKED": "cyan", "FAILED": "bold red"}
+
+COLUMNS = (("statement", 5), ("assumption used", 3), ("how proved", 2))
+
+
+def print_entries(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Every entry of the ledger: statement, assumption used, how proved, status; and why a proof failed."""
+    ordered = sorted(entries, key=lambda entry: entry["section"])
+    for section, members in groupby(ordered, key=lambda entry: entry["section"]):
+        table = Table(
+            title=f"section {section}", title_style="bold cyan", title_justify="left", box=None, padding=(0, 1)
+        )
+        for name, ratio in COLUMNS:
+            table.add_column(name, overflow="fold", ratio=ratio, header_style="dim")
+        table.add_column("status", no_wrap=True, width=8, header_style="dim")
+        table.expand = True
+        for entry in members:
+            table.add_row(
+                Text(entry["statement"]),
+                Text("; ".join(entry["assumptions"]), style="dim"),
+                Text(entry["method"]),
+                Text(entry["status"], style=STYLES[entry["status"]]),
+            )
+            if entry["status"] == "FAILED":
+                table.add_row(Text(f"{entry['name']}: {entry['detail']}", style="red"), "", "", "")
+        console.print(table)
+
+
+def print_tallies(console: Console, entries: Sequence[Mapping[str, Any]], tried: int, accepted: Sequence[str]) -> None:
+    """How many facts have each status, and which of the wrong formulas that were tried were accepted."""
+    counts = Counter(entry["status"] for entry in entries)
+    seconds = sum(entry["seconds"] for entry in entries)
+    tallies = [Text.assemble((status, STYLES[status]), f" {counts[status]}") for status in STYLES if counts[status]]
+    console.print(Text.assemble(f"{len(entries)} facts in {seconds:.1f} s:  ", Text("   ").join(tallies)))
+    if tried:
+        console.print(f"{tried - len(accepted)} of {tried} wrong formulas refused")
+    for fault in accepted:
+        console.print(Text(f"accepted, though wrong: {fault}", style="bold red"))

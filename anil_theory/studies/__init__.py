@@ -1,0 +1,32 @@
+"""The studies, each with its settings: what the command line offers, and what an experiment's file can name.
+
+One folder for each: `settings` holds what it can be asked for and imports nothing heavy; `study` has the cells and the
+page; what measures the cells stands beside them, where no other part of the package has it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from anil_theory._admissible import one_of
+from anil_theory._options import Options
+from anil_theory.study import Study
+
+STUDIES = ("verify", "rates", "tightness", "certify", "constants", "ledger", "audit", "bench")
+"""The names, in the order of the help."""
+
+
+def settings_of(name: str) -> type[Options]:
+    """The class of a study's settings. Raises InvalidParameter for a name that no study has."""
+    module = import_module(f"{__name__}.{one_of('study', name, STUDIES)}.settings")
+    return next(kind for kind in vars(module).values() if isinstance(kind, type) and _is_of(kind, name))
+
+
+def study_of(settings: Options) -> Study[Any]:
+    """The study that settings ask for."""
+    module = import_module(f"{__name__}.{settings.command}.study")
+    kinds = (kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Study))
+    return next(kind for kind in kinds if kind is not Study and kind.__module__ == module.__name__)(settings)
+
+
+def _is_of(kind: type, name: str) -> bool:
+    return issubclass(kind, Options) and kind.command == name

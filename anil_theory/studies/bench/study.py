@@ -1,0 +1,82 @@
+"""The runs of `anil-theory bench` as cells, and their page: a table, the figures, the paper's claims on them.
+
+A refuted claim about a figure is a finding on this data set and does not change the exit status. Without matplotlib
+there are no figures, and a line says so.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+
+from anil_theory._plain import to_plain
+from anil_theory.neural.allocator import keep_freed_memory
+from anil_theory.neural.data import load_dataset
+from anil_theory.neural.needs import require_memory_for
+from anil_theory.neural.program import check_episode
+from anil_theory.report.bench_table import print_runs
+from anil_theory.report.curvature_plot import curvature_points, plot_curvature, print_curvature
+from anil_theory.report.neural_plots import bench_runs, plot_training
+from anil_theory.studies.bench.figure_claims import judge_figures
+from anil_theory.studies.bench.runs import jobs_of
+from anil_theory.studies.bench.settings import BenchSettings
+from anil_theory.study import Job, Page, Study
+
+FIGURES = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
+"""The figures of the paper; another geometry's is called after it."""
+
+
+class BenchStudy(Study[BenchSettings]):
+    """Every geometry, number of inner steps and seed. A run that diverges is a record with that status."""
+
+    verb: ClassVar[str] = "training"
+    noun: ClassVar[str] = "runs"
+
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """One job for each run; the one in hand when a run is interrupted is kept as a checkpoint."""
+        bench = self.settings
+        every = {geometry: bench.of(geometry) for geometry in bench.geometry}
+        data = load_dataset(bench.dataset, bench.data)
+        for settings in every.values():
+            check_episode(settings, data)
+            require_memory_for(settings, data.train.image_shape)
+        if jax.default_backend() == "cpu":
+            keep_freed_memory()
+        return [job for settings in every.values() for job in jobs_of(bench, settings, data, out, resume=resume)]
+
+    def show(self, page: Page) -> dict[str, Any]:
+        """The runs, the curvature, the verdicts on the figures, and the figures."""
+        runs, points = bench_runs(page.records), curvature_points(page.records)
+        judged = page.ending.attempt("the claims of the figures were not judged", lambda: judge_figures(runs)) or []
+        verdicts = to_plain(judged)
+        page.show("the runs were", print_runs, page.records, verdicts)
+        page.show("the curvature was", print_curvature, points)
+        if matplotlib_is_there():
+            page.draw(self._plots(runs, points))
+        else:
+            page.say("no figures: matplotlib is not installed")
+        page.refuted = False
+        plain = [{**record.cell, **record.measurements, "status": record.status} for record in page.records]
+        return {"runs": plain, "verdicts": verdicts}
+
+    def _plots(self, runs: Any, points: Any) -> dict[str, Callable[[], Any]]:
+        """Figures 1 and 2 and those of the curvature, by their names."""
+        plots: dict[str, Callable[[], Any]] = {}
+        for geometry in self.settings.geometry:
+            plots[FIGURES.get(geometry, f"{geometry}.png")] = partial(plot_training, runs, geometry)
+        for geometry in self.settings.geometry:
+            name = f"curvature_{geometry.replace('-', '_')}.png"
+            plots[name] = partial(plot_curvature, points, (geometry,))
+        return plots
+
+
+def matplotlib_is_there() -> bool:
+    """Whether figures can be drawn: a machine with an accelerator may have no matplotlib, or half of it."""
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError:
+        return False
+    return True

@@ -1,0 +1,20 @@
+"""What `anil-theory constants` can be asked for."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anil_theory._options import Options, option
+
+
+@dataclass(frozen=True)
+class ConstantsSettings(Options):
+    """Certify mu, L, rho, tau, M of a small bounded-region task on a ball, beside the bound derived on paper."""
+
+    command: ClassVar[str] = "constants"
+
+    families: tuple[str, ...] = option((), "Families whose constants hold on a ball; all, if left out.", argument=True)
+    radius: float = option(1.0, "Radius of the ball of (w, phi) that is certified.")
+    gap: float = option(0.1, "Relative width of the enclosures to reach.")
+    operations: float = option(1e8, "Interval operations allowed per constant; beyond, the best enclosure so far.")
+    seconds: float = option(600.0, "Ceiling on the time per family; where it ends a search, that is said.")
+    seed: int = option(0, "Seed of the task.")

@@ -1,0 +1,1 @@
+"""`anil-theory ledger`: the steps of the derivation, proved with sympy."""

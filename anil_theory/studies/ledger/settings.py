@@ -1,0 +1,19 @@
+"""What `anil-theory ledger` can be asked for."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anil_theory._options import Options, option
+
+
+@dataclass(frozen=True)
+class LedgerSettings(Options):
+    """Prove the steps of the derivation with sympy: statement, assumption used, how proved, status.
+
+    Status 1 says that a proof failed.
+    """
+
+    command: ClassVar[str] = "ledger"
+
+    sections: tuple[str, ...] = option((), "Sections of the ledger: 2, 3.1, 3.2, 3.3, 5.", flag="--section")
+    controls: bool = option(False, "Also try wrong formulas: each must fail.")

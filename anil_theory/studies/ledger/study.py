@@ -1,0 +1,61 @@
+"""The facts of the ledger as cells: each is proved, and with --controls each of its wrong formulas is refused."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from anil_theory._admissible import one_of
+from anil_theory._plain import to_plain
+from anil_theory.ledger import FACTS, SECTIONS, Status, enter
+from anil_theory.ledger.base import Fact
+from anil_theory.report.ledger_table import print_entries, print_tallies
+from anil_theory.studies.ledger.settings import LedgerSettings
+from anil_theory.study import Hand, Job, Page, Result, Study
+
+
+class LedgerStudy(Study[LedgerSettings]):
+    """Every fact of the chosen sections; refuted where a proof fails, or accepts a wrong formula."""
+
+    verb: ClassVar[str] = "proving"
+    noun: ClassVar[str] = "facts"
+    # A record would carry the versions of all libraries, and importing those takes longer than the proofs.
+    keeps: ClassVar[bool] = False
+    extensible: ClassVar[bool] = False
+
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """One job for each fact. Raises InvalidParameter for a section that the ledger does not have."""
+        sections = self.settings.sections
+        for section in sections:
+            one_of("section", section, SECTIONS)
+        return [self._job(fact) for fact in FACTS.values() if not sections or fact.section in sections]
+
+    def _job(self, fact: Fact) -> Job:
+        def measure(hand: Hand) -> Result:
+            tried = fact.controls if self.settings.controls else {}
+            found = {"entry": to_plain(enter(fact)), "tried": len(tried), "accepted": _accepted(fact, tried)}
+            return Result(measurements=found)
+
+        cell = {"fact": fact.name, "controls": self.settings.controls}
+        return Job(cell=cell, measure=measure, name=fact.name)
+
+    def show(self, page: Page) -> dict[str, Any]:
+        """The facts by section, and how many there are of each status."""
+        entries = [record.measurements["entry"] for record in page.records]
+        accepted = [text for record in page.records for text in record.measurements["accepted"]]
+        tried = sum(record.measurements["tried"] for record in page.records)
+        counts = Counter(entry["status"] for entry in entries)
+        page.show("the facts were", print_entries, entries)
+        page.show("the tallies were", print_tallies, entries, tried, accepted)
+        page.refuted = counts[Status.FAILED] + len(accepted) > 0
+        return {
+            "entries": entries,
+            "counts": {status.value: counts[status] for status in Status},
+            "accepted_wrong_formulas": accepted,
+        }
+
+
+def _accepted(fact: Fact, controls: Mapping[str, Any]) -> list[str]:
+    """The wrong formulas that the proof of a fact accepts."""
+    found = {fault: enter(fact.claiming(wrong)).status for fault, wrong in controls.items()}
+    return [f"{fact.name}: {fault}" for fault, status in found.items() if status is not Status.FAILED]

@@ -1,0 +1,341 @@
+"""Curves behind `anil-theory rates`: averages against K, floors against B, and the cost of eps against N."""
+
+import math
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.algorithm.oracle_count import as_maml
+from anil_theory.algorithm.outer_loop import check_run_size
+from anil_theory.algorithm.outer_run import OuterRun
+from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators.algorithm_runs import run_algorithm
+from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
+from anil_theory.estimators.facts import measured_gap
+from anil_theory.estimators.not_finite import NotFinite
+from anil_theory.estimators.rates import fit_rate
+from anil_theory.estimators.saturation import fit_saturation
+from anil_theory.problem import Problem
+from anil_theory.record import Status
+from anil_theory.schedule import Schedule
+from anil_theory.statements import Kind
+from anil_theory.statements.plans import Question, plan, recommended_plan
+from anil_theory.statements.rates import Rate, step_sizes
+from anil_theory.tasks import SeparableFamily
+from anil_theory.tasks.separable_frame import separable_frames
+
+COMPILED_STEPS = 30
+"""Curves with N up to this share one compilation."""
+
+
+class Curve(StrEnum):
+    """What a curve shows."""
+
+    CONVERGENCE = "convergence"
+    FLOOR = "floor"
+    COST = "cost"
+
+
+class StepRule(StrEnum):
+    """How alpha depends on N."""
+
+    PAPER = "paper"
+    """mu/L^2 in the strongly convex geometry, 0.7/(N L) in the nonconvex one"""
+    FIXED = "fixed"
+    """one alpha for both geometries and every N"""
+
+
+@dataclass(frozen=True)
+class CurveCell:
+    """One curve: a study in one geometry, with everything that defines it.
+
+    inner_steps   the values of N (one for CONVERGENCE and FLOOR);
+    batch         the values of B (one for CONVERGENCE and COST);
+    alpha         the fixed inner step size, for StepRule.FIXED;
+    eps           the accuracy of COST, as a fraction of the larger squared block norm at the start;
+    maml          adapt everything (COST only).
+    """
+
+    study: Curve
+    constants: Constants
+    inner_steps: tuple[int, ...]
+    batch: tuple[int, ...] = (8,)
+    outer_steps: int = 2000
+    rule: StepRule = StepRule.PAPER
+    alpha: float = 0.1
+    eps: float = 0.25
+    n_w: int = 3
+    n_phi: int = 3
+    tasks: int = 4
+    seeds: int = 16
+    seed: int = 0
+    maml: bool = False
+    query: str = field(default="sine")
+
+    def __post_init__(self) -> None:
+        for name in ("inner_steps", "batch"):
+            values = getattr(self, name)
+            if not values:
+                raise InvalidParameter(name, "at least one value", values)
+            for value in values:
+                count(name, value)
+        count("outer_steps", self.outer_steps)
+        count("seeds", self.seeds, minimum=2)
+        positive("eps", self.eps)
+        positive("alpha", self.alpha)
+        if self.maml and self.study is not Curve.COST:
+            raise InvalidParameter("maml", "False except in the study of cost", True)
+        self.family.checked_tasks(self.tasks)
+        shared = 1 if self.study is Curve.COST else COMPILED_STEPS
+        longest = max(*self.inner_steps, shared)
+        largest = Schedule(1.0, longest, batch=max(self.batch), outer_steps=self.outer_steps)
+        check_run_size(largest, inner_steps=longest, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w)
+
+    @property
+    def family(self) -> SeparableFamily:
+        """The family that the population is drawn from."""
+        return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The finite population, its T tasks drawn once, and the start of all runs."""
+        return self.family.problem(tasks=self.tasks, seed=self.seed)
+
+    def schedule(self, N: int, B: int) -> Schedule:
+        """Inner and outer step sizes at N, B: outer ones at the largest value that the refined bounds allow."""
+        if self.rule is StepRule.FIXED:
+            inner = Schedule(self.alpha, N)
+        elif self.maml:
+            inner = Schedule.nonconvex(self.constants, N)
+        else:
+            inner = Schedule.paper(self.constants, N)
+        inner = replace(inner, batch=B, outer_steps=self.outer_steps)
+        if self.maml:
+            # Everything is adapted, so only the whole curvature -L..L is known of the inner loss.
+            return step_sizes(self._unconvex(), inner, Geometry.NONCONVEX, Kind.REFINED, phi=False)
+        return step_sizes(self.constants, inner, self.constants.geometry, Kind.REFINED)
+
+    def _unconvex(self) -> Constants:
+        return replace(self.constants, mu=None)
+
+    def label(self) -> str:
+        """A name for legends."""
+        method = "MAML" if self.maml else "ANIL"
+        if self.rule is StepRule.FIXED:
+            return f"{method}, alpha = {self.alpha:g}"
+        return f"{method}, alpha = {'c/(N L)' if self.maml or self.constants.mu is None else 'mu/L^2'}"
+
+
+class _NoAverage(Exception):
+    """Seeds of a run diverged, so that no average over its seeds exists; the message says how many and when."""
+
+
+def trace(cell: CurveCell) -> dict[str, Any]:
+    """The curves of a cell as plain values: {"study", "curves": [..], "notes": [..], "status", "reason"}.
+
+    status   of `record.Status`: complete, or diverged, with its reason. Where seeds diverged there is no average over
+             seeds and no curve of one (dropping them would bias it); the cost of eps stands, for a seed that diverged
+             has not reached eps.
+
+    Every curve has the "rounding_kind" of what its bound was computed with: D0, whose rounding is counted.
+    """
+    measures = {Curve.CONVERGENCE: _convergence, Curve.FLOOR: _floor, Curve.COST: _cost}
+    complete: dict[str, Any] = {"study": cell.study.value, "status": Status.COMPLETE.value, "reason": ""}
+    try:
+        return complete | measures[cell.study](cell)
+    except (_NoAverage, NotFinite) as error:
+        reason = f"{cell.study}, {cell.label()}, {cell.constants.geometry}: {error}"
+        return complete | {"curves": [], "notes": [], "status": Status.DIVERGED.value, "reason": reason}
+
+
+def _require_averages(run: OuterRun, setting: str) -> None:
+    """Raises _NoAverage where a seed diverged, or where a number of the run is not finite."""
+    if run.diverged.any():
+        seeds = f"{run.diverged.sum()} of {len(run.status)} seeds diverged at {setting}"
+        first = int(run.diverged_at[run.diverged].min())
+        raise _NoAverage(f"{seeds}, the first at step {first}: no average exists")
+    numbers = (run.running_w, run.running_phi, run.squared_w, run.squared_phi)
+    if not all(np.isfinite(each).all() for each in numbers):
+        raise _NoAverage(f"a squared norm is not finite at {setting}: no average exists")
+
+
+def _convergence(cell: CurveCell) -> dict[str, Any]:
+    N, B = cell.inner_steps[0], cell.batch[0]
+    schedule, geometry = cell.schedule(N, B), cell.constants.geometry
+    run = run_algorithm(
+        cell.problem,
+        schedule,
+        seed=cell.seed,
+        seeds=cell.seeds,
+        records=60,
+        max_inner_steps=max(N, COMPILED_STEPS),
+    )
+    _require_averages(run, f"N = {N}, B = {B}")
+    gap = measured_gap(cell.problem, schedule)
+    D0, gap_rounding = gap.value + gap.rounding, gap.rounding_kind
+    steps = [int(k) for k in run.steps if k > 0]
+    curves = []
+    for block, running in (("w", run.running_w), ("phi", run.running_phi)):
+        values = running[:, run.steps > 0]
+        bound = [
+            Rate(cell.constants, replace(schedule, outer_steps=k), geometry, Kind.REFINED, D0).bound(block).value
+            for k in steps
+        ]
+        late = np.asarray(steps) >= 10
+        slope = fit_rate(np.asarray(steps)[late], np.maximum(values[:, late], 1e-300), seed=cell.seed)
+        curves.append(
+            {
+                "geometry": geometry.value,
+                "block": block,
+                "N": N,
+                "B": B,
+                "K": steps,
+                "measured": values.mean(axis=0).tolist(),
+                "stderr": (values.std(axis=0, ddof=1) / math.sqrt(len(values))).tolist(),
+                "bound": bound,
+                "slope": slope.slope,
+                "slope_interval": [slope.interval.low, slope.interval.high],
+                "diverged": int(run.diverged.sum()),
+                "rounding_kind": gap_rounding,
+            }
+        )
+    return {"curves": curves, "notes": []}
+
+
+def _floor(cell: CurveCell) -> dict[str, Any]:
+    """Mean exact squared norm over the second half of the run, for each B."""
+    N, geometry = cell.inner_steps[0], cell.constants.geometry
+    found: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
+    bounds: dict[str, list[float]] = {"w": [], "phi": []}
+    for B in cell.batch:
+        schedule = cell.schedule(N, B)
+        run = run_algorithm(
+            cell.problem,
+            schedule,
+            seed=cell.seed,
+            seeds=cell.seeds,
+            records=40,
+            max_inner_steps=max(N, COMPILED_STEPS),
+        )
+        _require_averages(run, f"N = {N}, B = {B}")
+        gap = measured_gap(cell.problem, schedule)
+        D0 = gap.value + gap.rounding
+        late = run.steps >= cell.outer_steps / 2
+        for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
+            found[block].append(squares[:, late].mean(axis=1))
+            terms = Rate(cell.constants, schedule, geometry, Kind.REFINED, D0).terms(block)
+            bounds[block].append(float(terms.noise) / B)
+    curves, notes = [], []
+    for block, columns in found.items():
+        values = np.stack(columns, axis=1)
+        fit = fit_rate(np.asarray(cell.batch, float), values, seed=cell.seed)
+        text = f"slope {fit.slope:.2f} [{fit.interval.low:.2f}, {fit.interval.high:.2f}]"
+        curves.append(
+            {
+                "geometry": geometry.value,
+                "block": block,
+                "N": N,
+                "B": list(cell.batch),
+                "measured": values.mean(axis=0).tolist(),
+                "stderr": (values.std(axis=0, ddof=1) / math.sqrt(len(values))).tolist(),
+                "bound": bounds[block],
+                "slope": text,
+                # The noise term of the bound, which D0 does not enter.
+                "rounding_kind": "",
+            }
+        )
+        notes.append(f"{geometry.value}, {block} block, N = {N}: floor ~ B^slope, {text} (the bound: -1)")
+    return {"curves": curves, "notes": notes}
+
+
+def _cost(cell: CurveCell) -> dict[str, Any]:
+    """Measured and predicted oracle calls to bring both running averages under one eps, for each N."""
+    tasks, geometry, B = cell.problem.tasks, cell.constants.geometry, cell.batch[0]
+    w, phi = cell.problem.split(cell.problem.start)
+    one_step = replace(cell, maml=False).schedule(1, B)
+    probe = run_algorithm(cell.problem, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)
+    gap = measured_gap(cell.problem, one_step)
+    D0, gap_rounding = gap.value + gap.rounding, gap.rounding_kind
+    largest = float(max(probe.squared_w[0, 0], probe.squared_phi[0, 0]))
+    if not math.isfinite(largest):
+        raise _NoAverage("the squared norm at the start is not finite: there is no accuracy to reach")
+    eps = cell.eps * largest
+    schedules = [cell.schedule(N, B) for N in cell.inner_steps]
+    options: dict[str, Any] = {"seeds": cell.seeds, "seed": cell.seed, "records": 200}
+    if cell.maml:
+        joint, everything, empty = as_maml(tasks, w, phi)
+        costs = cost_by_inner_steps(joint, schedules, everything, empty, eps, **options)
+    else:
+        costs = cost_by_inner_steps(tasks, schedules, w, phi, eps, frames=separable_frames(tasks), **options)
+    calls = [c.median_steps * (c.per_step.gradients + c.per_step.second_order) for c in costs]
+    constants = cell.constants
+    alpha = cell.alpha if cell.rule is StepRule.FIXED else None
+    question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha)
+    question = question.of_maml(alpha) if cell.maml else question
+    predicted = [_real(plan(question, N).cost) for N in cell.inner_steps]
+    predicted_best = recommended_plan(question, 512).schedule.inner_steps
+    measured = {
+        "iterations": [c.median_steps for c in costs],
+        "calls": calls,
+        "seconds": [float(np.median(np.where(c.reached, c.seconds, np.inf))) for c in costs],
+    }
+    best = {unit: _smallest(cell.inner_steps, values) for unit, values in measured.items()}
+    steps = np.array([np.where(c.reached, c.steps, np.nan) for c in costs]).T
+    found = ", ".join(f"{N if N else 'none reached eps'} in {unit}" for unit, N in best.items())
+    setting = f"{cell.label()}, {geometry.value}, eps = {eps:.3g}"
+    notes = [f"{setting}: cheapest N {found}; predicted {predicted_best} in calls"]
+    notes += _saturation_notes(cell, steps)
+    curve = {
+        "geometry": geometry.value,
+        "label": cell.label(),
+        "eps": eps,
+        "N": list(cell.inner_steps),
+        **measured,
+        "entries": [
+            float(np.median(np.where(c.reached, c.gradient_entries + c.second_entries, np.inf))) for c in costs
+        ],
+        "predicted": predicted,
+        "best": best,
+        "predicted_best": predicted_best,
+        "rounding_kind": gap_rounding,
+    }
+    return {"curves": [curve], "notes": notes, **_how_many_diverged(costs, setting)}
+
+
+def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, str]:
+    """The status of a study of cost: a seed that diverged counts as one that never reaches eps, and is named."""
+    diverged = {c.inner_steps: int(c.diverged.sum()) for c in costs if c.diverged.any()}
+    if not diverged:
+        return {}
+    counts = ", ".join(f"{bad} of {costs[0].steps.size} at N = {N}" for N, bad in diverged.items())
+    return {"status": Status.DIVERGED.value, "reason": f"cost, {setting}: seeds that diverged, {counts}"}
+
+
+def _real(number: float) -> float:
+    """An integer may be beyond float64."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def _smallest(inner_steps: tuple[int, ...], calls: list[float]) -> int | None:
+    finite = [(value, N) for value, N in zip(calls, inner_steps, strict=True) if math.isfinite(value)]
+    return min(finite)[1] if finite else None
+
+
+def _saturation_notes(cell: CurveCell, steps: np.ndarray) -> list[str]:
+    """Where the number of outer iterations stops depending on N, in the strongly convex geometry."""
+    every = np.isfinite(steps).all(axis=0)
+    if cell.constants.mu is None or cell.maml or every.sum() < 4:
+        return []
+    N = np.asarray(cell.inner_steps, float)[every]
+    fit = fit_saturation(N, steps[:, every], seed=cell.seed)
+    if not fit.resolved:
+        return [f"{cell.label()}: outer iterations show no exponential saturation on this grid of N"]
+    low, high = fit.point_interval.low, fit.point_interval.high
+    return [f"{cell.label()}: outer iterations saturate at N = {fit.point:.1f} [{low:.1f}, {high:.1f}]"]

@@ -1,0 +1,128 @@
+"""A cell: everything that defines one check, as plain values, so that a record can name it and repeat it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from anil_theory._admissible import InvalidParameter, count, one_of
+from anil_theory._admissible import seed as admissible_seed
+from anil_theory.algorithm.outer_loop import check_run_size
+from anil_theory.checks import MEASUREMENTS, Row, check_by, describe
+from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators import Budget, Effort, Measurement
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS
+from anil_theory.tasks import FAMILIES, Family, SeparableFamily
+
+
+class Regime(StrEnum):
+    """How the inner step size is chosen; a label for reports, the number itself is in the schedule."""
+
+    STRONGLY_CONVEX = "alpha = mu/L^2"
+    FIXED = "alpha fixed"
+    SCALED = "alpha = c/(N L)"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One statement checked by one measurement of one family at one setting.
+
+    measurement, statement, family   names in the registries;
+    constants, schedule, regime      the setting; a family with constants of its own has these;
+    n_w, n_phi, tasks, query, seed   the population, as far as the family leaves a choice;
+    seeds            runs of Algorithm 1;
+    max_inner_steps  the N that the computation is compiled for, shared by the cells of a grid;
+    budget           how hard to search.
+
+    Raises InvalidParameter on construction for names that no registry has, and when no task has these constants, and
+    NotEnoughMemory where the tasks or the run do not fit into the memory: before any work is done.
+    """
+
+    measurement: str
+    statement: str
+    constants: Constants
+    schedule: Schedule
+    regime: Regime
+    n_w: int = 2
+    n_phi: int = 2
+    tasks: int = 4
+    query: str = "sine"
+    seed: int = 0
+    max_inner_steps: int = 1
+    seeds: int = 16
+    budget: Budget = field(default_factory=Budget)
+    family: str = SeparableFamily.name
+
+    def __post_init__(self) -> None:
+        one_of("measurement", self.measurement, tuple(MEASUREMENTS))
+        one_of("family", self.family, tuple(FAMILIES))
+        count("tasks", self.tasks)
+        admissible_seed("seed", self.seed)
+        count("seeds", self.seeds, minimum=2)
+        if self.max_inner_steps < self.schedule.inner_steps:
+            raise InvalidParameter("max_inner_steps", f"at least N = {self.schedule.inner_steps}", self.max_inner_steps)
+        if isinstance(self.source, SeparableFamily):
+            self.source.checked_tasks(self.tasks)
+        if self.by.costly:
+            check_run_size(
+                self.schedule, inner_steps=self.max_inner_steps, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w
+            )
+
+    @cached_property
+    def source(self) -> Family:
+        """The family that the cell draws its tasks from."""
+        return FAMILIES[self.family].at(
+            self.constants,
+            self.schedule,
+            n_w=self.n_w,
+            n_phi=self.n_phi,
+            query=self.query,
+            max_inner_steps=self.max_inner_steps,
+        )
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What is measured; its tasks are drawn when they are first looked at."""
+        return self.source.problem(tasks=self.tasks, seed=self.seed)
+
+    @property
+    def by(self) -> Measurement:
+        """The measurement."""
+        return MEASUREMENTS[self.measurement]
+
+    @property
+    def effort(self) -> Effort:
+        """How hard to measure."""
+        return Effort(self.seed, self.seeds, self.budget, self.max_inner_steps)
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.constants.geometry
+
+    @property
+    def compiled_shape(self) -> tuple:
+        """Cells that agree in this share one compilation."""
+        population = (self.family, self.n_w, self.n_phi, self.tasks, self.query)
+        shape = (self.measurement, *population, self.max_inner_steps, self.budget)
+        return (*shape, self.schedule.batch, self.seeds) if self.by.runs_outer_loop else shape
+
+    def describe(self) -> str:
+        """The setting in one line."""
+        return describe(self.problem, self.schedule, self.by)
+
+
+def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
+    """All rows of one cell.
+
+    broken   a block whose bounds are halved on purpose, to show that the checker can fail.
+    """
+    return check_by(
+        STATEMENTS[cell.statement],
+        cell.by,
+        cell.problem,
+        cell.schedule,
+        effort=cell.effort,
+        broken=broken,
+        regime=cell.regime.value,
+    )

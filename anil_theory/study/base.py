@@ -1,0 +1,65 @@
+"""A study: settings become jobs, and their records become a page that people read. Every command is one."""
+
+import abc
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from anil_theory._options import Options, option
+from anil_theory.study.job import Job
+from anil_theory.study.page import Page
+
+S = TypeVar("S", bound=Options)
+
+
+@dataclass(frozen=True)
+class RunSettings(Options):
+    """How a study is run, whatever it studies.
+
+    out     the folder of records, reports and figures; None: results/NAME.
+    """
+
+    out: Path | None = option(None, "Folder for records, reports and figures; results/COMMAND, if left out.")
+    resume: bool = option(False, "Take finished cells from the folder.")
+    jobs: int | None = option(
+        None, "Cells at a time, in threads; as many as suit the command, if left out.", short="-j"
+    )
+    plugin: tuple[Path, ...] = option((), "Python files with statements, families or measurements of one's own.")
+
+
+class Study(abc.ABC, Generic[S]):
+    """What a command does, apart from running: which cells there are, and what their records say.
+
+    verb, noun   of the progress bar: "checking 3/10 cells";
+    workers      cells at a time unless --jobs says otherwise;
+    keeps        whether there are records, and so a folder;
+    extensible   whether statements, families and measurements from outside the package have a part in it.
+    """
+
+    verb: ClassVar[str] = "checking"
+    noun: ClassVar[str] = "cells"
+    workers: ClassVar[int] = 1
+    keeps: ClassVar[bool] = True
+    extensible: ClassVar[bool] = True
+
+    def __init__(self, settings: S):
+        self.settings = settings
+
+    @abc.abstractmethod
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """The cells, each with what measures it.
+
+        out, resume   for jobs that keep more than a record.
+
+        Raises InvalidParameter for misuse, before any work is done.
+        """
+
+    @abc.abstractmethod
+    def show(self, page: Page) -> dict[str, Any]:
+        """Print, write and draw what the records say; the report of --json."""
+
+    def around(self) -> AbstractContextManager[None]:
+        """What holds while the cells are measured. Default: nothing special."""
+        return nullcontext()

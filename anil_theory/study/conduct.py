@@ -1,0 +1,57 @@
+"""Conduct a study: jobs, run, page, exit status. The one way in which every command runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from anil_theory._admissible import count
+from anil_theory._plain import to_plain
+from anil_theory.record import RecordStore, encode_floats
+from anil_theory.study.base import RunSettings, Study
+from anil_theory.study.page import Page
+from anil_theory.study.progress import Display
+from anil_theory.study.run import run_jobs
+
+
+def conduct(
+    study: Study[Any],
+    how: RunSettings | None = None,
+    *,
+    console: Console | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[int, dict[str, Any]]:
+    """Measure every cell of a study, keep each as a record as soon as it is done, and show what they say.
+
+    how       folder, resumption, cells at a time;
+    console   where results are printed; default: standard output;
+    stop      asked several times a second; true ends the run as Ctrl-C does.
+
+    Returns the exit status (`study.ending`) and the report as plain values. Raises InvalidParameter for misuse, before
+    any work is done, and OSError for a disk that is full from the start.
+    """
+    how = how or RunSettings()
+    out = how.out or Path("results", study.settings.command)
+    workers = study.workers if how.jobs is None else count("jobs", how.jobs)
+    if study.extensible:
+        _load_extensions(how.plugin)
+    jobs = study.jobs(out, resume=how.resume)
+    store = RecordStore(out / "records") if study.keeps else None
+    display = Display(study.verb, study.noun)
+    with study.around():
+        summary = run_jobs(jobs, store, resume=how.resume, workers=workers, display=display, stop=stop)
+    page = Page(console or Console(), out, summary)
+    page.refuted = summary.refuted > 0
+    report = study.show(page)
+    page.ending.close(page.console, summary, store, noun=study.noun, written=page.written)
+    return page.status(interrupted=summary.interrupted), encode_floats(to_plain(report))
+
+
+def _load_extensions(plugins: tuple[Path, ...]) -> None:
+    # Here: a study without them does not pay for the families, which import JAX.
+    from anil_theory.extend import load_installed, load_plugin
+
+    load_installed()
+    for path in plugins:
+        load_plugin(path)

@@ -1,0 +1,63 @@
+"""Where a study shows its results: the terminal, and files of its folder. What fails costs its own product only."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from anil_theory.record import Record
+from anil_theory.study.ending import EXIT_NOT_SHOWN, Ending
+from anil_theory.study.run import RunSummary
+
+
+class Page:
+    """The results of one run on their way to the reader.
+
+    console    the terminal;
+    out        the folder of the results;
+    summary    what the run did;
+    written    the files written so far;
+    refuted    whether something was refuted: status 1;
+    blind      whether a bound that was broken on purpose was refuted by nothing: status 4.
+    """
+
+    def __init__(self, console: Console, out: Path, summary: RunSummary):
+        self.console, self.out, self.summary = console, out, summary
+        self.ending = Ending()
+        self.written: list[Path] = []
+        self.refuted = False
+        self.blind = False
+
+    @property
+    def records(self) -> list[Record]:
+        """The records of the cells that are finished, in the order of the cells."""
+        return self.summary.records
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all records."""
+        return [dict(row) for record in self.records for row in record.verdicts]
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line of text."""
+        self.console.print(text, style=style or None, highlight=False, markup=False, soft_wrap=True)
+
+    def show(self, what: str, action: Callable[..., object], *arguments: Any) -> None:
+        """Print something through `action(console, *arguments)`; `what` says what is missing where that fails."""
+        self.ending.attempt(f"{what} not printed", partial(action, self.console, *arguments))
+
+    def draw(self, plots: Mapping[str, Callable[[], Any]]) -> list[Path]:
+        """Draw and save every figure that has something to show, by the names of their files; those that are there."""
+        drawn = self.ending.draw({self.out / name: plot for name, plot in plots.items()})
+        self.written += drawn
+        return drawn
+
+    def write(self, path: Path, action: Callable[[Path], object]) -> None:
+        """Have `action(path)` write a file."""
+        self.written += self.ending.write(path, partial(action, path))
+
+    def status(self, *, interrupted: bool = False) -> int:
+        """The exit status."""
+        code = self.ending.status(interrupted=interrupted, refuted=self.refuted)
+        return EXIT_NOT_SHOWN if code == 0 and self.blind else code
