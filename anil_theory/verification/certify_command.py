@@ -19,10 +19,10 @@ from anil_theory._admissible import seed as admissible_seed
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._plain import to_plain
 from anil_theory.certify import Certificate, certify_blocks
-from anil_theory.certify.branch_and_bound import CEILING, Ended, Progress
 from anil_theory.certify.proof import Proof
+from anil_theory.certify.search.branch_and_bound import CEILING, Ended, Progress
+from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.certify.witness import replay_witness
-from anil_theory.certify.work import OPERATIONS
 from anil_theory.checks import SEVERITY
 from anil_theory.constants import Constants, Geometry, Region
 from anil_theory.estimators.extremes import MIN_TAIL, extrapolate_supremum, sample_block_norms

@@ -17,8 +17,8 @@ from rich.text import Text
 from anil_theory._admissible import one_of, positive, within
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
-from anil_theory.certify.branch_and_bound import CEILING
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
+from anil_theory.certify.search.branch_and_bound import CEILING
 from anil_theory.constants import Constants, Knowledge
 from anil_theory.record import RecordStore, encode_floats
 from anil_theory.report.rows import heuristic_legend, marked, number

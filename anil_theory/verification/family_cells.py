@@ -19,13 +19,13 @@ from anil_theory._admissible import one_of, positive, within
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import Certificate, certify_hessian_blocks_general
-from anil_theory.certify.branch_and_bound import CEILING, Boxes, Progress
 from anil_theory.certify.general_blocks import PARTS, subdivided
-from anil_theory.certify.interval_arrays import summed
-from anil_theory.certify.interval_interpreter import run_intervals
-from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.intervals.arrays import summed
+from anil_theory.certify.intervals.interpreter import run_intervals
+from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.proof import Proof
-from anil_theory.certify.work import OPERATIONS
+from anil_theory.certify.search.branch_and_bound import CEILING, Boxes, Progress
+from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import FAMILIES, TaskSet

@@ -13,8 +13,8 @@ import pytest
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify import family_constants
-from anil_theory.certify.branch_and_bound import ClosingStatus
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
+from anil_theory.certify.search.branch_and_bound import ClosingStatus
 from anil_theory.constants import Constants, Knowledge, Region
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
