@@ -16,8 +16,8 @@
 | `statements.base.NoBound`                  | `ArithmeticError`     | an expression gives no number >= 0            |
 | `estimators.not_finite.NotFinite`          | `ArithmeticError`     | a quantity is finite nowhere                  |
 | `estimators.local_rounding.NoRule`         | `NotImplementedError` | the rounding of an operation is not known     |
-| `certify.balls.NoEnclosure`                | `NotImplementedError` | an operation has no enclosure                 |
-| `certify.balls.Undecided`                  | `ArithmeticError`     | a comparison that an enclosure cannot decide  |
+| `certify.enclosures.refusals.NoEnclosure`  | `NotImplementedError` | an operation has no enclosure                 |
+| `certify.enclosures.refusals.Undecided`    | `ArithmeticError`     | a comparison that an enclosure cannot decide  |
 | `certify.proof.NoProof`                    | `RuntimeError`        | a certificate that cannot be written down     |
 | `record.UnreadableRecord`                  | `ValueError`          | a file is no record                           |
 | `record.OtherSchema`                       | `ValueError`          | a file is a record of another version         |

@@ -20,6 +20,7 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._plain import to_plain
+from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.realisation import (
     CROSS,
     ENTRIES,
@@ -29,7 +30,6 @@ from anil_theory.certify.realisation import (
     realise,
     short_span,
 )
-from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate, Witness

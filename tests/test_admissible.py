@@ -3,12 +3,12 @@
 import sys
 
 import pytest
-from anil_theory.verification.inner_steps import MOST_RUN, runnable
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter, count, real, seed
 from anil_theory.schedule import MOST_INNER_STEPS, Schedule
+from anil_theory.studies.inner_steps import MOST_RUN, runnable
 
 
 @given(st.integers(310, 20000), st.sampled_from([1, -1]))

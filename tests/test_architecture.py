@@ -13,16 +13,49 @@ MEASURED = {"problem", "tasks", "algorithm", "estimators", "certify"}
 CLAIMED = {"statements", "ledger"}
 
 ORDER = (
-    *("_version", "errors", "_admissible", "_memory", "_atomic", "_plain", "_printable", "_console", "_precision"),
+    *(
+        "_version",
+        "errors",
+        "_admissible",
+        "_options",
+        "_memory",
+        "_atomic",
+        "_plain",
+        "_printable",
+        "_console",
+        "_precision",
+    ),
     *("_compile_cache", "_scan_layout", "_registry", "constants", "schedule", "checker"),
     *("problem", "tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
-    *("verdict", "falsifier", "checks", "extend", "testing", "provenance", "record", "study", "report", "verification"),
-    *("audit", "cli", "__main__"),
+    *(
+        "verdict",
+        "falsifier",
+        "checks",
+        "extend",
+        "testing",
+        "provenance",
+        "record",
+        "audit",
+        "study",
+        "report",
+        "experiments",
+    ),
+    *("studies", "cli", "__main__"),
 )
 """The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
 
 MEETING = ORDER[ORDER.index("verdict") :]
 """What may see both sides."""
+
+FOLDERS_OF_CERTIFY = {
+    "enclosures": set(),
+    "program": set(),
+    "search": set(),
+    "balls": {"enclosures", "program"},
+    "intervals": {"enclosures", "program"},
+    "losses": {"enclosures", "program", "balls", "intervals"},
+}
+"""What each folder of `certify` may import of `certify` beside itself: neither arithmetic sees the other one."""
 
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 MAX_LINES = 350
@@ -59,6 +92,25 @@ def upward_imports(graph: ImportGraph) -> list[str]:
         if high == "" or ORDER.index(high) > ORDER.index(low):
             found.append(f"{module} imports {imported}, which comes after it")
     return found
+
+
+def crossing_folders(graph: ImportGraph) -> list[str]:
+    """Imports from a folder of `certify` of a part of `certify` that FOLDERS_OF_CERTIFY does not give it."""
+    above = f"{PACKAGE}.certify"
+    found = []
+    for module, imported in graph.edges():
+        folder = folder_of_certify(module)
+        if folder not in FOLDERS_OF_CERTIFY or not f"{imported}.".startswith(f"{above}."):
+            continue
+        if folder_of_certify(imported) not in {folder, *FOLDERS_OF_CERTIFY[folder]}:
+            found.append(f"{module} imports {imported}, which {folder} may not see")
+    return found
+
+
+def folder_of_certify(module: str) -> str:
+    """`anil_theory.certify.balls.values` -> `balls`; "" for a module outside `certify` and for `certify` itself."""
+    parts = module.split(".")
+    return parts[2] if parts[:2] == [PACKAGE, "certify"] and len(parts) > 2 else ""
 
 
 def bad_files(root: Path) -> list[str]:
@@ -104,6 +156,7 @@ def violations(root: Path) -> list[str]:
     return [
         *sides_that_meet(graph),
         *upward_imports(graph),
+        *crossing_folders(graph),
         *graph.cycles(),
         *bad_files(root),
         *namesakes(root),
@@ -114,6 +167,11 @@ def violations(root: Path) -> list[str]:
 def test_the_package_keeps_its_architecture() -> None:
     assert len(ImportGraph(ROOT, PACKAGE).modules) > 15, "the package was not found"
     assert violations(ROOT) == []
+
+
+def test_each_folder_of_certify_has_its_place() -> None:
+    folders = {path.parent.name for path in (ROOT / PACKAGE / "certify").glob("*/__init__.py")}
+    assert folders == FOLDERS_OF_CERTIFY.keys()
 
 
 SOUND = {
@@ -127,6 +185,15 @@ SOUND = {
     "anil_theory/statements/base.py": "import anil_theory.constants",
     "anil_theory/verdict.py": "from anil_theory.statements.base import Claim\nimport anil_theory.estimators.base",
     "anil_theory/record.py": "import json",
+    "anil_theory/certify/__init__.py": "from anil_theory.certify.balls import values",
+    "anil_theory/certify/proof.py": "from anil_theory.certify.losses import plain\nimport anil_theory.certify.search",
+    "anil_theory/certify/enclosures/__init__.py": "",
+    "anil_theory/certify/balls/__init__.py": "",
+    "anil_theory/certify/balls/values.py": "from anil_theory.certify import enclosures",
+    "anil_theory/certify/intervals/__init__.py": "from anil_theory.certify.enclosures import refusals",
+    "anil_theory/certify/losses/__init__.py": "",
+    "anil_theory/certify/losses/plain.py": "import anil_theory.certify.balls\nimport anil_theory.certify.intervals",
+    "anil_theory/certify/search/__init__.py": "",
     "tests/statements/test_base.py": "",
     "paper_figures/figure.py": "import matplotlib\nfrom anil_theory.record import RecordStore",
 }
@@ -155,6 +222,12 @@ FAULTS = {
     "through the verdict": ("tasks/base.py", "from anil_theory.verdict import judge", "sees both sides"),
     "through the package": ("statements/base.py", "from anil_theory import judge", "comes after it"),
     "upwards": ("verdict.py", "import anil_theory.record", "anil_theory.record, which comes after it"),
+    "balls see intervals": ("certify/balls/rules.py", "from ..intervals import Intervals", "balls may not see"),
+    "intervals see balls": ("certify/intervals/rules.py", "import anil_theory.certify.balls.values", "may not see"),
+    "search sees losses": ("certify/search/boxes.py", "from anil_theory.certify.losses import plain", "may not see"),
+    "folder sees a proof": ("certify/losses/flat.py", "from anil_theory.certify import proof", "losses may not see"),
+    "folder sees all": ("certify/balls/rules.py", "from anil_theory.certify import NoEnclosure", "balls may not see"),
+    "checker sees balls": ("checker/check.py", "from anil_theory.certify import balls", "which comes after it"),
     "unplaced noun": ("novelty.py", "", "novelty has no place in ORDER"),
     "cycle": ("tasks/other.py", "import anil_theory.tasks.third", "cycle"),
     "long file": ("record.py", "\n" * 351, "351 lines"),

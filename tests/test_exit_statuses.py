@@ -14,14 +14,17 @@ from typing import Any
 
 import pytest
 import typer
-from anil_theory.verification import command, rates_command, runner
-from anil_theory.verification.cells import Cell
 from typer.testing import CliRunner
 
 from anil_theory import provenance
 from anil_theory.checks import Row
 from anil_theory.cli import app
 from anil_theory.record import RecordStore
+from anil_theory.report import terminal
+from anil_theory.studies.rates import study as rates_study
+from anil_theory.studies.verify import cells as verify_cells
+from anil_theory.studies.verify import study as verify_study
+from anil_theory.studies.verify.cells import Cell
 
 ROOT = Path(__file__).parents[1]
 # Its package has an attribute of the same name, the application.
@@ -37,7 +40,7 @@ def row(cell: Cell, outcome: str) -> Row:
 
 @pytest.fixture(autouse=True)
 def cheap_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "check_cell", lambda cell, broken=None: [row(cell, "CONSISTENT")])
+    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None: [row(cell, "CONSISTENT")])
 
 
 def run(*arguments: str, out: Path) -> Any:
@@ -52,7 +55,7 @@ def only_line(result: Any) -> str:
 
 
 def refute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "check_cell", lambda cell, broken=None: [row(cell, "REFUTED")])
+    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None: [row(cell, "REFUTED")])
 
 
 def test_status_1_is_a_refutation_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +98,7 @@ def test_a_repaired_checker_is_not_believed_by_old_records(tmp_path: Path, monke
     """The sources changed and no commit was made."""
     refute(monkeypatch)
     assert run(*GRID, out=tmp_path).exit_code == 1
-    monkeypatch.setattr(runner, "check_cell", lambda cell, broken=None: [row(cell, "CONSISTENT")])
+    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None: [row(cell, "CONSISTENT")])
     assert run(*GRID, "--resume", out=tmp_path).exit_code == 1, "nothing differs: the records are taken"
     here = provenance._machine()
     monkeypatch.setattr(provenance, "_machine", lambda: here | {"sources": "repaired"})
@@ -108,10 +111,10 @@ def test_a_plot_that_fails_costs_the_plot(tmp_path: Path, monkeypatch: pytest.Mo
     if refuted:
         refute(monkeypatch)
 
-    def fail(rows: Any, path: Path) -> bool:
+    def fail(rows: Any) -> Any:
         raise ValueError("no such style")
 
-    monkeypatch.setattr(command, "plot_tightness", fail)
+    monkeypatch.setattr(verify_study, "plot_tightness", fail)
     result = run(*GRID, out=tmp_path)
     assert result.exit_code == (1 if refuted else 3) and "tightness.png was not drawn: ValueError" in only_line(result)
     assert "1.889e-05" in result.stdout and (tmp_path / "blocks.png").exists()
@@ -121,8 +124,8 @@ def test_a_plot_that_fails_costs_the_plot(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_tables_come_before_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(command, "print_rows", lambda *arguments: order.append("table"))
-    monkeypatch.setattr(command, "plot_blocks", lambda rows, path: order.append("plot") or False)
+    monkeypatch.setattr(terminal, "print_rows", lambda *arguments: order.append("table"))
+    monkeypatch.setattr(verify_study, "plot_blocks", lambda rows: order.append("plot"))
     run(*GRID, out=tmp_path)
     assert order == ["table", "plot"]
 
@@ -149,7 +152,7 @@ def test_an_error_in_a_cell_names_the_cell_and_keeps_the_rest(tmp_path: Path, mo
             raise FloatingPointError("overflow")
         return [row(cell, "CONSISTENT")]
 
-    monkeypatch.setattr(runner, "check_cell", failing)
+    monkeypatch.setattr(verify_cells, "check_cell", failing)
     result = run(*GRID, out=tmp_path)
     assert result.exit_code == 3 and "N=2" in only_line(result) and "FloatingPointError: overflow" in only_line(result)
 
@@ -162,7 +165,7 @@ def test_rates_keeps_finished_curves_when_one_fails(tmp_path: Path, monkeypatch:
         ended = {"status": "complete", "reason": ""}
         return {"study": cell.study.value, "curves": [], "notes": [f"note of {cell.study.value}"], **ended}
 
-    monkeypatch.setattr(rates_command, "trace", trace)
+    monkeypatch.setattr(rates_study, "trace", trace)
     result = run("rates", "--quick", out=tmp_path)
     assert result.exit_code == 3 and "cost" in only_line(result) and "note of convergence" in result.stdout
     assert len(RecordStore(tmp_path / "records")) >= 2

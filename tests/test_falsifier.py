@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import anil_theory
 from anil_theory import Constants, InvalidParameter, Schedule
-from anil_theory.certify.replay import Enclosure
+from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate
 from anil_theory.falsifier import Evidence, falsify, judge_by_all, strongest_first, worst_evidence

@@ -5,54 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anil_theory.verification import (
-    bench_command,
-    certify_command,
-    constants_command,
-    rates_command,
-    runner,
-    tightness_command,
-)
 from typer.testing import CliRunner
 
-from anil_theory.audit import command as audit_command
+from anil_theory._options import options_of
 from anil_theory.cli import app
+from anil_theory.studies import STUDIES, settings_of
+from anil_theory.study import _conduct
 from anil_theory.study.run import RunSummary
 
-ENGINES = {
-    "verify": (runner, 2),
-    "rates": (rates_command, 2),
-    "tightness": (tightness_command, 1),
-    "certify": (certify_command, 1),
-    "constants": (constants_command, 1),
-    "audit": (audit_command, 1),
-    "bench": (bench_command, 1),
-}
-"""The module in which each command calls the engine, and the cells at a time that it takes unless it is told."""
+WORKERS = {"verify": 2, "rates": 2, "tightness": 1, "certify": 1, "constants": 1, "audit": 1, "bench": 1, "ledger": 1}
+"""The cells at a time that each command takes unless it is told."""
 
 
 class Asked(RuntimeError):
     """Raised in place of a run."""
 
 
-@pytest.mark.parametrize("command", ENGINES)
+@pytest.mark.parametrize("command", STUDIES)
 def test_the_engine_gets_the_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
-    module, default = ENGINES[command]
     workers = []
 
     def run_jobs(*arguments: Any, **options: Any) -> RunSummary:
         workers.append(options["workers"])
         raise Asked
 
-    monkeypatch.setattr(module, "run_jobs", run_jobs)
-    quick = [] if command in ("certify", "constants") else ["--quick"]
+    monkeypatch.setattr(_conduct, "run_jobs", run_jobs)
+    quick = ["--quick"] if "quick" in {option.name for option in options_of(settings_of(command))} else []
     for extra in ([], ["--jobs", "5"], ["-j", "1"]):
         arguments = [command, *quick, *extra, "--out", str(tmp_path)]
         assert isinstance(CliRunner().invoke(app, arguments).exception, SystemExit)
-    assert workers == [default, 5, 1]
+    assert workers == [WORKERS[command], 5, 1]
 
 
-@pytest.mark.parametrize("command", ENGINES)
+@pytest.mark.parametrize("command", STUDIES)
 @pytest.mark.parametrize("number", ["0", "-2"])
 def test_a_number_below_one_is_refused(tmp_path: Path, command: str, number: str) -> None:
     refused = CliRunner().invoke(app, [command, "--jobs", number, "--out", str(tmp_path)])

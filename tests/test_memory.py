@@ -8,9 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from anil_theory.verification.cells import Cell, Regime
-from anil_theory.verification.certify_command import CertifyCell
-from anil_theory.verification.rate_curves import CurveCell, Study
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +20,9 @@ from anil_theory.estimators import Budget, measure_block_lipschitz
 from anil_theory.neural.needs import require_memory_for
 from anil_theory.neural.settings import Settings
 from anil_theory.schedule import Schedule
+from anil_theory.studies.certify.cells import BallCell
+from anil_theory.studies.rates.curves import Curve, CurveCell
+from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
@@ -46,7 +46,7 @@ def cell(measurement: str = "blocks", **sizes: Any) -> Cell:
 
 
 def curves(**sizes: Any) -> CurveCell:
-    return CurveCell(Study.CONVERGENCE, CONSTANTS, (1,), **{"tasks": 2, "seeds": 2, **sizes})
+    return CurveCell(Curve.CONVERGENCE, CONSTANTS, (1,), **{"tasks": 2, "seeds": 2, **sizes})
 
 
 REFUSED: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -58,8 +58,8 @@ REFUSED: dict[str, tuple[str, Callable[[], Any]]] = {
     "rates, n_w": ("n_w", lambda: curves(n_w=500)),
     "rates, seeds": ("seeds", lambda: curves(seeds=10**4)),
     "rates, batch": ("batch", lambda: curves(batch=(2, 10**4))),
-    "certify, n_w": ("n_w", lambda: CertifyCell(CONSTANTS, SCHEDULE, n_w=500)),
-    "certify, samples": ("samples", lambda: CertifyCell(CONSTANTS, SCHEDULE, samples=10**5)),
+    "certify, n_w": ("n_w", lambda: BallCell(constants=CONSTANTS, schedule=SCHEDULE, n_w=500)),
+    "certify, samples": ("samples", lambda: BallCell(constants=CONSTANTS, schedule=SCHEDULE, samples=10**5)),
     "a family's tasks": ("n_w", lambda: family(500).sample(jax.random.key(0), 1)),
     "a softmax head": ("tasks", lambda: SoftmaxHeadFamily(2, 3, 2, 2).sample(jax.random.key(0), 10**5)),
     "a linear body": ("inputs", lambda: LinearBodyFamily(10**5, 1, 1).sample(jax.random.key(0), 1)),
@@ -101,7 +101,7 @@ def test_a_search_and_a_run_are_refused_before_they_are_compiled() -> None:
 def test_what_the_commands_do_by_default_fits() -> None:
     cell("rate", n_w=50, n_phi=50, seeds=32)
     curves(n_w=50, n_phi=50, seeds=32, batch=(2, 32))
-    CertifyCell(CONSTANTS, SCHEDULE, samples=10_000)
+    BallCell(constants=CONSTANTS, schedule=SCHEDULE, samples=10_000)
     require_memory_for(Settings(), (84, 84, 3))
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from anil_theory.certify.branch_and_bound import ClosingStatus, Ended, Maximum
+from anil_theory.certify.search.branch_and_bound import ClosingStatus, Ended, Maximum
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate, Witness
 

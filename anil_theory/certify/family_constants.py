@@ -27,8 +27,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, positive
-from anil_theory.certify.balls import precision
-from anil_theory.certify.branch_and_bound import (
+from anil_theory.certify.enclosures.flint_precision import precision
+from anil_theory.certify.general_blocks import PARTS, norm_above, norm_below, subdivided
+from anil_theory.certify.intervals.matrices import norms_above, norms_below
+from anil_theory.certify.intervals.outward import Intervals
+from anil_theory.certify.lipschitz_enclosures import (
+    FieldPrograms,
+    enclosed_balls,
+    enclosed_intervals,
+    field_programs,
+    pulled_axis,
+    serves_intervals,
+)
+from anil_theory.certify.losses.plain import plain_losses
+from anil_theory.certify.losses.refused_rules import refuse_custom_vjp
+from anil_theory.certify.search.branch_and_bound import (
     CEILING,
     BoxBounds,
     Boxes,
@@ -38,21 +51,8 @@ from anil_theory.certify.branch_and_bound import (
     maximise,
     widest_axis,
 )
-from anil_theory.certify.general_blocks import PARTS, norm_above, norm_below, subdivided
-from anil_theory.certify.interval_matrices import norms_above, norms_below
-from anil_theory.certify.intervals import Intervals
-from anil_theory.certify.lipschitz_enclosures import (
-    FieldPrograms,
-    enclosed_balls,
-    enclosed_intervals,
-    field_programs,
-    pulled_axis,
-    serves_intervals,
-)
-from anil_theory.certify.plain_losses import plain_losses
-from anil_theory.certify.polish import Ascent, into_ball
-from anil_theory.certify.refused_rules import refuse_custom_vjp
-from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
+from anil_theory.certify.search.polish import Ascent, into_ball
+from anil_theory.certify.search.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
 from anil_theory.constants import Knowledge, Region
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.constants_audit import CURVATURE_RANGE, audit_constants
@@ -130,7 +130,8 @@ def certify_constants(
     """The table {name: [lower audit, certified upper, analytic]} of one task of a family on a bounded region.
 
     gap       relative width at which a search stops (of mu: in units of the curvature found);
-    operations  the work allowed for each constant, in interval operations (`work`); what one leaves, the next share;
+    operations  the work allowed for each constant, in interval operations (`search.work`); the next share what one
+                leaves;
     seconds  a ceiling on the time of all searches together: a row says so where it was what ended the search;
     starts    ascents of the audit on the lower side.
 

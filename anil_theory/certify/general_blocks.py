@@ -32,10 +32,10 @@ from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.certify.balls import DEFAULT_PRECISION, precision
-from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, ClosingStatus, Progress, maximise
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
-from anil_theory.certify.interval_matrices import norms_above, norms_below
+from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.certify.enclosures.flint_precision import DEFAULT_PRECISION, precision
+from anil_theory.certify.intervals.matrices import norms_above, norms_below
 from anil_theory.certify.lipschitz_enclosures import (
     BallEnclosures,
     IntervalEnclosures,
@@ -47,13 +47,13 @@ from anil_theory.certify.lipschitz_enclosures import (
     serves_intervals,
     where_undecided,
 )
-from anil_theory.certify.own_derivatives import differentiates_as_written
-from anil_theory.certify.plain_losses import plain_losses
-from anil_theory.certify.polish import Ascent
+from anil_theory.certify.losses.own_derivatives import differentiates_as_written
+from anil_theory.certify.losses.plain import plain_losses
+from anil_theory.certify.losses.refused_rules import refuse_custom_vjp
 from anil_theory.certify.proof import Proof, Recorder, stated_block
-from anil_theory.certify.refused_rules import refuse_custom_vjp
-from anil_theory.certify.replay import Enclosure
-from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
+from anil_theory.certify.search.branch_and_bound import CEILING, BoxBounds, Boxes, ClosingStatus, Progress, maximise
+from anil_theory.certify.search.polish import Ascent
+from anil_theory.certify.search.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses

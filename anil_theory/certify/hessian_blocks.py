@@ -9,9 +9,9 @@ The blocks decouple into coordinate pairs (`pair_jets`), the ball into discs: as
 Why an upper bound: these losses are analytic (sin, cos, tanh, polynomials), so that the meta-gradient has a continuous
 derivative everywhere; its largest norm on the ball, which is convex, is the Lipschitz constant there.
 
-On what it rests: IEEE 754 arithmetic and the accuracy of numpy's sin, cos and tanh assumed in `intervals`; the task's
-float64 numbers taken as exact; and its rotations taken as the orthogonal matrices that they are to within rounding
-(some 1e-15): the certificate is for the task with exactly orthogonal U and V.
+On what it rests: IEEE 754 arithmetic and the accuracy of numpy's sin, cos and tanh assumed in `intervals.outward`; the
+task's float64 numbers taken as exact; and its rotations taken as the orthogonal matrices that they are to within
+rounding (some 1e-15): the certificate is for the task with exactly orthogonal U and V.
 """
 
 import time
@@ -20,9 +20,8 @@ from collections.abc import Callable
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, positive
-from anil_theory.certify.branch_and_bound import CEILING, BoxBounds, Boxes, Maximum, Progress, maximise
 from anil_theory.certify.certificate import Certificate, Directions
-from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.pair_jets import (
     ORDERS,
     Jet,
@@ -33,8 +32,9 @@ from anil_theory.certify.pair_jets import (
     narrowed,
     pair_constants,
 )
-from anil_theory.certify.polish import Ascent, into_ball
-from anil_theory.certify.work import LEAST_SHARE, OPERATIONS, Shares
+from anil_theory.certify.search.branch_and_bound import CEILING, BoxBounds, Boxes, Maximum, Progress, maximise
+from anil_theory.certify.search.polish import Ascent, into_ball
+from anil_theory.certify.search.work import LEAST_SHARE, OPERATIONS, Shares
 from anil_theory.constants import Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS
 from anil_theory.schedule import Schedule
@@ -65,8 +65,8 @@ def certify_blocks(
 
     region     the ball of z to certify: its radius must be finite;
     gap        relative width (upper - lower)/upper to reach;
-    operations, max_boxes  the work allowed per block, in interval operations (`work`; what a block leaves, the next
-               ones share) and in boxes;
+    operations, max_boxes  the work allowed per block, in interval operations (`search.work`; what a block leaves, the
+               next ones share) and in boxes;
     seconds    a ceiling on the time of all blocks together (what one leaves, the next may use): a certificate says so
                where it was what ended the search;
     on_progress  called with the block and the state of its search.

@@ -2,9 +2,10 @@
 
 Claim: let F be a field on a convex region, covered by boxes, and let each box be free of jumps (`jumps` below). Then F
 is Lipschitz on the region, with a constant of at most the largest norm that the enclosures of DF allow. On each box all
-values that the program of F computes are locally Lipschitz in the point (`branches`), so that DF exists almost
-everywhere and automatic differentiation, with one branch or the other, gives it (`own_derivatives`: nothing is taken on
-trust); a segment of the region meets finitely many boxes, and F is continuous on each of these, which are closed.
+values that the program of F computes are locally Lipschitz in the point (`enclosures.branches`), so that DF exists
+almost everywhere and automatic differentiation, with one branch or the other, gives it (`losses.own_derivatives`:
+nothing is taken on trust); a segment of the region meets finitely many boxes, and F is continuous on each of these,
+which are closed.
 
 Where F may jump nothing follows from DF, whatever its size: |x|, relu, a hinge or a Huber loss inside the inner loop
 have a meta-gradient of this kind. There the upper bound is infinite.
@@ -21,18 +22,18 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
-from anil_theory.certify.ball_interpreter import run
-from anil_theory.certify.balls import NoEnclosure, Undecided
-from anil_theory.certify.branch_and_bound import Boxes, widest_axis
-from anil_theory.certify.branches import Branches, recorded
-from anil_theory.certify.interval_arrays import summed
-from anil_theory.certify.interval_interpreter import run_intervals
-from anil_theory.certify.interval_values import interval_program
-from anil_theory.certify.intervals import Intervals
-from anil_theory.certify.own_derivatives import with_own_derivative
-from anil_theory.certify.program import flat_program
-from anil_theory.certify.replay import Enclosure
-from anil_theory.certify.source_lines import user_line
+from anil_theory.certify.balls.interpreter import run
+from anil_theory.certify.enclosures.branches import Branches, recorded
+from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.certify.enclosures.refusals import NoEnclosure, Undecided
+from anil_theory.certify.intervals.arrays import summed
+from anil_theory.certify.intervals.interpreter import run_intervals
+from anil_theory.certify.intervals.outward import Intervals
+from anil_theory.certify.intervals.values import interval_program
+from anil_theory.certify.losses.flat import flat_program
+from anil_theory.certify.losses.own_derivatives import with_own_derivative
+from anil_theory.certify.program.source_lines import user_line
+from anil_theory.certify.search.branch_and_bound import Boxes, widest_axis
 
 
 class FieldPrograms(NamedTuple):
@@ -52,8 +53,8 @@ def field_programs(field: Callable[[Any], Any], n: int, bits: int) -> FieldProgr
 
     bits   the precision of the numbers that depend on data alone.
 
-    All three are made plain in the same way (`program`), so that a branch which the field does not have is not asked
-    for in its derivative, and one that it has is not lost.
+    All three are made plain in the same way (`losses.flat`), so that a branch which the field does not have is not
+    asked for in its derivative, and one that it has is not lost.
     """
     at = jax.ShapeDtypeStruct((n,), np.float64)
     own = with_own_derivative(field, at)

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import flint
 import numpy as np
 
-from anil_theory.certify.balls import precision
-from anil_theory.certify.intervals import Intervals
-from anil_theory.certify.replay import Enclosure
+from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.certify.enclosures.flint_precision import precision
+from anil_theory.certify.intervals.outward import Intervals
 
 ORDERS = {"ww": (1, 1), "wphi": (1, 2), "phiphi": (2, 2)}
 """The derivative of L_meta that a block consists of: 1 is u, 2 is v."""

@@ -17,10 +17,10 @@ import numpy as np
 from jaxtyping import PyTree
 
 from anil_theory._atomic import write_atomically
-from anil_theory.certify.branch_and_bound import BoxBounds, Boxes
 from anil_theory.certify.certificate import BoxRegion
-from anil_theory.certify.loss_program import loss_program
-from anil_theory.certify.replay import Enclosure
+from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.certify.losses.exchangeable import loss_program
+from anil_theory.certify.search.branch_and_bound import BoxBounds, Boxes
 from anil_theory.errors import AnilTheoryError
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses

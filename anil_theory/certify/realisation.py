@@ -31,9 +31,10 @@ from anil_theory._admissible import InvalidParameter, positive
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import cut_cost
-from anil_theory.certify.ball_interpreter import evaluate
-from anil_theory.certify.balls import Balls, precision
-from anil_theory.certify.replay import Enclosure
+from anil_theory.certify.balls.interpreter import evaluate
+from anil_theory.certify.balls.values import Balls
+from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.constants import Constants
 from anil_theory.estimators.local_witness import TensorChoice, shared_choice, sharp_choice
 from anil_theory.schedule import Schedule

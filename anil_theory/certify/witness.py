@@ -9,7 +9,8 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.certify.replay import Enclosure, replay
+from anil_theory.certify._replay import replay
+from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.schedule import Schedule

@@ -46,7 +46,7 @@ def command_of(kind: type[Options]) -> Callable[..., None]:
 def conducted(settings: Options, how: RunSettings, *, as_json: bool) -> tuple[int, dict[str, Any]]:
     """Conduct the study that settings ask for; with --json its page goes to standard error."""
     # Here, and not above: a start that only shows the help needs neither JAX nor the records.
-    from anil_theory.study.conduct import conduct
+    from anil_theory.study._conduct import conduct
 
     return conduct(study_of(settings), how, console=Console(stderr=as_json))
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anil_theory.verification.bench_command import Bench, run_bench
 from rich.console import Console
 
 from anil_theory.neural.data import ImageDataset, load_dataset
@@ -24,6 +23,9 @@ from anil_theory.neural.settings import Settings
 from anil_theory.neural.training import train
 from anil_theory.record import RecordStore
 from anil_theory.report.files import write_report
+from anil_theory.studies.bench.settings import BenchSettings
+from anil_theory.studies.bench.study import BenchStudy
+from anil_theory.study import RunSettings, conduct
 from experiments.gpu_steps.card import Card
 from experiments.gpu_steps.expected import COMPILE, Size, iteration_seconds
 from experiments.gpu_steps.our_side import products_in
@@ -125,10 +127,17 @@ class FigurePlan:
                 self.iterations = self.fitting(clock.left())
             settings = replace(bench_settings(self.card), iterations=self.iterations)
             dataset = glyphs_of(self.card, self.work)
-            bench = Bench(dataset, None, GEOMETRIES, STEPS[:2] if self.card.toy else STEPS, seeds, settings)
+            bench = BenchSettings(
+                dataset,
+                geometry=GEOMETRIES,
+                inner_steps=STEPS[:2] if self.card.toy else STEPS,
+                seeds=seeds,
+                training=settings,
+            )
             folder = self.work / f"bench-{self.iterations}"
             with products_in("tensorfloat32"):
-                status, _ = run_bench(bench, out=folder, resume=True, console=Console(), stop=clock.over)
+                how = RunSettings(out=folder, resume=True)
+                status, _ = conduct(BenchStudy(bench), how, console=Console(), stop=clock.over)
             runs = self.publish(folder)
             found: Plain = {"iterations": self.iterations, "runs": runs, "goal": GOAL}
             return found | ({"shortened": f"after {runs} runs: the time was up"} if status else {})

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import general_blocks
-from anil_theory.certify.balls import Balls, NoEnclosure
-from anil_theory.certify.branch_and_bound import Boxes, ClosingStatus
+from anil_theory.certify.balls.values import Balls
+from anil_theory.certify.enclosures.refusals import NoEnclosure
 from anil_theory.certify.general_blocks import certify_hessian_blocks_general, norm_above, norm_below, subdivided
-from anil_theory.certify.interval_matrices import norms_above
-from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.intervals.matrices import norms_above
+from anil_theory.certify.intervals.outward import Intervals
+from anil_theory.certify.search.branch_and_bound import Boxes, ClosingStatus
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 

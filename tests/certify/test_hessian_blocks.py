@@ -15,10 +15,10 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.certify import hessian_blocks
-from anil_theory.certify.branch_and_bound import Boxes, ClosingStatus
 from anil_theory.certify.hessian_blocks import PairEnclosure, certify_blocks
-from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.pair_jets import ORDERS, Jet, Reach
+from anil_theory.certify.search.branch_and_bound import Boxes, ClosingStatus
 from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import WHOLE_SPACE, Constants, Region
 from anil_theory.estimators import Budget, largest, measure_block_lipschitz

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from anil_theory.algorithm.meta_gradient import meta_gradient
 from anil_theory.certify import Certificate, certify_hessian_blocks_general
-from anil_theory.certify.ball_interpreter import evaluate
-from anil_theory.certify.balls import Balls
-from anil_theory.certify.branch_and_bound import ClosingStatus
+from anil_theory.certify.balls.interpreter import evaluate
+from anil_theory.certify.balls.values import Balls
+from anil_theory.certify.search.branch_and_bound import ClosingStatus
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anil_theory.certify.ball_interpreter import evaluate
-from anil_theory.certify.balls import Balls, NoEnclosure, precision
-from anil_theory.certify.branch_and_bound import ClosingStatus
+from anil_theory.certify.balls.interpreter import evaluate
+from anil_theory.certify.balls.values import Balls
 from anil_theory.certify.certificate import Certificate
+from anil_theory.certify.enclosures.flint_precision import precision
+from anil_theory.certify.enclosures.refusals import NoEnclosure
 from anil_theory.certify.general_blocks import certify_hessian_blocks_general
-from anil_theory.certify.program_simplifications import SIMPLER
+from anil_theory.certify.losses.simplifications import SIMPLER
+from anil_theory.certify.search.branch_and_bound import ClosingStatus
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from anil_theory.certify.balls import NoEnclosure
-from anil_theory.certify.branch_and_bound import BoxBounds, Boxes
-from anil_theory.certify.loss_program import loss_program
+from anil_theory.certify.enclosures.refusals import NoEnclosure
+from anil_theory.certify.losses.exchangeable import loss_program
 from anil_theory.certify.proof import NoProof, Proof, Recorder
+from anil_theory.certify.search.branch_and_bound import BoxBounds, Boxes
 
 
 def recorded(*batches: list[tuple[list[float], list[float], float]]) -> Recorder:

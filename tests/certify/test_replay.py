@@ -21,8 +21,9 @@ from anil_theory import (
     measure_attained,
     measure_block_lipschitz,
 )
-from anil_theory.certify.balls import precision
-from anil_theory.certify.replay import Enclosure, float_error, replay
+from anil_theory.certify._replay import float_error, replay
+from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.certify.witness import replay_witness
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anil_theory.verification.family_cells import FamilyCell
 from typer.testing import CliRunner
 
 from anil_theory.certify.proof import Proof
@@ -18,6 +17,7 @@ from anil_theory.checker import check_file
 from anil_theory.checker.__main__ import main
 from anil_theory.checker.problem import Damaged
 from anil_theory.cli import app
+from anil_theory.studies.certify.cells import BoxCell
 from tests.checker.written_proofs import document_of, rewritten
 from tests.import_graph import ImportGraph
 
@@ -35,8 +35,8 @@ def test_what_the_search_writes_is_valid_and_says_the_certified_bounds(written: 
 
 @pytest.mark.parametrize("name", ["linear-body", "softmax-head"])
 def test_families_round_trip(name: str, tmp_path: Path) -> None:
-    proof, cell = Proof(), FamilyCell(name, 1, gap=0.3)
-    cell.certificates(cell.sample(), proof=proof)
+    proof, cell = Proof(), BoxCell(family=name, inner_steps=1, gap=0.3)
+    cell.certificates(cell.draw(), proof=proof)
     assert check_file(proof.write(tmp_path / "proof")).valid
 
 

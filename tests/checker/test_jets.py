@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from anil_theory.algorithm import inner_loop
-from anil_theory.certify.balls import NoEnclosure
 from anil_theory.certify.certificate import BoxRegion
-from anil_theory.certify.loss_program import loss_program
+from anil_theory.certify.enclosures.refusals import NoEnclosure
+from anil_theory.certify.losses.exchangeable import loss_program
 from anil_theory.certify.proof import Proof
 from anil_theory.checker import check_file
 from anil_theory.checker.jets import Packing

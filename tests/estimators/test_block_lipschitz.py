@@ -197,12 +197,3 @@ def test_an_empty_budget_is_rejected(name: str, value: int) -> None:
 def test_ascents_start_from_points_that_were_measured() -> None:
     assert Budget(points=2, starts=5).points == 5
     assert Budget(points=7, starts=5).points == 7
-
-
-def test_power_iterations_stand_for_as_many_products() -> None:
-    """A Lanczos norm takes two products beyond its steps, a power iteration two products."""
-    assert Budget(power_iterations=8) == Budget(lanczos_steps=14) == Budget()
-    assert Budget(power_iterations=1).lanczos_steps == 1
-    assert dataclasses.replace(Budget(power_iterations=5), pairs=3) == Budget(pairs=3, lanczos_steps=8)
-    with pytest.raises(InvalidParameter, match="power_iterations"):
-        Budget(power_iterations=0)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from anil_theory.certify.balls import precision
+from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.estimators.local_rounding import _MOVES, RULES
 
 BITS, POINTS = 120, 1500

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anil_theory.certify import replay_witness
-from anil_theory.certify.replay import replay
+from anil_theory.certify._replay import replay
 from anil_theory.constants import Constants, Region
 from anil_theory.estimators import Budget, measure_block_lipschitz
 from anil_theory.estimators.rounding import FIRST_ORDER, with_rounding

@@ -23,7 +23,7 @@ BLOCKED = ("flint", "sympy", "matplotlib")
 MODULES = """
 import pkgutil
 from importlib import import_module
-import anil_theory.estimators, anil_theory.neural, anil_theory.verification.bench_command, anil_theory.cli
+import anil_theory.estimators, anil_theory.neural, anil_theory.studies.bench.study, anil_theory.cli
 for package in (anil_theory.estimators, anil_theory.neural):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         import_module(module.name)

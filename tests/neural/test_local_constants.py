@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from anil_theory.verification.curvature_prediction import predict
 from jax.flatten_util import ravel_pytree
 
 from anil_theory import InvalidParameter
 from anil_theory.neural.curvature import block_norms, random_unit
 from anil_theory.neural.local_constants import TaskDerivatives, alternate, local_constants
+from anil_theory.studies.bench.curvature_prediction import predict
 from anil_theory.verdict import Outcome
 from tests.neural.tiny_images import tiny_problem
 

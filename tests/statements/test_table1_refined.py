@@ -1,7 +1,6 @@
 """What refining the constants does to the rows of Table 1: decays fall, the noise of the w row rises, rates fall."""
 
 import pytest
-from anil_theory.verification.grid import Axes
 from hypothesis import given
 
 from anil_theory import Constants, Schedule
@@ -9,6 +8,8 @@ from anil_theory.statements import Kind
 from anil_theory.statements import table1_complexity_orders as table1
 from anil_theory.statements.contraction import roundings
 from anil_theory.statements.rates import ROWS, Rate, step_sizes
+from anil_theory.studies.verify.grid import settings_of_axes
+from anil_theory.studies.verify.settings import Axes
 from tests.strategies import settings_of_theory
 
 TABLE = {row.name: row for row in table1.ROWS}
@@ -32,7 +33,7 @@ def test_refined_decays_are_never_larger(setting: tuple[Constants, Schedule]) ->
 
 def test_the_refined_noise_of_the_w_row_is_larger_in_every_setting_of_the_grid() -> None:
     """Each at its own steps: the sentence in the module's docstring, with its numbers."""
-    each = [values("w_noise", constants, schedule) for constants, schedule, _ in Axes().settings()]
+    each = [values("w_noise", constants, schedule) for constants, schedule, _ in settings_of_axes(Axes())]
     ratios = [refined / explicit for refined, explicit in each]
     assert len(ratios) == 24
     assert min(ratios) == pytest.approx(1.03, abs=0.005) and max(ratios) == pytest.approx(1.28, abs=0.005)

@@ -22,13 +22,13 @@ from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._plain import to_plain
 from anil_theory.algorithm import inner_loop
 from anil_theory.certify import Certificate, certify_blocks, certify_hessian_blocks_general
-from anil_theory.certify.branch_and_bound import CEILING, Boxes, Progress
 from anil_theory.certify.general_blocks import PARTS, subdivided
-from anil_theory.certify.interval_arrays import summed
-from anil_theory.certify.interval_interpreter import run_intervals
 from anil_theory.certify.intervals import Intervals
+from anil_theory.certify.intervals.arrays import summed
+from anil_theory.certify.intervals.interpreter import run_intervals
 from anil_theory.certify.proof import Proof
-from anil_theory.certify.work import OPERATIONS
+from anil_theory.certify.search.branch_and_bound import CEILING, Boxes, Progress
+from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.constants import Constants, Region
 from anil_theory.estimators.extremes import MIN_TAIL, extrapolate_supremum, sample_block_norms
 from anil_theory.schedule import Schedule

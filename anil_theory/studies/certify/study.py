@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._plain import to_plain
-from anil_theory.certify.branch_and_bound import Progress
 from anil_theory.certify.proof import Proof
+from anil_theory.certify.search.branch_and_bound import Progress
 from anil_theory.constants import Constants, Geometry
 from anil_theory.report.certificates import print_certificates, print_clock, print_proof, print_samples
 from anil_theory.report.certify_plots import plot_certificates
@@ -124,4 +124,4 @@ class CertifyStudy(Study[CertifySettings]):
         if self.proof is not None and self.settings.proof is not None:
             page.write(self.settings.proof, self.proof.write)
             page.show("the words on the proof were", print_proof, self.settings.proof, len(self.proof.problems))
-        return {"certificates": rows}
+        return {"certificates": rows, "outcomes": dict(page.summary.outcomes())}

@@ -6,8 +6,8 @@ from typing import Any
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._plain import to_plain
+from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.realisation import CROSS, ENTRIES, Realised, difference_quotient, realise
-from anil_theory.certify.replay import Enclosure
 from anil_theory.certify.witness import replay_witness
 from anil_theory.checks import halved
 from anil_theory.constants import Constants

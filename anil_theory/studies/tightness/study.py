@@ -1,5 +1,6 @@
 """The settings of `anil-theory tightness` as cells, and its page: a table, and a figure of what is reached."""
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
@@ -63,4 +64,5 @@ class TightnessStudy(Study[TightnessSettings]):
         if self.settings.broken is not None:
             page.show("the refutations were", print_replays, rows, self.settings.broken)
             page.blind = not refuted
-        return {"rows": rows}
+        realised = [row["realised"] / row["bounds"]["sharp"] for row in rows]
+        return {"rows": rows, "refuted": refuted, "least_realised": min(realised, default=math.nan)}

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._admissible import seed as admissible_seed
+from anil_theory._plain import to_plain
 from anil_theory.algorithm.outer_loop import check_run_size
 from anil_theory.checks import MEASUREMENTS, Row, check_by, describe
 from anil_theory.constants import Constants, Geometry
@@ -13,6 +14,7 @@ from anil_theory.estimators import Budget, Effort, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
+from anil_theory.study import Hand, Job, Result
 from anil_theory.tasks import FAMILIES, Family, SeparableFamily
 
 
@@ -125,4 +127,19 @@ def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
         effort=cell.effort,
         broken=broken,
         regime=cell.regime.value,
+    )
+
+
+def job_of(cell: Cell, broken: str | None = None) -> Job:
+    """The cell as a job of the engine; the block that was broken on purpose is part of what defines its record."""
+
+    def measure(hand: Hand) -> Result:
+        return Result(verdicts=to_plain(check_cell(cell, broken)))
+
+    plain = to_plain(cell)
+    return Job(
+        cell=plain | {"broken": broken} if broken else plain,
+        measure=measure,
+        name=f"{cell.statement} ({cell.measurement}) at {cell.describe()}",
+        shape=cell.compiled_shape,
     )

@@ -101,12 +101,16 @@ def _settings(axes: Axes, family: str) -> Iterator[tuple[tuple[int, int], Settin
     """Dimensions and settings of a family: those of the axes, or its own."""
     source = FAMILIES[one_of("family", family, tuple(FAMILIES))]
     if source.takes_constants:
-        every = [setting for constants in _constants(axes) for setting in _inner_loops(axes, constants)]
-        yield from product(axes.shapes, every)
+        yield from product(axes.shapes, settings_of_axes(axes))
         return
     own = source.smallest()
     if own.constants.geometry in axes.geometry:
         yield from product([(own.n_w, own.n_phi)], _inner_loops(axes, own.constants))
+
+
+def settings_of_axes(axes: Axes) -> list[SettingOfGrid]:
+    """Every (constants, schedule, regime) of a grid, one geometry after the other."""
+    return [setting for constants in _constants(axes) for setting in _inner_loops(axes, constants)]
 
 
 def _constants(axes: Axes) -> Iterator[Constants]:

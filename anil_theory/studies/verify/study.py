@@ -13,17 +13,16 @@ import jax
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._options import settings_from
-from anil_theory._plain import to_plain
 from anil_theory.experiments.files import packaged
 from anil_theory.report.markdown import write_markdown
 from anil_theory.report.plots import plot_blocks, plot_tightness
 from anil_theory.report.rows import all_rows
 from anil_theory.report.terminal import print_broken, print_verdicts
 from anil_theory.statements import STATEMENTS
-from anil_theory.studies.verify.cells import Cell, check_cell
+from anil_theory.studies.verify.cells import Cell, job_of
 from anil_theory.studies.verify.grid import cells_of_all, grid_cells, quick_statements
 from anil_theory.studies.verify.settings import Axes, VerifySettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import Job, Page, Study
 from anil_theory.tasks import FAMILIES
 from anil_theory.verdict import Outcome
 
@@ -44,24 +43,24 @@ class VerifyStudy(Study[VerifySettings]):
         one_of("rows", self.settings.rows, ("auto", "tightest", "all"))
         if self.settings.broken is not None:
             one_of("break", self.settings.broken, breakable())
-        return [self._job(cell) for cell in self.cells()]
+        return [job_of(cell, self.settings.broken) for cell in self.cells()]
 
     def cells(self) -> Sequence[Cell]:
         """The cells of the grids, or of the default grids where no axis was given."""
         asked = self.settings
         seed = admissible_seed("seed", asked.seed)
-        statements, grids = self._sorted_names()
+        statements, given = self._sorted_names()
         for name in statements:
             one_of("statement", name, tuple(STATEMENTS))
-        if not grids:
+        if not given:
             known = packaged("verify_quick" if asked.quick else "verify")
             grids = settings_from(VerifySettings, known.settings).grids
             chosen = statements or (quick_statements() if asked.quick else tuple(STATEMENTS))
             return cells_of_all(grids, chosen, seed=seed)
         chosen = statements or tuple(STATEMENTS)
-        if len(grids) > 1:
-            return cells_of_all(grids, chosen, seed=seed)
-        return grid_cells(_with_few_steps(_without_constants(grids[0])), chosen, seed=seed)
+        if len(given) > 1:
+            return cells_of_all(given, chosen, seed=seed)
+        return grid_cells(_with_few_steps(_without_constants(given[0])), chosen, seed=seed)
 
     def _sorted_names(self) -> tuple[tuple[str, ...], tuple[Axes, ...]]:
         """The statements and the grids.
@@ -76,20 +75,6 @@ class VerifyStudy(Study[VerifySettings]):
         families = tuple(name for name in asked.statements if name in FAMILIES and name not in STATEMENTS)
         statements = tuple(name for name in asked.statements if name not in families)
         return statements, (replace(axes, family=(*axes.family, *families)),)
-
-    def _job(self, cell: Cell) -> Job:
-        broken = self.settings.broken
-
-        def measure(hand: Hand) -> Result:
-            return Result(verdicts=to_plain(check_cell(cell, broken)))
-
-        plain = to_plain(cell)
-        return Job(
-            cell=plain | {"broken": broken} if broken else plain,
-            measure=measure,
-            name=f"{cell.statement} ({cell.measurement}) at {cell.describe()}",
-            shape=cell.compiled_shape,
-        )
 
     @contextmanager
     def around(self) -> Iterator[None]:
