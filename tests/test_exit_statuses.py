@@ -108,7 +108,7 @@ def test_a_plot_that_fails_costs_the_plot(tmp_path: Path, monkeypatch: pytest.Mo
     if refuted:
         refute(monkeypatch)
 
-    def fail(rows: Any, path: Path) -> bool:
+    def fail(rows: Any) -> Any:
         raise ValueError("no such style")
 
     monkeypatch.setattr(command, "plot_tightness", fail)
@@ -122,7 +122,7 @@ def test_a_plot_that_fails_costs_the_plot(tmp_path: Path, monkeypatch: pytest.Mo
 def test_tables_come_before_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(command, "print_rows", lambda *arguments: order.append("table"))
-    monkeypatch.setattr(command, "plot_blocks", lambda rows, path: order.append("plot") or False)
+    monkeypatch.setattr(command, "plot_blocks", lambda rows: order.append("plot"))
     run(*GRID, out=tmp_path)
     assert order == ["table", "plot"]
 

@@ -1,6 +1,6 @@
 """The engine of a run: cells into records, with progress, resume, Ctrl-C and an exit status, for every command."""
 
-from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_REFUTED, Ending, described, print_error
+from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_REFUTED, Ending, Plot, described, print_error
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.job import Hand, Job, Result, Stopped
 from anil_theory.study.progress import Display
@@ -15,6 +15,7 @@ __all__ = [
     "Ending",
     "Hand",
     "Job",
+    "Plot",
     "Result",
     "RunSummary",
     "Stopped",

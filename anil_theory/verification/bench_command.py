@@ -27,7 +27,7 @@ from anil_theory.record import Record, RecordStore, Status, encode_floats, key
 from anil_theory.report.curvature_plot import curvature_points, plot_curvature, print_curvature
 from anil_theory.report.neural_plots import bench_runs, plot_training
 from anil_theory.report.tables import print_whole
-from anil_theory.study import Display, Ending, Hand, Job, Result, Stopped, run_jobs
+from anil_theory.study import Display, Ending, Hand, Job, Plot, Result, Stopped, run_jobs
 from anil_theory.verification.curvature_prediction import predict, predicted_logs
 from anil_theory.verification.figure_claims import FigureVerdict, judge_figures
 from anil_theory.verification.inner_steps import runnable
@@ -139,9 +139,9 @@ def matplotlib_is_there() -> bool:
 
 def _plots(
     geometries: Sequence[str], runs: Sequence[dict[str, Any]], points: Sequence[dict[str, Any]], out: Path
-) -> dict[Path, Callable[[Path], bool]]:
+) -> dict[Path, Plot]:
     """Figures 1 and 2 and those of the curvature by their paths."""
-    plots: dict[Path, Callable[[Path], bool]] = {}
+    plots: dict[Path, Plot] = {}
     for geometry in geometries:
         path = out / FIGURES.get(geometry, f"{geometry}.png")
         plots[path] = partial(plot_training, runs, geometry)

@@ -239,7 +239,7 @@ def run_certify(
     ending.attempt("the certificates were not printed", lambda: print_certificates(console, rows))
     ending.attempt("the samples were not printed", lambda: print_samples(console, rows))
     say_clock(console, [row["ended_by"] for row in rows])
-    drawn = ending.draw({out / "certificates.png": lambda path: plot_certificates(rows, path)})
+    drawn = ending.draw({out / "certificates.png": lambda: plot_certificates(rows)})
     if kept is not None and proof is not None:
         drawn += ending.write(proof, partial(kept.write, proof))
         say_proof(console, proof, kept)

@@ -141,8 +141,8 @@ def run_verify(
     ending.attempt("the rows were not printed", lambda: _print(console, rows, shown))
     plots = ending.draw(
         {
-            out / "blocks.png": lambda path: plot_blocks(rows, path),
-            out / "tightness.png": lambda path: plot_tightness(rows, path),
+            out / "blocks.png": lambda: plot_blocks(rows),
+            out / "tightness.png": lambda: plot_tightness(rows),
         }
     )
     command = " ".join(["anil-theory", *sys.argv[1:]])

@@ -76,9 +76,9 @@ def run_rates(
     ending.attempt("the curves were not printed", lambda: _print(console, traced))
     drawn = ending.draw(
         {
-            out / "convergence.png": lambda path: plot_convergence(_curves(traced, Study.CONVERGENCE), path),
-            out / "floor.png": lambda path: plot_floor(_curves(traced, Study.FLOOR), path),
-            out / "cost.png": lambda path: plot_cost(_curves(traced, Study.COST), path),
+            out / "convergence.png": lambda: plot_convergence(_curves(traced, Study.CONVERGENCE)),
+            out / "floor.png": lambda: plot_floor(_curves(traced, Study.FLOOR)),
+            out / "cost.png": lambda: plot_cost(_curves(traced, Study.COST)),
         }
     )
     code = ending.close(console, summary, store, noun="curves", written=drawn)

@@ -62,7 +62,7 @@ def run_tightness(
     ending = Ending()
     rows = [row for record in summary.records for row in record.measurements["rows"]]
     ending.attempt("the rows were not printed", lambda: print_tightness(console, rows))
-    drawn = ending.draw({out / "tightness.png": lambda path: plot_reached(rows, path)})
+    drawn = ending.draw({out / "tightness.png": lambda: plot_reached(rows)})
     refuted = sum(outcome == Outcome.REFUTED for row in rows for outcome in row["verdicts"].values())
     console.print(f"{len(rows)} rows, {refuted} bounds refuted", highlight=False)
     if broken is not None:
