@@ -28,8 +28,9 @@ GivenAxes = Axes | Sequence[Axes] | np.ndarray | None
 
 MOST_DECADES = 200
 """A logarithmic axis that ends further than so many decades from 1 has limits set here."""
+FIRST_DECADE = -323.3
+"""The logarithm of the least number of float64."""
 LAST_DECADE = 308.0
-"""Of float64."""
 LETTERS_AN_INCH = 14
 """Of a title, at its size in the house style."""
 LINE = 0.16
@@ -166,7 +167,7 @@ def _given(axes: Any, lines: int, columns: int) -> np.ndarray:
     return grid
 
 
-STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200)
+STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 """Decades from one tick to the next. The longest axis of float64 has some 630 decades."""
 
 
@@ -194,20 +195,19 @@ class LogTicks(Locator):
             return []
         inside = [value for value in self.values if low <= value <= high]
         if inside:
-            return _spread(inside, math.log10(high / low) / self.most)
+            return _spread(inside, (math.log10(high) - math.log10(low)) / self.most)
         for marks in ((1.0,), (1.0, 2.0, 5.0)):
             ticks = [tick for tick in _round_ticks(low, high, marks, self.most) if low <= tick <= high]
             if len(ticks) >= 3:
                 return ticks
-        ticks = MaxNLocator(self.most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-        return [float(tick) for tick in ticks if low <= tick <= high]
+        return [tick for tick in _even_ticks(low, high, self.most) if low <= tick <= high]
 
 
 def _spread(values: Sequence[float], gap: float) -> list[float]:
     """Those of `values` that stand `gap` decades or more behind the one before."""
     kept = [values[0]]
     for value in values[1:]:
-        if math.log10(value / kept[-1]) >= gap:
+        if math.log10(value) - math.log10(kept[-1]) >= gap:
             kept.append(value)
     return kept
 
@@ -221,7 +221,16 @@ def _round_ticks(low: float, high: float, marks: Sequence[float], most: int) -> 
         stride = next(n for n in STRIDES if n * most >= last - first)
     powers = [power for power in range(first, last + 1) if power % stride == 0]
     # Through a decimal string: 1e-5 is then the double that is written so, and 10.0**-5 is not.
-    return [float(f"{mark:g}e{power}") for power in powers if -300 < power < 300 for mark in marks]
+    return [float(f"{mark:g}e{power}") for power in powers for mark in marks]
+
+
+def _even_ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers at equal distances, for an axis of less than a decade or so."""
+    # Scaled to between 1 and 10 and back: MaxNLocator takes an interval of tiny numbers for empty.
+    power = math.floor(math.log10(low))
+    ends = [10.0 ** (math.log10(end) - power) for end in (low, high)]
+    scaled = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends)
+    return [float(f"{tick:.15g}e{power}") for tick in scaled]
 
 
 class LogLabels(Formatter):
@@ -232,13 +241,18 @@ class LogLabels(Formatter):
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """The labels of all ticks of one axis."""
-        if all(1e-3 <= value < 1e5 for value in values):
-            return [f"{value:g}" for value in values]
-        return [_power(value) for value in values]
+        plain = all(1e-3 <= value < 1e5 for value in values)
+        labels: list[str] = []
+        # Close ticks need more digits to differ.
+        for digits in range(3, 18):
+            labels = [f"{value:.{digits + 2}g}" if plain else _power(value, digits) for value in values]
+            if len(set(labels)) == len(set(values)):
+                break
+        return labels
 
 
-def _power(value: float) -> str:
-    mantissa, exponent = f"{value:.2e}".split("e")
+def _power(value: float, digits: int) -> str:
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     factor = mantissa.rstrip("0").rstrip(".")
     power = f"10^{{{int(exponent)}}}"
     return f"${power}$" if factor == "1" else rf"${factor}\times {power}$"
@@ -277,5 +291,5 @@ def log_values(axes: Axes, *, most: int = 6) -> None:
     axes.set_yscale("log")
     log_ticks(axes.yaxis, most=most)
     if extreme:
-        margin = 0.05 * max(last - first, 1.0)
-        axes.set_ylim(10.0 ** max(first - margin, -LAST_DECADE), 10.0 ** min(last + margin, LAST_DECADE))
+        margin = max(0.05 * (last - first), 1.0)
+        axes.set_ylim(10.0 ** max(first - margin, FIRST_DECADE), 10.0 ** min(last + margin, LAST_DECADE))
