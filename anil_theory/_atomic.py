@@ -8,12 +8,15 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 try:
     import fcntl
 except ImportError:  # not on Windows: there the remains are left where they are
     fcntl = None
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WRITING = ".writing-"
 """How temporary names begin."""
@@ -36,6 +39,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure of matplotlib at its own dpi, in the format that the name of `path` ends in, or png.
+
+    Raises OSError where the disk does not take it, with `path` as it was, and ValueError for an unknown format.
+    """
+    kind = path.suffix.removeprefix(".") or "png"
+    write_atomically(path, lambda file: figure.savefig(file, dpi="figure", format=kind))
 
 
 def remove_remains(folder: Path) -> int:

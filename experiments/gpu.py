@@ -137,7 +137,8 @@ def measure(given: argparse.Namespace) -> int:
     lines, ending = document(card.name, report.steps, claims, profiles), report.ending
     print("\n".join(lines))
     picture, table = out / f"{card.slug}-iteration.png", out / f"{card.slug}.md"
-    if ending.attempt(f"{picture} was not drawn", lambda: draw(picture, report.steps, card.name)) is False:
+    failed = len(ending.failures)
+    if not ending.draw({picture: lambda: draw(report.steps, card.name)}) and len(ending.failures) == failed:
         lines.append("no pictures: matplotlib is not installed, or there is nothing to draw")
         print(lines[-1])
     ending.write(table, lambda: write_report("\n".join(lines) + "\n", table))

@@ -1,36 +1,45 @@
 """Draws compiler_cost.png from the records of experiments/compiler_cost.py."""
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib
+from anil_theory.record import Record
+from anil_theory.report.house_style import BLACK, DOUBLE
+from anil_theory.report.paper_figure import redraw
 
-matplotlib.use("Agg")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-import matplotlib.pyplot as plt
+MARKERS = {"anil": "o", "maml": "s"}
+LINES = {2: ":", 10: "--"}
+"""Operations per entry, as lines to compare with."""
 
-from anil_theory.record import RecordStore
 
-
-def main() -> None:
+def plot_operations(records: Sequence[Record]) -> "Figure | None":
     """Operations per inner step against the entries of Table 2: one point per pair of dimensions and method."""
-    folder = Path("results/compiler_cost")
-    rows = [record.measurements for record in RecordStore(folder)] if folder.is_dir() else []
+    rows = [record.measurements for record in records]
     if not rows:
-        sys.exit(f"no records in {folder}: run python experiments/compiler_cost.py first")
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for method, marker in (("anil", "o"), ("maml", "s")):
-        entries = [row[method]["entries_per_step"] for row in rows]
-        axes.loglog(entries, [row[method]["flops_per_step"] for row in rows], marker, label=method.upper(), alpha=0.7)
-    ends = sorted(row[method]["entries_per_step"] for row in rows for method in ("anil", "maml"))[:: 2 * len(rows) - 1]
-    for factor, style in ((2, "k:"), (10, "k--")):
-        axes.loglog(ends, [factor * end for end in ends], style, lw=1, label=f"{factor} per entry")
-    axes.set(xlabel="second-order entries of Table 2 per inner step", ylabel="operations per inner step (XLA)")
-    axes.legend()
-    target = Path(__file__).with_suffix(".png")
-    figure.savefig(target, dpi=150)
-    print(target.name)
+        return None
+    from anil_theory.report.panels import log_ticks, log_values, panels
+
+    with panels(1, 1, panel_height=2.8, width=0.7 * DOUBLE) as sheet:
+        axis = sheet.axes[0][0]
+        for method, marker in MARKERS.items():
+            entries = [row[method]["entries_per_step"] for row in rows]
+            operations = [row[method]["flops_per_step"] for row in rows]
+            axis.plot(entries, operations, marker, label=method.upper(), alpha=0.7)
+        counts = [row[method]["entries_per_step"] for row in rows for method in MARKERS]
+        ends = [min(counts), max(counts)]
+        for factor, style in LINES.items():
+            axis.plot(ends, [factor * end for end in ends], style, color=BLACK, lw=1, label=f"{factor} per entry")
+        axis.set_xscale("log")
+        log_ticks(axis.xaxis)
+        log_values(axis)
+        axis.set_xlabel("second-order entries of Table 2 per inner step")
+        axis.set_ylabel("operations per inner step (XLA)")
+        axis.legend(loc="upper left")
+    return sheet.figure
 
 
 if __name__ == "__main__":
-    main()
+    redraw(__file__, "results/compiler_cost", plot_operations, command="python experiments/compiler_cost.py")

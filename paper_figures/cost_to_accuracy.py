@@ -1,23 +1,24 @@
 """Draws cost_to_accuracy.png from the records of `anil-theory rates`."""
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
-from anil_theory.record import RecordStore
-from anil_theory.report.rate_plots import plot_cost
+from anil_theory.record import Record
+from anil_theory.report import plot_cost
+from anil_theory.report.paper_figure import redraw
 
 
-def main() -> None:
-    """Read the records, draw the figure beside this script."""
-    folder = Path("results/rates/records")
-    target = Path(__file__).with_suffix(".png")
-    studies = [r.measurements for r in RecordStore(folder)] if folder.is_dir() else []
+def cost_curves(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The curves of the cost study, in the order of their labels."""
+    studies = [record.measurements for record in records]
     curves = [curve for study in studies if study["study"] == "cost" for curve in study["curves"]]
-    curves.sort(key=lambda curve: curve["label"])
-    if not plot_cost(curves, target):
-        sys.exit(f"no cost curves in {folder}: run anil-theory rates first")
-    print(target.name)
+    return sorted(curves, key=lambda curve: curve["label"])
 
 
 if __name__ == "__main__":
-    main()
+    redraw(
+        __file__,
+        "results/rates/records",
+        lambda records: plot_cost(cost_curves(records)),
+        command="anil-theory rates",
+    )

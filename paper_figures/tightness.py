@@ -1,22 +1,22 @@
 """Draws tightness.png from the records of `anil-theory tightness`."""
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
-from anil_theory.record import RecordStore
-from anil_theory.report.tightness_plot import plot_reached
+from anil_theory.record import Record
+from anil_theory.report import plot_reached
+from anil_theory.report.paper_figure import redraw
 
 
-def main() -> None:
-    """Read the records, draw the figure beside this script."""
-    folder = Path("results/tightness/records")
-    target = Path(__file__).with_suffix(".png")
-    records = list(RecordStore(folder)) if folder.is_dir() else []
-    rows = [row for record in records if not record.cell["broken"] for row in record.measurements["rows"]]
-    if not plot_reached(sorted(rows, key=lambda row: row["N"]), target):
-        sys.exit(f"no records in {folder}: run anil-theory tightness first")
-    print(target.name)
+def sound_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The rows of the settings in which no bound was broken on purpose."""
+    return [row for record in records if not record.cell["broken"] for row in record.measurements["rows"]]
 
 
 if __name__ == "__main__":
-    main()
+    redraw(
+        __file__,
+        "results/tightness/records",
+        lambda records: plot_reached(sound_rows(records)),
+        command="anil-theory tightness",
+    )

@@ -1,61 +1,81 @@
 """The figure of a finding, drawn from its panels: whatever a finding measures, its record says how it is drawn."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
-from anil_theory.report.files import save_figure
+from anil_theory.report.house_style import COLOURS, DOUBLE, MARKERS, dashes
 
-MARKERS = "osD^v"
-STYLES = {"line": {"ls": "-", "lw": 1.5}, "dashed": {"ls": "--", "lw": 1.2}, "points": {"ls": ":", "lw": 0.8, "ms": 6}}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+    from anil_theory.report.panels import GivenAxes
 
-def plot_finding(finding: Mapping[str, Any], path: Path) -> bool:
-    """One axis per panel, side by side. Returns False, and writes nothing, for a finding without panels."""
-    panels = finding["panels"]
-    if not panels:
-        return False
-    import matplotlib
+STYLES: dict[str, dict[str, Any]] = {
+    "line": {"ls": "-"},
+    "dashed": {},
+    "points": {"ls": ":", "lw": 0.8, "ms": 5},
+}
+"""A formula, a bound (see `dashes`), a measurement."""
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(0.6 + 4.5 * len(panels), 4.8), squeeze=False, layout="constrained"
-    )
-    for axis, panel in zip(axes[0], panels, strict=True):
-        _draw(axis, panel)
-    figure.suptitle(finding["title"], fontsize=11)
-    save_figure(figure, path, dpi=110)
-    return True
+PANELS_A_LINE = 2
+"""More, and their labels would not fit the width of a page."""
 
 
-def _draw(axis: Any, panel: Mapping[str, Any]) -> None:
-    for i, curve in enumerate(panel["curves"]):
-        style: dict[str, Any] = dict(STYLES[curve["style"]])
+def plot_finding(finding: Mapping[str, Any], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """What a finding of the audit measured, a panel for each of its "panels", two to a line.
+
+    finding   as `anil-theory audit` keeps it: "title" and "panels";
+    axes      one per panel; left out: a new figure.
+
+    Returns the figure, or None for a finding without panels. Raises InvalidParameter for a wrong number of axes.
+    """
+    contents = finding["panels"]
+    if not contents:
+        return None
+    from anil_theory.report.panels import panels
+
+    columns = min(len(contents), PANELS_A_LINE)
+    lines = -(-len(contents) // columns)
+    if axes is not None:
+        lines, columns = 1, len(contents)
+    deepest = max(-(-len(content["curves"]) // _legend_columns(content)) for content in contents)
+    width = DOUBLE if columns > 1 else 0.65 * DOUBLE
+    with panels(lines, columns, axes, panel_height=2.2 + 0.15 * deepest, width=width) as sheet:
+        for axis, content in zip(sheet.axes.flat, contents, strict=False):
+            _draw(axis, content)
+        for axis in sheet.axes.flat[len(contents) :]:
+            axis.remove()
+        sheet.title(finding["title"])
+    return sheet.figure
+
+
+def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
+    from anil_theory.report.panels import legend_below, log_ticks, log_values
+
+    dashed = 0
+    for curve, colour, marker in zip(content["curves"], cycle(COLOURS), cycle(MARKERS), strict=False):
+        style = dict(STYLES[curve["style"]])
         if curve["style"] == "points":
-            style["marker"] = MARKERS[i % len(MARKERS)]
-        axis.plot(curve["x"], curve["y"], color=f"C{i % 10}", label=curve["label"], **style)
-    if panel["log_x"]:
+            style["marker"] = marker
+        if curve["style"] == "dashed":
+            style["ls"] = dashes(dashed)
+            dashed += 1
+        axis.plot(curve["x"], curve["y"], color=colour, label=curve["label"], **style)
+    if content["log_y"]:
+        log_values(axis)
+    if content["log_x"]:
         axis.set_xscale("log")
-    if panel["log_y"]:
-        axis.set_yscale("log")
-    _label_decades(axis)
-    axis.set_title(panel["title"], fontsize=10)
-    axis.set_xlabel(panel["x_label"])
-    axis.set_ylabel(panel["y_label"])
-    axis.grid(alpha=0.25)
+        log_ticks(axis.xaxis)
+    axis.set_title(content["title"])
+    axis.set_xlabel(content["x_label"])
+    axis.set_ylabel(content["y_label"])
     # Below the axes: curves of several orders of magnitude leave no corner free.
-    axis.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    legend_below(axis, columns=_legend_columns(content))
 
 
-def _label_decades(axis: Any) -> None:
-    """On a logarithmic axis of more than a decade, labels between the decades run into each other: none there."""
-    from matplotlib.ticker import NullFormatter
+def _legend_columns(content: Mapping[str, Any]) -> int:
+    from anil_theory.report.panels import columns_in
 
-    for scale, limits, dimension in (
-        (axis.get_xscale(), axis.get_xlim(), axis.xaxis),
-        (axis.get_yscale(), axis.get_ylim(), axis.yaxis),
-    ):
-        if scale == "log" and limits[1] > 10 * limits[0]:
-            dimension.set_minor_formatter(NullFormatter())
+    return min(2, columns_in(0.9 * DOUBLE / PANELS_A_LINE, [curve["label"] for curve in content["curves"]]))

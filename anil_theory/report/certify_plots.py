@@ -2,65 +2,83 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from anil_theory._printable import in_figure
 from anil_theory.report.certificates import CertificateRow
-from anil_theory.report.files import save_figure
-
-BLOCKS = (
-    ("ww", r"$L_{ww}$", "#1b6ca8"),
-    ("wphi", r"$L_{w\varphi}=L_{\varphi w}$", "#c8553d"),
-    ("phiphi", r"$L_{\varphi\varphi}$", "#7b4fa3"),
+from anil_theory.report.house_style import (
+    BLACK,
+    BLOCK_COLOURS,
+    BLOCK_TITLES,
+    CLAIM_LINES,
+    GEOMETRY_TITLES,
+    GREY,
+    STEPS_LABEL,
+    geometry_title,
+    in_order,
 )
-GEOMETRIES = {"strongly-convex": "strongly convex", "nonconvex": "nonconvex"}
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from anil_theory.report.panels import GivenAxes
 
 
-def plot_certificates(rows: Sequence[CertificateRow], path: Path) -> bool:
-    """A line of panels per geometry, a panel per block. Returns False, and writes nothing, without rows."""
+def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """Between which numbers each constant lies, with proof, against N, beside its bounds.
+
+    A line of panels is a geometry, a panel is a block. An interval that is not finite is left out.
+
+    rows   as `anil-theory certify` keeps them: "geometry", "block", "N", "lower", "upper", "bounds" and "region";
+    axes   one per panel, line by line; left out: a new figure.
+
+    Returns the figure, or None without rows. Raises InvalidParameter for a wrong number of axes.
+
+    >>> row = {"geometry": "nonconvex", "block": "ww", "N": 3, "region": "the ball of radius 4"}
+    >>> row |= {"lower": 3.52, "upper": 3.55, "bounds": {"refined": 4.85, "explicit": 4.85}}
+    >>> figure = plot_certificates([row])
+    >>> [axis.get_title() for axis in figure.axes]
+    ['$L_{ww}$, nonconvex']
+    """
     if not rows:
-        return False
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+        return None
     from matplotlib.ticker import MaxNLocator
 
-    geometries = [name for name in GEOMETRIES if any(r["geometry"] == name for r in rows)]
-    blocks = [block for block in BLOCKS if any(r["block"] == block[0] for r in rows)]
-    size = (1.2 + 3.9 * len(blocks), 1.1 + 3.0 * len(geometries))
-    figure, axes = plt.subplots(len(geometries), len(blocks), figsize=size, squeeze=False, layout="constrained")
-    handles: dict[str, Any] = {}
-    for line, geometry in enumerate(geometries):
-        for column, (block, label, colour) in enumerate(blocks):
-            axis = axes[line][column]
-            chosen = sorted((r for r in rows if (r["geometry"], r["block"]) == (geometry, block)), key=lambda r: r["N"])
-            handles |= _draw(axis, chosen, colour)
-            axis.set_title(f"{label}, {GEOMETRIES[geometry]}", fontsize=10)
-            axis.set_ylim(bottom=0)
-            axis.grid(alpha=0.25)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            if line == len(geometries) - 1:
-                axis.set_xlabel("inner steps $N$")
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"Certified constants of the meta-gradient on {rows[0]['region']}")
-    save_figure(figure, path, dpi=110)
-    return True
+    from anil_theory.report.panels import panels
+
+    geometries = in_order((row["geometry"] for row in rows), GEOMETRY_TITLES)
+    blocks = in_order((row["block"] for row in rows), BLOCK_TITLES)
+    with panels(len(geometries), len(blocks), axes, panel_height=1.9) as sheet:
+        handles: dict[str, Any] = {}
+        for line, geometry in zip(sheet.axes, geometries, strict=True):
+            for axis, block in zip(line, blocks, strict=True):
+                chosen = [row for row in rows if (row["geometry"], row["block"]) == (geometry, block)]
+                handles |= _draw(axis, sorted(chosen, key=lambda row: row["N"]), BLOCK_COLOURS.get(block, GREY))
+                axis.set_title(f"{BLOCK_TITLES.get(block, in_figure(block))}, {geometry_title(geometry)}")
+                axis.set_ylim(bottom=0)
+                axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        for axis in sheet.axes[-1]:
+            axis.set_xlabel(STEPS_LABEL)
+        sheet.legend(handles, columns=3, recolour=BLACK)
+        sheet.title(f"Certified constants of the meta-gradient on {in_figure(rows[0]['region'])}")
+    return sheet.figure
 
 
-def _draw(axis: Any, rows: list[CertificateRow], colour: str) -> dict[str, Any]:
+def _draw(axis: "Axes", rows: Sequence[CertificateRow], colour: str) -> dict[str, Any]:
     """Bounds as lines, intervals as bars with both ends; returns the handles for a legend."""
     handles: dict[str, Any] = {}
-    for kind, style in (("explicit", ":"), ("refined", "-")):
-        points = [(r["N"], r["bounds"][kind]) for r in rows if math.isfinite(r["bounds"].get(kind, math.inf))]
+    # The explicit bound is wider: where it equals the refined one, its dots show beside the dashes.
+    for kind, width in (("explicit", 2.2), ("refined", 1.2)):
+        points = [(row["N"], row["bounds"][kind]) for row in rows if math.isfinite(row["bounds"].get(kind, math.inf))]
         if points:
-            (handles[f"{kind} bound"],) = axis.plot(*zip(*points, strict=True), style, marker=".", color=colour)
-    finite = [r for r in rows if math.isfinite(r["upper"])]
+            (line,) = axis.plot(*zip(*points, strict=True), CLAIM_LINES[kind], marker=".", color=colour, lw=width)
+            handles[f"{kind} bound"] = line
+    finite = [row for row in rows if math.isfinite(row["upper"])]
     if finite:
-        middle = [(r["lower"] + r["upper"]) / 2 for r in finite]
-        half = [(r["upper"] - r["lower"]) / 2 for r in finite]
-        bars = axis.errorbar(
-            [r["N"] for r in finite], middle, yerr=half, fmt="none", ecolor="black", elinewidth=2, capsize=5
-        )
+        middle = [(row["lower"] + row["upper"]) / 2 for row in finite]
+        half = [(row["upper"] - row["lower"]) / 2 for row in finite]
+        steps = [row["N"] for row in finite]
+        bars = axis.errorbar(steps, middle, yerr=half, fmt="none", ecolor=BLACK, elinewidth=1.5, capsize=4)
         handles["truth, enclosed"] = bars
     return handles

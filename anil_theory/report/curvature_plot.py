@@ -2,19 +2,23 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from anil_theory._printable import in_figure
-from anil_theory.report.files import save_figure
+from anil_theory.report.house_style import HESSIAN_TITLES, geometry_title
 from anil_theory.report.tables import print_whole
 
-BLOCKS = ("ww", "cross", "phiphi")
-LABELS = {"ww": r"$D_w^2$", "cross": r"$D_\phi D_w$", "phiphi": r"$D_\phi^2$"}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from anil_theory.report.panels import GivenAxes
+
+BLOCKS = tuple(HESSIAN_TITLES)
 HEADROOM = 6.0
 """Predictions further than so many powers of ten above the largest measured block are off the figure, and noted."""
 
@@ -74,59 +78,66 @@ def _triple(point: Mapping[str, Any], block: str) -> str:
     return "/".join([f"{point['blocks'][block]:.3g}", *(_power(predicted[name]) for name in ("local", "statement"))])
 
 
-def plot_curvature(points: Sequence[Mapping[str, Any]], geometries: Sequence[str], path: Path) -> bool:
-    """Draw block norms (solid) and predictions (dashed: local; dotted: the statement) against the iteration.
+def plot_curvature(
+    points: Sequence[Mapping[str, Any]], geometries: Sequence[str], *, axes: "GivenAxes" = None
+) -> "Figure | None":
+    """Block norms of the Hessian (solid) beside what the propositions predict, against the iteration.
 
-    One row per geometry and data set, one panel per block, one colour per N. Returns False without points.
+    A line of panels is a geometry and a data set, a panel is a block, a colour is an N; the local prediction is dashed,
+    the statement's is dotted. Predictions far above every measured block are left out, and the panel says how many.
+
+    points       as `curvature_points` gives them;
+    geometries   those that are drawn, in this order;
+    axes         one per panel, line by line; left out: a new figure.
+
+    Returns the figure, or None without points of these geometries. Raises InvalidParameter for a wrong number of axes.
     """
     chosen = [point for point in points if point["geometry"] in geometries]
     if not chosen:
-        return False
-    import matplotlib
+        return None
+    from anil_theory.report.panels import key, panels, shades
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.lines import Line2D
-
-    rows = sorted({(p["geometry"], p["dataset"]) for p in chosen}, key=lambda r: (geometries.index(r[0]), r[1]))
-    figure, axes = plt.subplots(
-        *(len(rows), 3), figsize=(11.4, 1.3 + 3.3 * len(rows)), squeeze=False, layout="constrained"
-    )
-    values = sorted({p["N"] for p in chosen})
-    shade = plt.get_cmap("viridis")
-    colours = {N: shade(0.05 + 0.85 * i / max(1, len(values) - 1)) for i, N in enumerate(values)}
-    for row, (geometry, dataset) in zip(axes, rows, strict=True):
-        here = [p for p in chosen if (p["geometry"], p["dataset"]) == (geometry, dataset)]
-        for axis, block in zip(row, BLOCKS, strict=True):
-            _panel(axis, here, block, colours)
-            title = f"{geometry} on {in_figure(dataset)}: {LABELS[block]} of the meta objective"
-            axis.set_title(title, fontsize=9)
-        row[0].set_ylabel("spectral norm")
-    lines = [Line2D([], [], color=colours[N], lw=1.6, label=f"N = {N}") for N in values]
-    styles = (("-", "o", "measured, from below"), ("--", "", "local prediction"), (":", "", "statement's prediction"))
-    lines += [Line2D([], [], color="0.3", ls=ls, marker=m, ms=4, label=label) for ls, m, label in styles]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), fontsize=8, frameon=False)
-    figure.suptitle("Hessian blocks beside Propositions 2 and 3 with constants estimated from below", fontsize=11)
-    save_figure(figure, path, dpi=110)
-    return True
+    lines = sorted({(p["geometry"], p["dataset"]) for p in chosen}, key=lambda r: (geometries.index(r[0]), r[1]))
+    colours = shades(point["N"] for point in chosen)
+    with panels(len(lines), len(HESSIAN_TITLES), axes, panel_height=2.1) as sheet:
+        for row, (geometry, dataset) in zip(sheet.axes, lines, strict=True):
+            here = [p for p in chosen if (p["geometry"], p["dataset"]) == (geometry, dataset)]
+            for axis, (block, name) in zip(row, HESSIAN_TITLES.items(), strict=True):
+                absent = _panel(axis, here, block, colours)
+                # Over the frame: inside, the number would lie on curves.
+                above = f"\n{absent} predictions above" if absent else ""
+                axis.set_title(f"{name}, {geometry_title(geometry)}{above}")
+            row[0].set_ylabel(f"spectral norm, {in_figure(dataset)}")
+        for axis in sheet.axes[-1]:
+            axis.set_xlabel("meta-iterations")
+        steps = {f"N = {N}": key(color=colour) for N, colour in colours.items()}
+        kinds = {
+            "measured, from below": key(ls="-", marker="o"),
+            "local prediction": key(ls="--", marker="_"),
+            "statement's prediction": key(ls=":", marker="_"),
+        }
+        sheet.legend(steps | kinds, columns=6)
+        sheet.title("Hessian blocks beside Propositions 2 and 3 with constants estimated from below")
+    return sheet.figure
 
 
-def _panel(axis: Any, points: Sequence[Mapping[str, Any]], block: str, colours: Mapping[int, Any]) -> None:
+def _panel(axis: "Axes", points: Sequence[Mapping[str, Any]], block: str, colours: Mapping[int, Any]) -> int:
+    """Draw one panel; how many predictions are off it."""
+    from anil_theory.report.panels import log_values
+
     top = np.log10(max(p["blocks"][block] for p in points)) + HEADROOM
     absent = 0
     for N, colour in colours.items():
         mine = [p for p in points if p["N"] == N]
         steps = [p["iteration"] for p in mine]
-        axis.semilogy(steps, [p["blocks"][block] for p in mine], "-o", color=colour, ms=4, lw=1.6)
+        axis.plot(steps, [p["blocks"][block] for p in mine], "-o", color=colour)
         for name, style in (("local", "--"), ("statement", ":")):
             logs = [p["predicted"][block][name] for p in mine]
             absent += sum(log is not None and log > top for log in logs)
             shown = [np.nan if log is None or log > top else 10.0**log for log in logs]
-            axis.semilogy(steps, shown, style, color=colour, lw=1.2, marker="_", ms=7)
-    axis.set_xlabel("meta-iterations")
-    axis.grid(alpha=0.25)
-    if absent:
-        axis.text(0.98, 0.98, f"{absent} predictions above", transform=axis.transAxes, ha="right", va="top", fontsize=7)
+            axis.plot(steps, shown, style, color=colour, lw=1.0, marker="_", ms=6)
+    log_values(axis)
+    return absent
 
 
 def _power(log: float | None) -> str:

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anil_theory._printable import in_figure
-from anil_theory.report.files import save_figure
+from anil_theory.report.house_style import geometry_title
 
-TITLES = {"strongly-convex": "strongly convex inner loss", "nonconvex": "nonconvex inner loss", "maml": "MAML"}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from anil_theory.report.panels import GivenAxes
 
 
 def bench_runs(records: Sequence[Any]) -> list[dict[str, Any]]:
@@ -24,55 +27,54 @@ def bench_runs(records: Sequence[Any]) -> list[dict[str, Any]]:
     return found
 
 
-def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, path: Path) -> bool:
-    """Draw the runs of one geometry into `path`: means over seeds, and the range of the seeds as a band.
+def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, *, axes: "GivenAxes" = None) -> "Figure | None":
+    """Training loss of one geometry against iterations (left) and against time (right), a colour per N.
 
-    A run has "dataset", "geometry", "N", "seed", "loss" and "seconds"; runs that diverged end with a cross. Returns
-    False, and writes nothing, without runs.
+    A line of panels is a data set. Curves are means over seeds, bands the range of the seeds; a cross ends a curve
+    with runs that diverged.
+
+    runs   as `bench_runs` gives them: "dataset", "geometry", "N", "seed", "loss", "seconds" and "status";
+    axes   two per data set, line by line; left out: a new figure.
+
+    Returns the figure, or None without runs of this geometry. Raises InvalidParameter for a wrong number of axes.
     """
     chosen = [run for run in runs if run["geometry"] == geometry and run["loss"]]
     if not chosen:
-        return False
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+        return None
+    from anil_theory.report.panels import panels, shades
 
     datasets = sorted({run["dataset"] for run in chosen})
-    figure, axes = plt.subplots(
-        len(datasets), 2, figsize=(10.2, 0.9 + 3.4 * len(datasets)), squeeze=False, layout="constrained"
-    )
-    values = sorted({run["N"] for run in chosen})
-    shade = plt.get_cmap("viridis")
-    for row, dataset in zip(axes, datasets, strict=True):
-        for i, N in enumerate(values):
-            mine = [run for run in chosen if (run["dataset"], run["N"]) == (dataset, N)]
-            if mine:
-                _draw(row, mine, N, shade(0.05 + 0.85 * i / max(1, len(values) - 1)))
-        for axis, label in zip(row, ("meta-iterations", "seconds (compilation apart)"), strict=True):
-            axis.set_xlabel(label)
-            axis.set_ylabel("training loss")
-            axis.set_title(in_figure(dataset), fontsize=10)
-            axis.grid(alpha=0.25)
-        row[0].legend(fontsize=8, frameon=False)
-    seeds = len({run["seed"] for run in chosen})
-    shown = "one seed" if seeds == 1 else f"mean over {seeds} seeds"
-    figure.suptitle(f"ANIL, {TITLES.get(geometry, geometry)}: {shown}")
-    save_figure(figure, path, dpi=110)
-    return True
+    colours = shades(run["N"] for run in chosen)
+    with panels(len(datasets), 2, axes, panel_height=2.2) as sheet:
+        for line, dataset in zip(sheet.axes, datasets, strict=True):
+            for N, colour in colours.items():
+                mine = [run for run in chosen if (run["dataset"], run["N"]) == (dataset, N)]
+                if mine:
+                    _draw(line, mine, f"N = {N}", colour)
+            for axis, label in zip(line, ("meta-iterations", "seconds (compilation apart)"), strict=True):
+                axis.set_xlabel(label)
+                axis.set_title(in_figure(dataset))
+            line[0].set_ylabel("training loss")
+            line[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+        seeds = len({run["seed"] for run in chosen})
+        shown = "one seed" if seeds == 1 else f"mean over {seeds} seeds"
+        method = geometry_title(geometry) if geometry == "maml" else f"ANIL, {geometry_title(geometry)} inner loss"
+        sheet.title(f"{method}: {shown}")
+    return sheet.figure
 
 
-def _draw(row: Any, runs: Sequence[Mapping[str, Any]], N: int, colour: Any) -> None:
+def _draw(line: Sequence["Axes"], runs: Sequence[Mapping[str, Any]], label: str, colour: Any) -> None:
     length = min(len(run["loss"]) for run in runs)
     curves = np.array([_smooth(np.asarray(run["loss"][:length], float)) for run in runs])
     clock = np.mean([np.cumsum(run["seconds"][:length]) for run in runs], axis=0)
     diverged = sum(run["status"] == "diverged" for run in runs)
-    label = f"N = {N}" + (f" ({diverged} of {len(runs)} diverged)" if diverged else "")
-    for axis, x in zip(row, (np.arange(1, length + 1), clock), strict=True):
-        axis.plot(x, curves.mean(axis=0), color=colour, lw=1.6, label=label)
+    if diverged:
+        label = f"{label}\n({diverged} of {len(runs)} diverged)"
+    for axis, x in zip(line, (np.arange(1, length + 1), clock), strict=True):
+        axis.plot(x, curves.mean(axis=0), color=colour, label=label)
         axis.fill_between(x, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, lw=0)
         if diverged and math.isfinite(curves[:, -1].mean()):
-            axis.plot(x[-1], curves[:, -1].mean(), "x", color=colour, ms=8)
+            axis.plot(x[-1], curves[:, -1].mean(), "x", color=colour, ms=7)
 
 
 def _smooth(loss: np.ndarray) -> np.ndarray:

@@ -1,51 +1,158 @@
 """Plots of block constants from rows: each constant against N beside its bounds, and how tight each bound is."""
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from anil_theory.report.files import save_figure
+from anil_theory._printable import in_figure
+from anil_theory.report.house_style import (
+    BLACK,
+    BLOCK_COLOURS,
+    BLOCK_TITLES,
+    CLAIM_LINES,
+    GREY,
+    STEPS_LABEL,
+    geometry_title,
+    in_order,
+)
 from anil_theory.report.rows import Row
 
-REGIMES = (
-    ("strongly-convex", "alpha = mu/L^2", r"strongly convex, $\alpha=\mu/L^2$"),
-    ("strongly-convex", "alpha fixed", r"strongly convex, $\alpha$ fixed"),
-    ("nonconvex", "alpha fixed", r"nonconvex, $\alpha$ fixed"),
-    ("nonconvex", "alpha = c/(N L)", r"nonconvex, $\alpha=c/(NL)$"),
-)
-BLOCKS = (
-    ("ww", r"$L_{ww}$", "#1b6ca8"),
-    ("wphi", r"$L_{w\varphi}$", "#c8553d"),
-    ("phiw", r"$L_{\varphi w}$", "#588b3a"),
-    ("phiphi", r"$L_{\varphi\varphi}$", "#7b4fa3"),
-)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from anil_theory.report.panels import GivenAxes
+
+Regime = tuple[str, str]
+"""A geometry, and how the step size alpha depends on N and the constants."""
+
+REGIMES: dict[Regime, str] = {
+    ("strongly-convex", "alpha = mu/L^2"): r"$\alpha=\mu/L^2$",
+    ("strongly-convex", "alpha fixed"): r"$\alpha$ fixed",
+    ("nonconvex", "alpha fixed"): r"$\alpha$ fixed",
+    ("nonconvex", "alpha = c/(N L)"): r"$\alpha=c/(NL)$",
+}
+"""The regimes in the order in which they are drawn; others follow them."""
+
 MEASURED = ("blocks", "attained")
 """The checks whose rows are block constants: sampled tasks, and the extremal task."""
 
+MEASUREMENTS = (
+    ("blocks", "sampled", "o", 3.5, "measured, sampled tasks"),
+    ("blocks", "measured", "_", 8, "measured, worst instance"),
+    ("attained", "measured", "*", 7, "measured, extremal task"),
+)
+"""Check, the number of its rows, marker, size and name."""
 
-def _pyplot() -> Any:
-    import matplotlib
+SHARES = {"ww": ("o", 4.0), "wphi": ("^", 3.0), "phiw": ("v", 2.0), "phiphi": ("s", 1.0)}
+"""Marker and width of line of each block. Where lines lie on one another, the wider ones show beside the narrower."""
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
 
-    return plt
+def plot_blocks(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """Each block's constant against N: the largest measured value beside the bounds, all on logarithmic axes.
+
+    A line of panels is a geometry and a regime of the step size, at the constants that were run for the most N; a panel
+    is a block. Bounds are lines (solid: sharp, dashed: refined, dotted: explicit), measured values are markers. A value
+    that is not finite or not positive has no place here and is left out.
+
+    rows   as `all_rows` gives them; those that are no block constants are passed over;
+    axes   one per panel, line by line; left out: a new figure.
+
+    Returns the figure, or None when no row is a block constant. Raises InvalidParameter for a wrong number of axes.
+    """
+    constants = _block_constants(rows)
+    if not constants:
+        return None
+    from anil_theory.report.panels import panels
+
+    regimes = _regimes(constants)
+    blocks = _blocks(constants)
+    with panels(len(regimes), len(blocks), axes, panel_height=1.65, sharex=True) as sheet:
+        handles: dict[str, Any] = {}
+        for line, regime in zip(sheet.axes, regimes, strict=True):
+            chosen, text = _one_setting(_of(constants, regime))
+            for axis, block in zip(line, blocks, strict=True):
+                members = [row for row in chosen if row["block"] == block]
+                handles |= _draw_block(axis, members, BLOCK_COLOURS.get(block, GREY))
+                axis.set_title(BLOCK_TITLES.get(block, in_figure(block)))
+            line[0].set_ylabel(f"{regime_title(regime)}\n{text}", fontsize="small")
+        _label_axes(sheet.axes, [_steps(row) for row in constants])
+        sheet.legend(handles, columns=3, recolour=BLACK)
+        sheet.title("Lipschitz constants of the meta-gradient: measured beside the bounds")
+    return sheet.figure
+
+
+def plot_tightness(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """Shares of the smallest bound against N: sampled tasks as points, the best of each N as a line per block.
+
+    A panel is a geometry and a regime of the step size. A line is the largest tightness (measured/smallest bound) of
+    any instance; a star is the extremal task. A row that could not tell (INCONCLUSIVE) has no share to show.
+
+    rows   as `all_rows` gives them; those that are no block constants are passed over;
+    axes   one per panel; left out: a new figure.
+
+    Returns the figure, or None when no row is a block constant. Raises InvalidParameter for a wrong number of axes.
+    """
+    constants = _block_constants(rows)
+    if not constants:
+        return None
+    from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+    from anil_theory.report.panels import key, panels
+
+    regimes = _regimes(constants)
+    shares = [row for row in constants if _has_share(row)]
+    highest = max((row["tightness"] for row in shares), default=1.0)
+    with panels(1, len(regimes), axes, panel_height=2.2, sharex=True, sharey=True) as sheet:
+        handles: dict[str, Any] = {}
+        for axis, regime in zip(sheet.axes[0], regimes, strict=True):
+            axis.axhline(1.0, color=BLACK, lw=0.8, ls="--", zorder=1)
+            for block in _blocks(constants):
+                handles |= _draw_shares(axis, [row for row in _of(shares, regime) if row["block"] == block], block)
+            axis.set_title(regime_title(regime))
+            axis.set_ylim(bottom=0)
+            # Some ten ticks, however far a bound that was broken on purpose is exceeded.
+            axis.yaxis.set_major_locator(MultipleLocator(0.2) if highest <= 2 else MaxNLocator(10))
+        _label_axes(sheet.axes, [_steps(row) for row in constants], logarithmic=False)
+        sheet.axes[0][0].set_ylabel("largest measured / smallest bound")
+        stars = {"extremal task": key(ls="", marker="*", ms=7)} if any(_is_extremal(row) for row in shares) else {}
+        points = {"sampled tasks": key(ls="", marker="o", mfc="none")}
+        sheet.legend(handles | points | stars, columns=6)
+        sheet.title("How much of each bound is reached")
+    return sheet.figure
+
+
+def regime_title(regime: Regime) -> str:
+    """The geometry and the step size in words of a figure."""
+    geometry, words = regime
+    return f"{geometry_title(geometry)}, {REGIMES.get(regime, in_figure(words))}"
+
+
+def _block_constants(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row["check"] in MEASURED]
+
+
+def _regimes(rows: Iterable[Row]) -> list[Regime]:
+    """The regimes that have rows."""
+    present = dict.fromkeys((row["geometry"], row["regime"]) for row in rows)
+    known = [regime for regime in REGIMES if regime in present]
+    return [*known, *(regime for regime in present if regime not in REGIMES)]
+
+
+def _blocks(rows: Iterable[Row]) -> list[str]:
+    return in_order((row["block"] for row in rows), BLOCK_TITLES)
 
 
 def _steps(row: Row) -> int:
     return row["cell"]["schedule"]["inner_steps"]
 
 
-def _of(rows: Sequence[Row], regime: tuple[str, str, str]) -> list[Row]:
-    """The block constants of one geometry and step-size regime."""
-    return [r for r in rows if (r["geometry"], r["regime"]) == regime[:2] and r["check"] in MEASURED]
+def _of(rows: Iterable[Row], regime: Regime) -> list[Row]:
+    return [row for row in rows if (row["geometry"], row["regime"]) == regime]
 
 
 def _one_setting(rows: Sequence[Row]) -> tuple[list[Row], str]:
     """The rows of the constants and step sizes that were run for the most values of N, and those constants in LaTeX."""
-    if not rows:
-        return [], ""
 
     def setting(row: Row) -> tuple:
         constants, regime = row["cell"]["constants"], row["regime"]
@@ -61,87 +168,78 @@ def _one_setting(rows: Sequence[Row]) -> tuple[list[Row], str]:
     attained = {setting(r) for r in rows if r["check"] == "attained"}
     chosen = max(steps, key=lambda s: (len(steps[s]), s in attained))
     letters = (r"\mu", "L", r"\rho", r"\tau", "M")
-    text = ", ".join(
-        f"${letter}={value:g}$" for letter, value in zip(letters, chosen[:5], strict=True) if value is not None
-    )
-    size = {"alpha fixed": rf", $\alpha={chosen[5]:g}$", "alpha = c/(N L)": f", $c={chosen[5]:g}$"}
-    return [r for r in rows if setting(r) == chosen], text + size.get(rows[0]["regime"], "")
+    words = [f"${letter}={value:g}$" for letter, value in zip(letters, chosen[:5], strict=True) if value is not None]
+    sizes = {"alpha fixed": rf"$\alpha={chosen[5]:g}$", "alpha = c/(N L)": f"$c={chosen[5]:g}$"}
+    words += [text for regime, text in sizes.items() if regime == rows[0]["regime"]]
+    # Two lines: one is longer than a panel is high.
+    return [r for r in rows if setting(r) == chosen], "\n".join((", ".join(words[:3]), ", ".join(words[3:])))
 
 
-def plot_blocks(rows: Sequence[Row], path: Path) -> bool:
-    """Each block's constant against N, the largest measured value beside both bounds: a line per geometry and regime.
-
-    Returns False, and writes nothing, when no row has a block constant.
-    """
-    live = [regime for regime in REGIMES if _of(rows, regime)]
-    if not live:
-        return False
-    plt = _pyplot()
-    figure, axes = plt.subplots(
-        len(live), len(BLOCKS), figsize=(13, 0.9 + 2.9 * len(live)), sharex=True, squeeze=False, layout="constrained"
-    )
-    handles: dict[str, Any] = {}
-    for line, regime in enumerate(live):
-        chosen, text = _one_setting(_of(rows, regime))
-        for column, (block, label, colour) in enumerate(BLOCKS):
-            axis = axes[line][column]
-            handles |= _draw_block(axis, [r for r in chosen if r["block"] == block], colour)
-            axis.set_title(label, fontsize=11)
-            _log_axes(plt, axis)
-            if line == len(live) - 1:
-                axis.set_xlabel("inner steps $N$")
-        axes[line][0].set_ylabel(f"{regime[2]}\n{text}", fontsize=8.5)
-    legend = figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
-    for handle in legend.legend_handles:
-        handle.set_color("black")
-    figure.suptitle("Lipschitz constants of the meta-gradient: measured beside the bounds")
-    save_figure(figure, path, dpi=110)
-    return True
+def _drawable(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
-def _draw_block(axis: Any, rows: Sequence[Row], colour: str) -> dict[str, Any]:
+def _draw_block(axis: "Axes", rows: Sequence[Row], colour: str) -> dict[str, Any]:
     """Bounds as lines and measured values as markers; returns the handles for a legend.
 
     Of a row on sampled tasks both numbers are drawn: the largest value on those tasks, and on the worst instance.
     """
     handles: dict[str, Any] = {}
     bounds = {_steps(r): r["bounds"] for r in sorted(rows, key=_steps)}
-    for kind, style in (("explicit", ":"), ("refined", "--"), ("sharp", "-")):
-        points = [(N, b[kind]) for N, b in bounds.items() if math.isfinite(b.get(kind, math.inf))]
+    for kind in ("explicit", "refined", "sharp"):
+        points = [(N, b[kind]) for N, b in bounds.items() if _drawable(b.get(kind, math.inf))]
         if points:
-            (line,) = axis.plot(*zip(*points, strict=True), style, color=colour, lw=1.7)
+            (line,) = axis.plot(*zip(*_seen(points), strict=True), CLAIM_LINES[kind], color=colour)
             handles[f"{kind} bound"] = line
-    for check, number, marker, size, name in (
-        ("blocks", "sampled", "o", 4.5, "measured, sampled tasks"),
-        ("blocks", "measured", "_", 9, "measured, worst instance"),
-        ("attained", "measured", "*", 10, "measured, extremal task"),
-    ):
-        largest: dict[int, float] = {}
-        for row in rows:
-            value = row.get(number, math.nan)
-            if row["check"] == check and value > 0:
-                largest[_steps(row)] = max(largest.get(_steps(row), 0.0), value)
-        if largest:
-            (dots,) = axis.plot(
-                *zip(*sorted(largest.items()), strict=True), marker, color="black", ms=size, mew=float(marker == "_")
-            )
-            handles[name] = dots
+    for check, name, marker, size, label in MEASUREMENTS:
+        members = [row for row in rows if row["check"] == check]
+        points = _largest(members, lambda row, name=name: row.get(name, math.nan))
+        if points:
+            edge = float(marker == "_")
+            (dots,) = axis.plot(*zip(*points, strict=True), marker, color=BLACK, ms=size, mew=edge)
+            handles[label] = dots
     return handles
 
 
-def _log_axes(plt: Any, axis: Any) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+def _seen(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """The points of a line; of a single one a short level piece, for a line of one point is not seen."""
+    if len(points) > 1:
+        return points
+    ((N, value),) = points
+    return [(0.8 * N, value), (1.25 * N, value)]
 
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    axis.xaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 30, 100, 300, 1000, 3000, 10000]))
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    for one in (axis.xaxis, axis.yaxis):
-        one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        one.set_minor_formatter(NullFormatter())
-    axis.xaxis.set_minor_locator(plt.NullLocator())
-    axis.yaxis.set_minor_locator(plt.NullLocator())
-    axis.grid(alpha=0.25)
+
+def _largest(rows: Iterable[Row], value: Callable[[Row], float]) -> list[tuple[int, float]]:
+    """The largest drawable value of each N, in the order of N."""
+    largest: dict[int, float] = {}
+    for row in rows:
+        found = value(row)
+        if _drawable(found):
+            largest[_steps(row)] = max(largest.get(_steps(row), 0.0), found)
+    return sorted(largest.items())
+
+
+def _draw_shares(axis: "Axes", rows: Sequence[Row], block: str) -> dict[str, Any]:
+    """The shares of one block; returns the handle of its line for a legend."""
+    colour = BLOCK_COLOURS.get(block, GREY)
+    marker, width = SHARES.get(block, ("D", 1.0))
+    sampled = [(_steps(row), _sampled_share(row)) for row in rows if not _is_extremal(row)]
+    if sampled:
+        axis.plot(*zip(*sampled, strict=True), marker, color=colour, mfc="none", mew=0.8, ms=3.5)
+    extremal = [(_steps(row), _sampled_share(row)) for row in rows if _is_extremal(row)]
+    if extremal:
+        axis.plot(*zip(*extremal, strict=True), "*", color=colour, mec="white", mew=0.4, ms=8, zorder=4)
+    best: dict[int, float] = {}
+    for row in rows:
+        best[_steps(row)] = max(best.get(_steps(row), 0.0), row["tightness"])
+    if not best:
+        return {}
+    (line,) = axis.plot(*zip(*_seen(sorted(best.items())), strict=True), "-", color=colour, lw=width)
+    return {BLOCK_TITLES.get(block, in_figure(block)): line}
+
+
+def _is_extremal(row: Row) -> bool:
+    return row["check"] == "attained"
 
 
 def _has_share(row: Row) -> bool:
@@ -153,47 +251,14 @@ def _sampled_share(row: Row) -> float:
     return row["tightness"] * row.get("sampled", row["measured"]) / row["measured"] if row["measured"] else 0.0
 
 
-def plot_tightness(rows: Sequence[Row], path: Path) -> bool:
-    """Shares of the smallest bound against N: sampled tasks as points, the best of each N as a line, per regime.
+def _label_axes(grid: Any, steps: Iterable[int], *, logarithmic: bool = True) -> None:
+    """Ticks at the N that were run, and round ticks on a logarithmic y-axis."""
+    from anil_theory.report.panels import log_steps, log_values
 
-    A line is the largest tightness (measured/smallest bound) of any instance. A row that could not tell (INCONCLUSIVE)
-    has no share to show. Returns False, and writes nothing, when no row has a block constant.
-    """
-    live = [regime for regime in REGIMES if _of(rows, regime)]
-    if not live:
-        return False
-    plt = _pyplot()
-    figure, axes = plt.subplots(
-        1, len(live), figsize=(1.2 + 3.7 * len(live), 3.9), sharey=True, squeeze=False, layout="constrained"
-    )
-    handles: dict[str, Any] = {}
-    highest = 0.0
-    for axis, regime in zip(axes[0], live, strict=True):
-        for block, label, colour in BLOCKS:
-            chosen = [r for r in _of(rows, regime) if r["block"] == block and _has_share(r)]
-            best: dict[int, float] = {}
-            for check, marker, size in (("blocks", "o", 3), ("attained", "*", 9)):
-                points = [(_steps(r), _sampled_share(r)) for r in chosen if r["check"] == check]
-                if points:
-                    axis.plot(*zip(*points, strict=True), marker, color=colour, alpha=0.4, ms=size, mew=0)
-            for row in chosen:
-                best[_steps(row)] = max(best.get(_steps(row), 0.0), row["tightness"])
-            highest = max([highest, *best.values()])
-            if best:
-                # Both cross constants are one number wherever the search found it: dashes let the other colour show.
-                style = "--" if block == "phiw" else "-"
-                (handles[label],) = axis.plot(*zip(*sorted(best.items()), strict=True), style, color=colour, lw=1.6)
-        axis.axhline(1.0, color="black", lw=0.8, ls="--")
-        _log_axes(plt, axis)
-        axis.set_yscale("linear")
-        axis.set_ylim(bottom=0)
-        axis.set_title(regime[2], fontsize=10)
-        axis.set_xlabel("inner steps $N$")
-    for axis in axes[0]:
-        # Some ten ticks, however far a bound that was broken on purpose is exceeded.
-        axis.yaxis.set_major_locator(plt.MultipleLocator(0.2) if highest <= 2 else plt.MaxNLocator(10))
-    axes[0][0].set_ylabel("largest measured / smallest bound")
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle("How much of each bound is reached (stars: the extremal task)")
-    save_figure(figure, path, dpi=110)
-    return True
+    for axis in grid.flat:
+        # First the y-axis: setting a scale has matplotlib compute both limits.
+        if logarithmic:
+            log_values(axis, most=5)
+        log_steps(axis, steps, most=5)
+    for axis in grid[-1]:
+        axis.set_xlabel(STEPS_LABEL)

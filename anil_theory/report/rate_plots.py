@@ -2,141 +2,185 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
-from anil_theory.report.files import save_figure
+from anil_theory._printable import in_figure
+from anil_theory.report.house_style import (
+    CLAIM_LINES,
+    COLOURS,
+    GEOMETRY_TITLES,
+    GRADIENT_TITLES,
+    MARKERS,
+    STEPS_LABEL,
+    dashes,
+    geometry_title,
+    in_order,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from anil_theory.report.panels import GivenAxes
 
 Curve = Mapping[str, Any]
 """One measured curve: "geometry", "block", "N", and the lists that a plot names."""
 
-GEOMETRIES = {"strongly-convex": "strongly convex", "nonconvex": "nonconvex"}
-BLOCKS = {"w": r"$\|D_w L_{meta}\|^2$", "phi": r"$\|D_\varphi L_{meta}\|^2$"}
-MARKERS = "osD^vP*X"
+CALLS = {"calls": "measured", "predicted": "bound"}
+"""The lists of a cost curve that count oracle calls, and what each is."""
+
+CALL_STYLES = {"calls": "o-", "predicted": "s--"}
 
 
-def _figure(lines: int, columns: int) -> tuple[Any, Any, Any]:
-    import matplotlib
+def plot_convergence(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """Running averages of the squared block norms against K, a colour per N, beside their bounds (dashed).
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    A line of panels is a block, a column is a geometry. The band is two standard errors on either side.
 
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(1.0 + 4.6 * columns, 0.8 + 3.2 * lines), squeeze=False, layout="constrained"
-    )
-    return plt, figure, axes
+    curves   each with "geometry", "block", "N", and the lists "K", "measured", "stderr" and "bound";
+    axes     one per panel, line by line; left out: a new figure.
 
-
-def _colours(plt: Any, values: Sequence[int]) -> dict[int, Any]:
-    shades = plt.get_cmap("viridis")
-    ordered = sorted(set(values))
-    return {v: shades(0.05 + 0.85 * i / max(1, len(ordered) - 1)) for i, v in enumerate(ordered)}
-
-
-def _present(curves: Sequence[Curve], key: str, names: Mapping[str, str]) -> list[str]:
-    return [name for name in names if any(c[key] == name for c in curves)]
-
-
-def _finish(plt: Any, figure: Any, path: Path, title: str) -> bool:
-    figure.suptitle(title)
-    save_figure(figure, path, dpi=110)
-    return True
-
-
-def plot_convergence(curves: Sequence[Curve], path: Path) -> bool:
-    """Running averages of the squared block norms against K, a line per N, beside their bounds (dashed).
-
-    A curve has "K", "measured", "stderr" and "bound". Returns False, and writes nothing, without curves.
+    Returns the figure, or None without curves. Raises InvalidParameter for a wrong number of axes.
     """
     if not curves:
-        return False
-    geometries, blocks = _present(curves, "geometry", GEOMETRIES), _present(curves, "block", BLOCKS)
-    plt, figure, axes = _figure(len(blocks), len(geometries))
-    colours = _colours(plt, [c["N"] for c in curves])
-    for line, block in enumerate(blocks):
-        for column, geometry in enumerate(geometries):
-            axis = axes[line][column]
-            for curve in curves:
-                if (curve["geometry"], curve["block"]) != (geometry, block):
-                    continue
-                colour = colours[curve["N"]]
-                axis.plot(curve["K"], curve["measured"], color=colour, lw=1.6, label=f"N = {curve['N']}")
-                low = [m - 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
-                high = [m + 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
-                axis.fill_between(curve["K"], [max(v, 1e-300) for v in low], high, color=colour, alpha=0.2, lw=0)
-                if all(math.isfinite(b) for b in curve["bound"]):
-                    axis.plot(curve["K"], curve["bound"], "--", color=colour, lw=1.0)
-            axis.set_xscale("log")
-            axis.set_yscale("log")
-            axis.grid(alpha=0.25)
-            axis.set_title(f"{GEOMETRIES[geometry]}: average of {BLOCKS[block]}", fontsize=10)
+        return None
+    from anil_theory.report.panels import key, log_ticks, log_values, panels, shades
+
+    geometries = in_order((curve["geometry"] for curve in curves), GEOMETRY_TITLES)
+    blocks = in_order((curve["block"] for curve in curves), GRADIENT_TITLES)
+    colours = shades(curve["N"] for curve in curves)
+    with panels(len(blocks), len(geometries), axes, panel_height=2.1) as sheet:
+        for line, block in zip(sheet.axes, blocks, strict=True):
+            for axis, geometry in zip(line, geometries, strict=True):
+                for curve in curves:
+                    if (curve["geometry"], curve["block"]) == (geometry, block):
+                        _draw_average(axis, curve, colours[curve["N"]])
+                log_values(axis)
+                axis.set_xscale("log")
+                log_ticks(axis.xaxis)
+                axis.set_title(geometry_title(geometry))
+            line[0].set_ylabel(f"average of {GRADIENT_TITLES.get(block, in_figure(block))}")
+        for axis in sheet.axes[-1]:
             axis.set_xlabel("outer steps $K$")
-            axis.legend(fontsize=8, frameon=False)
-    return _finish(plt, figure, path, "Convergence of Algorithm 1 (lines) and the bounds of Theorems 1 and 2 (dashed)")
+        steps = {f"N = {N}": key(color=colour) for N, colour in colours.items()}
+        kinds = {kind: key(ls=CLAIM_LINES[kind]) for kind in ("measured", "bound")}
+        sheet.legend(steps | kinds, columns=6)
+        sheet.title("Convergence of Algorithm 1 beside the bounds of Theorems 1 and 2")
+    return sheet.figure
 
 
-def plot_floor(curves: Sequence[Curve], path: Path) -> bool:
+def plot_floor(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure | None":
     """The level at which the averages stop falling against the batch size B, beside the noise term of the bound.
 
-    A curve has "B", "measured", "stderr", "bound" and "slope" (a text). Returns False without curves.
+    A panel is a geometry. Bars are two standard errors on either side.
+
+    curves   each with "geometry", "block", "N", "slope" (a text), and the lists "B", "measured", "stderr" and "bound";
+    axes     one per geometry; left out: a new figure.
+
+    Returns the figure, or None without curves. Raises InvalidParameter for a wrong number of axes.
+
+    >>> from matplotlib.figure import Figure
+    >>> curve = {"geometry": "nonconvex", "block": "w", "N": 5, "slope": "B^-1.0", "B": [1, 2, 4]}
+    >>> curve |= {"measured": [0.4, 0.2, 0.1], "stderr": [0.01, 0.01, 0.01], "bound": [4.0, 2.0, 1.0]}
+    >>> mine = Figure()
+    >>> left, right = mine.subplots(1, 2)
+    >>> plot_floor([curve], axes=right) is mine
+    True
+    >>> right.get_title(), left.get_title()
+    ('nonconvex', '')
     """
     if not curves:
-        return False
-    geometries = _present(curves, "geometry", GEOMETRIES)
-    plt, figure, axes = _figure(1, len(geometries))
-    for axis, geometry in zip(axes[0], geometries, strict=True):
-        chosen = [c for c in curves if c["geometry"] == geometry]
-        for curve, marker in zip(chosen, MARKERS, strict=False):
-            label = f"{BLOCKS[curve['block']]}, N = {curve['N']}: {curve['slope']}"
-            error = [2 * s for s in curve["stderr"]]
-            drawn = axis.errorbar(curve["B"], curve["measured"], yerr=error, marker=marker, ms=5, lw=1.3, label=label)
-            axis.plot(curve["B"], curve["bound"], "--", color=drawn[0].get_color(), lw=1.0)
-        axis.set_xscale("log", base=2)
-        axis.set_yscale("log")
-        axis.grid(alpha=0.25)
-        axis.set_title(GEOMETRIES[geometry], fontsize=10)
-        axis.set_xlabel("tasks per outer step $B$")
-        axis.legend(fontsize=7.5, frameon=False)
-    axes[0][0].set_ylabel("floor of the average squared gradient")
-    return _finish(plt, figure, path, "Error floor against the batch size (dashed: noise term of the bound)")
+        return None
+    from anil_theory.report.panels import legend_below, log_steps, log_values, panels
+
+    geometries = in_order((curve["geometry"] for curve in curves), GEOMETRY_TITLES)
+    with panels(1, len(geometries), axes, panel_height=2.9) as sheet:
+        for axis, geometry in zip(sheet.axes[0], geometries, strict=True):
+            chosen = [curve for curve in curves if curve["geometry"] == geometry]
+            styles = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+            for index, (curve, (colour, marker)) in enumerate(zip(chosen, styles, strict=False)):
+                block = GRADIENT_TITLES.get(curve["block"], in_figure(curve["block"]))
+                label = f"{block}, N = {curve['N']}: {in_figure(curve['slope'])}"
+                error = [2 * s for s in curve["stderr"]]
+                axis.errorbar(curve["B"], curve["measured"], yerr=error, marker=marker, color=colour, label=label)
+                axis.plot(curve["B"], curve["bound"], ls=dashes(index), color=colour)
+            log_values(axis)
+            log_steps(axis, [B for curve in chosen for B in curve["B"]])
+            axis.set_title(geometry_title(geometry))
+            axis.set_xlabel("tasks per outer step $B$")
+            legend_below(axis)
+        sheet.axes[0][0].set_ylabel("floor of the average squared gradient")
+        sheet.title("Error floor against the batch size (dashed: noise term of the bound)")
+    return sheet.figure
 
 
-def plot_cost(curves: Sequence[Curve], path: Path) -> bool:
+def plot_cost(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure | None":
     """Cost to reach eps in both blocks against N: outer iterations, and oracle calls beside those the bound predicts.
 
-    A curve has "label", "N" (a list), "iterations", "calls" and "predicted". Returns False without curves.
+    A column is a geometry; the upper panel has the iterations, the lower one the calls. The bound is far above the
+    truth; its shape is what is compared, so in the lower panel each curve is divided by its minimum, which the legend
+    names.
+
+    curves   each with "geometry", "label", and the lists "N", "iterations", "calls" and "predicted", whose entries are
+             None or infinite where eps was not reached;
+    axes     one per panel, line by line; left out: a new figure.
+
+    Returns the figure, or None without curves. Raises InvalidParameter for a wrong number of axes.
     """
     if not curves:
-        return False
-    geometries = _present(curves, "geometry", GEOMETRIES)
-    plt, figure, axes = _figure(2, len(geometries))
-    for column, geometry in enumerate(geometries):
-        chosen = [c for c in curves if c["geometry"] == geometry]
-        for curve, colour in zip(chosen, ("C0", "C1", "C2", "C3"), strict=False):
-            _draw_cost(axes[0][column], curve, "iterations", "o-", colour, curve["label"], relative=False)
-            _draw_cost(axes[1][column], curve, "calls", "o-", colour, f"{curve['label']}: measured", relative=True)
-            _draw_cost(axes[1][column], curve, "predicted", "s--", colour, f"{curve['label']}: bound", relative=True)
-        axes[0][column].set_title(GEOMETRIES[geometry], fontsize=10)
-        axes[1][column].set_xlabel("inner steps $N$")
-        for line in (0, 1):
-            axis = axes[line][column]
-            axis.set_xscale("log")
-            axis.set_yscale("log")
-            axis.grid(alpha=0.25, which="both")
-            if axis.get_legend_handles_labels()[0]:
-                axis.legend(fontsize=7.5, frameon=False)
-            else:
-                axis.text(0.5, 0.5, "eps was not reached", ha="center", transform=axis.transAxes)
-    axes[0][0].set_ylabel("outer iterations to eps")
-    # The bound is far above the truth; its shape is what is compared, so each curve is scaled by its minimum.
-    axes[1][0].set_ylabel("oracle calls to eps / their minimum")
-    return _finish(plt, figure, path, "Cost to accuracy against the number of inner steps")
+        return None
+    from anil_theory.report.panels import legend_below, log_steps, log_values, panels
+
+    geometries = in_order((curve["geometry"] for curve in curves), GEOMETRY_TITLES)
+    steps = [N for curve in curves for N in curve["N"]]
+    with panels(2, len(geometries), axes, panel_height=2.4, sharex=True) as sheet:
+        for (above, below), geometry in zip(sheet.axes.T, geometries, strict=True):
+            chosen = [curve for curve in curves if curve["geometry"] == geometry]
+            for curve, colour in zip(chosen, cycle(COLOURS), strict=False):
+                _draw_cost(above, below, curve, colour)
+            for axis, names in ((above, ("iterations",)), (below, tuple(CALLS))):
+                if any(_reached(curve, name) for curve in chosen for name in names):
+                    log_values(axis)
+                else:
+                    axis.text(0.5, 0.5, "eps was not reached", ha="center", transform=axis.transAxes)
+                    axis.set_yticks([])
+                log_steps(axis, steps)
+            above.set_title(geometry_title(geometry))
+            below.set_xlabel(STEPS_LABEL)
+            legend_below(below)
+        sheet.axes[0][0].set_ylabel("outer iterations to eps")
+        sheet.axes[1][0].set_ylabel("oracle calls to eps / their minimum")
+        sheet.title("Cost to accuracy against the number of inner steps (dashed: as the bound predicts)")
+    return sheet.figure
 
 
-def _draw_cost(axis: Any, curve: Curve, name: str, style: str, colour: str, label: str, *, relative: bool) -> None:
-    points = [(n, v) for n, v in zip(curve["N"], curve[name], strict=True) if v and math.isfinite(v)]
-    if not points:
-        return
-    unit = min(v for _, v in points) if relative else 1.0
-    text = f"{label} (minimum {unit:.2g})" if relative else label
-    axis.plot([n for n, _ in points], [v / unit for _, v in points], style, color=colour, ms=4, label=text)
+def _draw_average(axis: "Axes", curve: Curve, colour: Any) -> None:
+    axis.plot(curve["K"], curve["measured"], CLAIM_LINES["measured"], color=colour)
+    low = [m - 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
+    high = [m + 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
+    # A band that reaches 0 has no lower end on a logarithmic axis: it ends two decades below the line.
+    lower = [value if value > 0 else m / 100 for value, m in zip(low, curve["measured"], strict=True)]
+    axis.fill_between(curve["K"], lower, high, color=colour, alpha=0.2, lw=0)
+    if all(math.isfinite(b) for b in curve["bound"]):
+        axis.plot(curve["K"], curve["bound"], CLAIM_LINES["bound"], color=colour)
+
+
+def _draw_cost(above: "Axes", below: "Axes", curve: Curve, colour: Any) -> None:
+    """Iterations above; measured and predicted calls below, with one entry of the legend for both."""
+    iterations = _reached(curve, "iterations")
+    if iterations:
+        above.plot(*zip(*iterations, strict=True), "o-", color=colour)
+    costs = {name: _reached(curve, name) for name in CALLS}
+    minima = {name: min(cost for _, cost in points) for name, points in costs.items() if points}
+    words = ", ".join(f"{minimum:.2g} {CALLS[name]}" for name, minimum in minima.items())
+    label = f"{in_figure(curve['label'])}\nminimum: {words}"
+    for name, minimum in minima.items():
+        shares = [(N, cost / minimum) for N, cost in costs[name]]
+        below.plot(*zip(*shares, strict=True), CALL_STYLES[name], color=colour, label=label)
+        label = "_nolegend_"
+
+
+def _reached(curve: Curve, name: str) -> list[tuple[int, float]]:
+    """The N at which there is a cost, with it."""
+    return [(N, value) for N, value in zip(curve["N"], curve[name], strict=True) if value and math.isfinite(value)]

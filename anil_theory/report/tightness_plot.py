@@ -1,52 +1,71 @@
 """A picture of how tight the bounds are: what is reached of the refined bound, from below and from above."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-
-from anil_theory.report.files import save_figure
-
-LABELS = {"ww": "w, w", "wphi": "cross", "phiphi": "phi, phi"}
-SERIES = (
-    ("scalar", "scalar", "o", 4),
-    ("tensors", "tensors", "^", 5),
-    ("realised", "realised", "*", 9),
-    ("family", "worst task of the separable family (searched)", "x", 5),
+from anil_theory.report.house_style import (
+    BLACK,
+    BLUE,
+    CROSS_TITLES,
+    GEOMETRY_TITLES,
+    GREEN,
+    GREY,
+    STEPS_LABEL,
+    VERMILLION,
+    geometry_title,
+    in_order,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def plot_reached(rows: Sequence[dict[str, Any]], path: Path) -> bool:
-    """One panel per geometry and block: shares of the refined bound against N. False when there is nothing to draw."""
+    from anil_theory.report.panels import GivenAxes
+
+SERIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "realised": ("realised", {"marker": "*", "ms": 9, "color": GREEN}),
+    "tensors": ("tensors", {"marker": "^", "ms": 5, "color": VERMILLION, "mfc": "none"}),
+    "scalar": ("scalar", {"marker": "o", "ms": 7, "color": BLUE, "mfc": "none"}),
+    "family": ("worst task of the separable family (searched)", {"marker": "x", "ms": 5, "color": GREY}),
+}
+"""What is reached, its name and its marker; hollow ones are drawn over full ones, so that all show at one place."""
+
+
+def plot_reached(rows: Sequence[dict[str, Any]], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """How much of the refined bound programs and functions reach, and what the sharp bound allows, against N.
+
+    A line of panels is a geometry, a panel is a block; the cross blocks, which have the same numbers, are drawn once.
+    The dashed line is the refined bound.
+
+    rows   as `anil-theory tightness` keeps them: "geometry", "block", "N", "bounds" and the numbers that are reached;
+    axes   one per panel, line by line; left out: a new figure.
+
+    Returns the figure, or None without rows. Raises InvalidParameter for a wrong number of axes.
+    """
     if not rows:
-        return False
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullLocator
+        return None
+    from anil_theory.report.panels import log_steps, panels
 
-    steps = sorted({row["N"] for row in rows})
-    geometries = sorted({row["geometry"] for row in rows})
-    shape = {"squeeze": False, "sharex": True, "sharey": True, "layout": "constrained"}
-    figure, axes = plt.subplots(len(geometries), len(LABELS), figsize=(9.5, 0.8 + 2.6 * len(geometries)), **shape)
-    for line, geometry in zip(axes, geometries, strict=True):
-        for axis, (block, heading) in zip(line, LABELS.items(), strict=True):
-            members = [r for r in rows if r["geometry"] == geometry and r["block"] == block]
-            for name, label, marker, size in SERIES:
-                points = [(r["N"], r[name] / r["bounds"]["refined"]) for r in members]
-                axis.plot(*zip(*points, strict=True), marker, ms=size, alpha=0.7, label=label)
-            lines = [(r["N"], r["bounds"]["sharp"] / r["bounds"]["refined"]) for r in members]
-            axis.plot(*zip(*lines, strict=True), "_", ms=14, color="black", label="sharp bound")
-            axis.axhline(1.0, color="grey", lw=0.8, ls="--")
-            axis.set(xscale="log", title=f"{geometry}: {heading}")
-            axis.title.set_fontsize(9)
-            axis.grid(alpha=0.25)
-            axis.set_xticks(steps, [str(N) for N in steps])
-            axis.xaxis.set_minor_locator(NullLocator())
-    for axis in axes[-1]:
-        axis.set_xlabel("inner steps N")
-    axes[0][0].set_ylabel("share of the refined bound")
-    handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=5, frameon=False)
-    save_figure(figure, path, dpi=120)
-    return True
+    geometries = in_order((row["geometry"] for row in rows), GEOMETRY_TITLES)
+    present = {row["block"] for row in rows}
+    blocks = [block for block in CROSS_TITLES if block in present]
+    with panels(len(geometries), len(blocks), axes, panel_height=1.9, sharex=True, sharey=True) as sheet:
+        handles: dict[str, Any] = {}
+        for line, geometry in zip(sheet.axes, geometries, strict=True):
+            for axis, block in zip(line, blocks, strict=True):
+                members = [row for row in rows if (row["geometry"], row["block"]) == (geometry, block)]
+                steps = [row["N"] for row in members]
+                axis.axhline(1.0, color=GREY, lw=0.8, ls="--", zorder=1)
+                sharp = [row["bounds"]["sharp"] / row["bounds"]["refined"] for row in members]
+                (handles["sharp bound"],) = axis.plot(steps, sharp, ls="", marker="_", ms=14, color=BLACK)
+                for name, (label, style) in SERIES.items():
+                    shares = [row[name] / row["bounds"]["refined"] for row in members]
+                    (handles[label],) = axis.plot(steps, shares, ls="", **style)
+                axis.set_title(f"{CROSS_TITLES[block]}, {geometry_title(geometry)}")
+                axis.margins(x=0.2)
+                log_steps(axis, [row["N"] for row in rows], most=8)
+            line[0].set_ylabel("share of the refined bound")
+        for axis in sheet.axes[-1]:
+            axis.set_xlabel(STEPS_LABEL)
+        sheet.legend(handles, columns=5)
+        sheet.title("What is reached of the refined bound")
+    return sheet.figure

@@ -2,7 +2,7 @@
 
 from anil_theory.study._conduct import conduct
 from anil_theory.study.base import RunSettings, Study
-from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_NOT_SHOWN, EXIT_REFUTED, Ending, described
+from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_NOT_SHOWN, EXIT_REFUTED, Ending, Plot, described
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.job import Hand, Job, Result, Stopped
 from anil_theory.study.page import Page
@@ -20,6 +20,7 @@ __all__ = [
     "Hand",
     "Job",
     "Page",
+    "Plot",
     "Result",
     "RunSettings",
     "RunSummary",

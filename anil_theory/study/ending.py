@@ -20,12 +20,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.text import Text
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._atomic import save_figure
 from anil_theory._printable import printable
 from anil_theory._registry import ExtensionError
 from anil_theory.errors import AnilTheoryError
@@ -33,10 +34,16 @@ from anil_theory.record import RecordStore
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.run import RunSummary
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 EXIT_REFUTED, EXIT_MISUSE, EXIT_FAILED, EXIT_NOT_SHOWN = 1, 2, 3, 4
 
 TRACEBACK = "ANIL_THEORY_TRACEBACK"
 """With this variable in the environment the traceback of a failure is printed too."""
+
+Plot = Callable[[], "Figure | None"]
+"""What draws one figure, of matplotlib; None where there is nothing to draw."""
 
 T = TypeVar("T")
 
@@ -56,11 +63,11 @@ class Ending:
             self.fail(error, what)
             return None
 
-    def draw(self, plots: dict[Path, Callable[[Path], bool]]) -> list[Path]:
-        """Draw every plot that has something to show; the paths of those that were drawn."""
+    def draw(self, plots: dict[Path, Plot]) -> list[Path]:
+        """Draw and save every plot that has something to show; the paths of those that were saved."""
         drawn = []
-        for path, draw in plots.items():
-            if self.attempt(f"{path} was not drawn", partial(draw, path)):
+        for path, plot in plots.items():
+            if self.attempt(f"{path} was not drawn", partial(_draw, plot, path)):
                 drawn.append(path)
         return drawn
 
@@ -117,6 +124,15 @@ class Ending:
         if self.misuse:
             return EXIT_MISUSE
         return EXIT_FAILED if self.failures else 0
+
+
+def _draw(plot: Plot, path: Path) -> bool:
+    """Save what a plot returns; False where that is nothing."""
+    figure = plot()
+    if figure is None:
+        return False
+    save_figure(figure, path)
+    return True
 
 
 def print_error(text: str) -> None:

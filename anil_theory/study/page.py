@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from anil_theory.record import Record
-from anil_theory.study.ending import EXIT_NOT_SHOWN, Ending
+from anil_theory.study.ending import EXIT_NOT_SHOWN, Ending, Plot
 from anil_theory.study.run import RunSummary
 
 
@@ -47,7 +47,7 @@ class Page:
         """Print something through `action(console, *arguments)`; `what` says what is missing where that fails."""
         self.ending.attempt(f"{what} not printed", partial(action, self.console, *arguments))
 
-    def draw(self, plots: Mapping[str, Callable[[], Any]]) -> list[Path]:
+    def draw(self, plots: Mapping[str, Plot]) -> list[Path]:
         """Draw and save every figure that has something to show, by the names of their files; those that are there."""
         drawn = self.ending.draw({self.out / name: plot for name, plot in plots.items()})
         self.written += drawn

@@ -1,12 +1,15 @@
 """The numbers of a run for people: a table in Markdown, the goals as lines, and a picture of time against N."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from anil_theory.report.files import save_figure
 from experiments.gpu_steps.goals import configurations, seconds_of
 from experiments.gpu_steps.pieces import Plain
 from experiments.speed.measure import Claim
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SIDES = {
     "ours": "anil_theory",
@@ -76,28 +79,27 @@ def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{1e3 * seconds:.4g}"
 
 
-def draw(path: Path, steps: dict[str, Plain], card: str) -> bool:
-    """Time against N for the first configuration; False without matplotlib or numbers."""
+def draw(steps: dict[str, Plain], card: str) -> "Figure | None":
+    """Time against N for the first configuration; None without matplotlib or numbers."""
     names = configurations(steps)
     if not names:
-        return False
+        return None
     try:
-        import matplotlib
+        from anil_theory.report.panels import house_figure
     except ImportError:
-        return False
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+        return None
+    with house_figure(width=6.0, height=4.0) as figure:
+        _draw_times(figure.subplots(), steps, names[0], card)
+    return figure
 
-    figure = plt.figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
+
+def _draw_times(axes: "Axes", steps: dict[str, Plain], name: str, card: str) -> None:
     for side, marker in zip(SIDES, "os^vd", strict=True):
-        seconds = seconds_of(steps["iteration"], names[0], side)
+        seconds = seconds_of(steps["iteration"], name, side)
         if seconds:
             axes.plot(list(seconds), [1e3 * s for s in seconds.values()], marker=marker, label=SIDES[side])
     axes.set(xscale="log", yscale="log", xlabel="inner steps N", ylabel="ms of a meta-iteration")
     axes.set_xticks(STEPS, labels=[str(N) for N in STEPS])
     axes.set_xticks([], minor=True)
-    axes.set_title(f"{names[0]}, {card}", fontsize=9)
-    axes.legend(fontsize=8)
-    save_figure(figure, path, dpi=120)
-    return True
+    axes.set_title(f"{name}, {card}")
+    axes.legend()

@@ -169,11 +169,8 @@ def publish(
 
 def _draw(plot: Path, draw: "Callable[[Figure], None]") -> None:
     # Here, because what else this module has is also used where there is no matplotlib.
-    import matplotlib
+    from anil_theory.report.panels import house_figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=(6, 4), layout="constrained")
-    draw(figure)
-    save_figure(figure, plot, dpi=150)
+    with house_figure(width=6.0, height=4.0) as figure:
+        draw(figure)
+    save_figure(figure, plot)

@@ -1,14 +1,11 @@
 """Certificates in a table of 80 characters and as a picture; what is not confirmed or not closed is explained."""
 
-import math
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from anil_theory.report.certificates import print_certificates
-from anil_theory.report.certify_plots import plot_certificates
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -51,10 +48,3 @@ def test_open_enclosures_and_other_verdicts_are_explained() -> None:
     )
     assert "the time allowed (1 s) was used up" in text and "the upper end exceeds" in text and "alpha" in text
     assert "below the bound" not in text
-
-
-def test_plots_need_rows_and_leave_out_what_is_infinite(tmp_path: Path) -> None:
-    path = tmp_path / "certificates.png"
-    assert not plot_certificates([], path) and not path.exists()
-    open_ended = row(upper=math.inf, bounds={"refined": math.inf})
-    assert plot_certificates([row(), row(geometry="nonconvex", N=3), open_ended], path) and path.stat().st_size > 0

@@ -4,14 +4,11 @@ import math
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 from rich.console import Console
 
 from anil_theory.record import Record
 from anil_theory.report import (
     all_rows,
-    plot_blocks,
-    plot_tightness,
     print_rows,
     print_summary,
     tightest_rows,
@@ -78,23 +75,6 @@ def test_terminal_and_markdown_name_every_refutation(tmp_path: Path) -> None:
     report = target.read_text()
     assert "REFUTED: because of 5" in report and "![blocks](blocks.png)" in report and "| phi, phi |" in report
     assert "- prop2: Proposition 2. Smoothness of the meta-objective, strongly convex inner loss" in report
-
-
-@pytest.mark.parametrize("plot", [plot_blocks, plot_tightness])
-def test_plots_are_written_from_rows_and_only_then(plot, tmp_path: Path) -> None:
-    target = tmp_path / "figure.png"
-    assert not plot([], target) and not target.exists()
-    records = [record(n, "CONSISTENT", 0.5, refined=math.inf if n == 9 else 1.0) for n in (1, 9)]
-    records += [record(n, "CONSISTENT", 1.0, check="attained") for n in (1, 9)]
-    assert plot(all_rows(records), target)
-    assert target.read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("outcome", ["INCONCLUSIVE", "REFUTED"])
-def test_a_share_of_millions_is_drawn_at_once(outcome: str, tmp_path: Path) -> None:
-    """A tick for every 0.2 of it would be 15 million ticks."""
-    records = [record(1, "CONSISTENT", 0.5), record(30, outcome, 3e6)]
-    assert plot_tightness(all_rows(records), tmp_path / "figure.png")
 
 
 def test_the_power_is_rounded_down_and_the_weakest_row_of_a_statement_is_named() -> None:

@@ -17,7 +17,6 @@ from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.base import is_heuristic
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.record import RecordStore
-from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
 from anil_theory.report.rows import number
 from anil_theory.schedule import Schedule
 from anil_theory.studies.rates import curves as rate_curves
@@ -156,12 +155,6 @@ def test_bad_input_is_named(changes: dict, words: str) -> None:
     settings = {"study": Curve.COST, "constants": CONSTANTS, "inner_steps": (1,), **changes}
     with pytest.raises(InvalidParameter, match=words):
         CurveCell(**settings)
-
-
-def test_plots_need_curves(tmp_path: Path) -> None:
-    for plot in (plot_convergence, plot_floor, plot_cost):
-        assert not plot([], tmp_path / "figure.png")
-    assert not list(tmp_path.iterdir())
 
 
 def test_advice_on_the_command_line() -> None:

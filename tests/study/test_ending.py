@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from anil_theory import InvalidParameter
@@ -23,17 +24,29 @@ def test_the_statuses_are_those_of_the_table() -> None:
 
 
 def test_what_fails_costs_its_own_product(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    def full(*path: Path) -> bool:
+    def full() -> Any:
         raise OSError(errno.ENOSPC, "No space left on device", "x.png")
 
     ending = Ending()
-    plots: Any = {tmp_path / "a.png": full, tmp_path / "b.png": lambda p: True, tmp_path / "c.png": lambda p: False}
+    plots = {tmp_path / "a.png": full, tmp_path / "b.png": Figure, tmp_path / "c.png": lambda: None}
     assert ending.draw(plots) == [tmp_path / "b.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b.png"]
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
     assert ending.write(tmp_path / "report.md", full) == [] and ending.write(tmp_path / "d", lambda: None) != []
     assert ending.attempt("nothing", lambda: 7) == 7 and ending.status() == 3
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and all("No space left on device" in line and "error:" in line for line in lines)
     assert "a.png was not drawn" in lines[0] and "report.md was not written" in lines[1]
+
+
+def test_a_figure_that_cannot_be_saved_costs_the_figure(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ending = Ending()
+    here, nowhere = tmp_path / "a.png", tmp_path / "no folder" / "b.png"
+    assert ending.draw({nowhere: Figure, tmp_path / "c.tiff9": Figure, here: Figure}) == [here]
+    first, second = capsys.readouterr().err.splitlines()
+    assert "b.png was not drawn" in first and "No such file" in first
+    assert "c.tiff9 was not drawn" in second and "tiff9" in second
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 @pytest.mark.parametrize(

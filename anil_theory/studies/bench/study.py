@@ -5,7 +5,7 @@ there are no figures, and a line says so.
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from anil_theory.report.neural_plots import bench_runs, plot_training
 from anil_theory.studies.bench.figure_claims import judge_figures
 from anil_theory.studies.bench.runs import jobs_of
 from anil_theory.studies.bench.settings import BenchSettings
-from anil_theory.study import Job, Page, Study
+from anil_theory.study import Job, Page, Plot, Study
 
 FIGURES = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
 """The figures of the paper; another geometry's is called after it."""
@@ -62,9 +62,9 @@ class BenchStudy(Study[BenchSettings]):
         plain = [{**record.cell, **record.measurements, "status": record.status} for record in page.records]
         return {"runs": plain, "verdicts": verdicts}
 
-    def _plots(self, runs: Any, points: Any) -> dict[str, Callable[[], Any]]:
+    def _plots(self, runs: Any, points: Any) -> dict[str, Plot]:
         """Figures 1 and 2 and those of the curvature, by their names."""
-        plots: dict[str, Callable[[], Any]] = {}
+        plots: dict[str, Plot] = {}
         for geometry in self.settings.geometry:
             plots[FIGURES.get(geometry, f"{geometry}.png")] = partial(plot_training, runs, geometry)
         for geometry in self.settings.geometry:
