@@ -61,9 +61,14 @@ def one(kind: type) -> Any:
 
 @dataclass(frozen=True)
 class Options:
-    """What a study is asked for. `command` is the name of the study, and its docstring the help of the command."""
+    """What a study is asked for; the docstring is the help of its command.
+
+    command   the name of the study;
+    records   whether it keeps records, and so has a folder and can be resumed.
+    """
 
     command: ClassVar[str] = ""
+    records: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ def conduct(
     how = how or RunSettings()
     out = how.out or Path("results", study.settings.command)
     workers = study.workers if how.jobs is None else count("jobs", how.jobs)
-    if study.extensible:
+    if study.settings.records:
         _load_extensions(how.plugin)
     jobs = study.jobs(out, resume=how.resume)
-    store = RecordStore(out / "records") if study.keeps else None
+    store = RecordStore(out / "records") if study.settings.records else None
     display = Display(study.verb, study.noun)
     with study.around():
         summary = run_jobs(jobs, store, resume=how.resume, workers=workers, display=display, stop=stop)

@@ -15,17 +15,23 @@ S = TypeVar("S", bound=Options)
 
 
 @dataclass(frozen=True)
-class RunSettings(Options):
-    """How a study is run, whatever it studies.
+class Pace(Options):
+    """How fast a study is run."""
+
+    jobs: int | None = option(
+        None, "Cells at a time, in threads; as many as suit the command, if left out.", short="-j"
+    )
+
+
+@dataclass(frozen=True)
+class RunSettings(Pace):
+    """How a study with records is run, whatever it studies.
 
     out     the folder of records, reports and figures; None: results/NAME.
     """
 
     out: Path | None = option(None, "Folder for records, reports and figures; results/COMMAND, if left out.")
     resume: bool = option(False, "Take finished cells from the folder.")
-    jobs: int | None = option(
-        None, "Cells at a time, in threads; as many as suit the command, if left out.", short="-j"
-    )
     plugin: tuple[Path, ...] = option((), "Python files with statements, families or measurements of one's own.")
 
 
@@ -33,16 +39,12 @@ class Study(abc.ABC, Generic[S]):
     """What a command does, apart from running: which cells there are, and what their records say.
 
     verb, noun   of the progress bar: "checking 3/10 cells";
-    workers      cells at a time unless --jobs says otherwise;
-    keeps        whether there are records, and so a folder;
-    extensible   whether statements, families and measurements from outside the package have a part in it.
+    workers      cells at a time unless --jobs says otherwise.
     """
 
     verb: ClassVar[str] = "checking"
     noun: ClassVar[str] = "cells"
     workers: ClassVar[int] = 1
-    keeps: ClassVar[bool] = True
-    extensible: ClassVar[bool] = True
 
     def __init__(self, settings: S):
         self.settings = settings

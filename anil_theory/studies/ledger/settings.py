@@ -14,6 +14,8 @@ class LedgerSettings(Options):
     """
 
     command: ClassVar[str] = "ledger"
+    # A record would carry the versions of all libraries, and importing those takes longer than the proofs.
+    records: ClassVar[bool] = False
 
     sections: tuple[str, ...] = option((), "Sections of the ledger: 2, 3.1, 3.2, 3.3, 5.", flag="--section")
     controls: bool = option(False, "Also try wrong formulas: each must fail.")

@@ -19,9 +19,6 @@ class LedgerStudy(Study[LedgerSettings]):
 
     verb: ClassVar[str] = "proving"
     noun: ClassVar[str] = "facts"
-    # A record would carry the versions of all libraries, and importing those takes longer than the proofs.
-    keeps: ClassVar[bool] = False
-    extensible: ClassVar[bool] = False
 
     def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
         """One job for each fact. Raises InvalidParameter for a section that the ledger does not have."""

@@ -60,7 +60,8 @@ class VerifyStudy(Study[VerifySettings]):
         chosen = statements or tuple(STATEMENTS)
         if len(given) > 1:
             return cells_of_all(given, chosen, seed=seed)
-        return grid_cells(_with_few_steps(_without_constants(given[0])), chosen, seed=seed)
+        (axes,) = given
+        return grid_cells(_with_few_steps(_without_constants(axes)), chosen, seed=seed)
 
     def _sorted_names(self) -> tuple[tuple[str, ...], tuple[Axes, ...]]:
         """The statements and the grids.
