@@ -14,10 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import anil_theory.report
-from anil_theory import InvalidParameter
+from anil_theory import InvalidParameter, report
 from anil_theory.estimators.base import BLOCKS
 from anil_theory.report import all_rows, house_style, plot_blocks, plot_tightness, save_figure
-from tests.report.figure_examples import EXAMPLES, Example, block_row, block_rows
+from tests.report.figure_examples import EXAMPLES, Example, block_row, block_rows, cost_curves
 
 each_name = pytest.mark.parametrize("name", EXAMPLES)
 each = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
@@ -161,6 +161,13 @@ def test_a_share_of_millions_is_drawn_at_once(outcome: str) -> None:
     figure = drawn(Example(lambda axes: plot_tightness(rows), 1, nothing=lambda: None))
     highest = figure.axes[0].get_ylim()[1]
     assert highest > 3e6 if outcome == "REFUTED" else highest < 2, "a row that could not tell has no share"
+
+
+def test_more_curves_than_colours_are_all_drawn() -> None:
+    figure = report.plot_cost(cost_curves())
+    assert figure is not None and len(house_style.COLOURS) < 10
+    labels = figure.axes[3].get_legend_handles_labels()[1]
+    assert [label.splitlines()[0] for label in labels] == [f"ANIL, c = {c}" for c in range(10)]
 
 
 def test_regimes_and_blocks_that_the_house_does_not_know_are_drawn_after_its_own() -> None:
