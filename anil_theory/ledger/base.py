@@ -40,7 +40,7 @@ class Fact:
 
     name          key, "section/what";
     statement     the claim in words;
-    section       of the theory: "2", "3.1", "3.2", "3.3" or "5";
+    section       of the ledger, a key of `ledger.SECTIONS`: "2", "3.1", "3.2", "3.3" or "5";
     assumptions   what is used, in words (the norm inequalities behind a scalar recursion stand here);
     claimed       the formula, or several: what the proof is given, and nothing else knows it;
     prove         claimed -> Proof;

@@ -28,7 +28,7 @@ def run_ledger(
     Exit status 0, or 1 when a proof failed. Raises InvalidParameter for a section that the ledger does not have.
     """
     for section in sections:
-        one_of("section", section, SECTIONS)
+        one_of("section", section, tuple(SECTIONS))
     chosen = [fact for fact in FACTS.values() if not sections or fact.section in sections]
     proved: dict[str, Entry] = {}
     accepted: list[str] = []
@@ -78,9 +78,8 @@ def _accepted(fact: Fact) -> list[str]:
 def _print(console: Console, entries: list[Entry]) -> None:
     ordered = sorted(entries, key=lambda entry: entry.section)
     for section, members in groupby(ordered, key=lambda entry: entry.section):
-        table = Table(
-            title=f"section {section}", title_style="bold cyan", title_justify="left", box=None, padding=(0, 1)
-        )
+        title = f"section {section}: {SECTIONS[section]}"
+        table = Table(title=title, title_style="bold cyan", title_justify="left", box=None, padding=(0, 1))
         for name, ratio in (("statement", 5), ("assumption used", 3), ("how proved", 2)):
             table.add_column(name, overflow="fold", ratio=ratio, header_style="dim")
         table.add_column("status", no_wrap=True, width=8, header_style="dim")

@@ -17,7 +17,7 @@ from anil_theory.audit import finding1_perfect_conditioning as corner
 from anil_theory.audit import finding3_theorem1_phi_rate as phi_rate
 from anil_theory.audit import finding4_training_trajectory as trajectory
 from anil_theory.cli import app
-from anil_theory.estimators import TrajectoryAudit, audit_trajectory
+from anil_theory.estimators import TrajectoryAudit
 from anil_theory.estimators.base import is_heuristic
 from anil_theory.estimators.rounding import FIRST_ORDER
 from anil_theory.record import RecordStore
@@ -28,7 +28,8 @@ from anil_theory.statements import table1_complexity_orders as table1
 
 @cache
 def trained(head: str) -> TrajectoryAudit:
-    return audit_trajectory(head, seed=0, steps=30)
+    train = trajectory.train_softmax if head == "softmax" else trajectory.train_relu
+    return train(0, 30)
 
 
 @cache
@@ -142,7 +143,7 @@ def test_finding_4_softmax_leaves_its_region_and_relu_meets_a_kink() -> None:
 def test_finding_4_is_not_shown_when_nothing_is_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training that stays in its ball and meets no kink shows nothing, and says so."""
     tame = {h: dataclasses.replace(trained(h), first_failure=None, failures={}) for h in ("softmax", "relu")}
-    monkeypatch.setattr(trajectory, "audit_trajectory", lambda head, **_: tame[head])
+    monkeypatch.setattr(trajectory, "audit_trajectory", lambda problem, *_, **__: tame[problem.name])
     found = trajectory.run(quick=True)
     assert found.verdict is Shown.NOT_SHOWN
     assert sum("nothing declared was seen to fail" in sentence for sentence in found.shown) == 2
