@@ -210,9 +210,9 @@ def _to_digits(value: float, digits: int) -> str:
 
 
 def wrapped(markdown: str, width: int = 120) -> str:
-    """Paragraphs and bullets broken into lines; rows of tables and code stay as they are.
+    """Paragraphs and bullets broken into lines of `width`; rows of tables and indented code stay as they are.
 
-    A line never begins with a sign that Markdown would read as a bullet, a heading or a quotation.
+    No line that was broken off begins with a sign that Markdown would read as a bullet, a heading or a quotation.
     """
     return "\n".join(_wrapped_line(line, width) for line in markdown.split("\n"))
 
@@ -231,10 +231,11 @@ def _wrapped_line(line: str, width: int) -> str:
 
 
 def _unbreakable(words: Sequence[str]) -> Iterator[str]:
-    """Words, each with the signs and the numbers of lists behind it."""
+    """Words, each with the signs and the numbers of lists behind it; code stays whole."""
     pending = words[0]
     for word in words[1:]:
-        if re.match(r"[-+*#>=]|\d+[.)]", word):
+        within_code = pending.count("`") % 2 == 1
+        if within_code or re.match(r"[-+*#>=]|\d+[.)]", word):
             pending = f"{pending} {word}"
         else:
             yield pending

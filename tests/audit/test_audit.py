@@ -131,6 +131,8 @@ def test_finding_4_softmax_leaves_its_region_and_relu_meets_a_kink() -> None:
     assert numbers["largest_share"]["share"] < 1, "no declared constant is exceeded"
     assert relu["unbounded"] and relu["quantity"] == "gradient_quotient" and relu["ratio"] > 1e4
     assert all(slope == pytest.approx(-1, abs=0.01) for slope in numbers["slopes"].values())
+    assert 0 < numbers["relu_largest_share"]["share"] < 1, "the iterates alone do not show the kink"
+    assert numbers["shrinking"]["kink"] and numbers["shrinking"]["iteration"] == relu["iteration"]
     growth = numbers["growth"]
     for name, power in (("query_gradient", 1), ("support_smoothness", 2)):
         assert growth["powers"][name] == pytest.approx(power, abs=0.3)
