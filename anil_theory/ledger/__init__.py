@@ -2,8 +2,9 @@
 
     Fact --enter--> Entry (PROVED, CHECKED or FAILED)
 
-One file per group of steps, each with its FACTS; adding a fact touches that file alone. The claimed side: it imports
-the expressions of `statements` (no formula that stands there is typed in again) and nothing that measures.
+Each group of steps is one file with its FACTS, and adding a fact touches that file alone. The ledger belongs to the
+claimed side: it imports the expressions of `statements`, so that no formula is typed in twice, and nothing that
+measures.
 """
 
 from anil_theory.ledger import (
