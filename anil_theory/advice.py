@@ -2,7 +2,8 @@
 
 Claim: with the settings of `Advice.anil`, Theorem 1 or 2 guarantees that the averages of E||D_w L_meta||^2 and of
 E||D_phi L_meta||^2 are at most eps. Kind: upper bounds (`statements.rates`), hence an upper bound of what is needed;
-the costs are exact counts of those settings. Source: theory, section 5.
+the costs are exact counts of those settings. Source: `statements.rates`, `statements.plans` and docs/formulas.md, thm1
+and thm2.
 
 Everything is a plain value: `anil_theory._plain.to_plain(advice)` is its JSON.
 """

@@ -10,7 +10,7 @@ second_mixed               one product with D_phi D_w L_S (or its transpose).
 
 A product with a direction that is exactly zero is no evaluation (the backward recursion asks for one along (v, 0)).
 Evaluations of loss values are not counted: the theory does not charge for them, and gradients do not need them.
-Source of the numbers to compare with: the complexity paragraphs of Theorems 1 and 2 (theory, section 5).
+Source of the numbers to compare with: the paper, Table 2, and the complexity paragraphs after Theorems 1 and 2.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""The audit: each finding of section 3.3 of the theory as a run that shows it, with numbers, words and a figure.
+"""The audit: findings about the printed statements, each as a run that shows it, with numbers, words and a figure.
 
-One file per finding with `run(*, seed, quick) -> Finding`, and one line in FINDINGS. It meets both sides, like
-`verification`.
+A finding is one file with `run(*, seed, quick) -> Finding`, which computes, one template in `templates/`, which says
+everything, and one line in FINDINGS. The audit meets both sides, like `verification`.
 """
 
 from collections.abc import Callable

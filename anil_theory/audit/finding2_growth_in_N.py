@@ -1,7 +1,8 @@
 """Finding 2: Proposition 3 in its two regimes: bounded in N under alpha = c/(N L), growing with alpha held fixed.
 
-Three regimes of alpha N L, in each the attained witness of the w block (`tasks/extremal.py`, the value of the bound),
-the explicit bound, and, under the step-size condition, random tasks searched by ascent. Source: theory, section 3.3.
+In each of three regimes of alpha N L the run compares the w constant that a function attains (`tasks/extremal.py`) with
+the explicit bound. Under the step-size condition it also searches random tasks by ascent. Source: the paper,
+Proposition 3.
 """
 
 import math
@@ -9,7 +10,7 @@ import math
 import jax
 import numpy as np
 
-from anil_theory.audit.base import Curve, Finding, Panel, verdict
+from anil_theory.audit.base import Curve, Finding, Panel, verdict, worded
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators.attained import measure_attained
 from anil_theory.estimators.base import Estimate, leading_kind
@@ -91,32 +92,9 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
     exponential = float(np.polyfit(large["N"][half:], np.log(large["attained"][half:]), 1)[0])
     expected = 2 * math.log1p(LARGE)
     ceiling = math.exp(TOTAL) * (math.exp(TOTAL) - 1) * CONSTANTS.M * CONSTANTS.rho / L + L * math.exp(2 * TOTAL)
-    shown = (
-        f"Under alpha = c/(N L), c = {TOTAL:g}, the attained w constant goes from {bounded['attained'][0]:.3f} "
-        "at N = 1 to "
-        f"{bounded['attained'][-1]:.3f} at N = {bounded['N'][-1]} and stays below its limit {ceiling:.3f}: "
-        "bounded in N.",
-        "Random tasks under the same condition, ww by ascent at N = "
-        f"{', '.join(map(str, SEARCHED))}: {', '.join(f'{value:.3f}' for value in random_tasks)}.",
-        f"With alpha L = {SMALL:g} held fixed, L_ww - L grows like N^{linear:.3f} up to N = {small['N'][-1]}: "
-        "linear, as "
-        "long as alpha N L is small.",
-        f"With alpha L = {LARGE:g} held fixed, ln L_ww grows by {exponential:.4f} per step up to N = "
-        f"{large['N'][-1]}, where "
-        f"2 ln(1 + alpha L) = {expected:.4f}: exponential.",
-    )
-    regimes = ((bounded, "alpha = c/(N L): bounded", True), (small, "alpha fixed, alpha N L small: linear", True))
-    return Finding(
+    return worded(
+        "2",
         name="growth_in_N",
-        title="Proposition 3: bounded in N under its own step size, linear and then exponential at a fixed one",
-        printed="Proposition 3: all four constants are poly(M, rho, tau, alpha, L) N under alpha < O(1/N).",
-        shown=shown,
-        stays="The printed bound is not wrong: its polynomial contains alpha, and with alpha = c/(N L) one "
-        "factor alpha "
-        "cancels the N. What the run adds is how to read it: 'the smoothness grows linearly with N' describes alpha "
-        "held fixed with alpha N L small. The advice to keep N small when alpha is held fixed stays, and is even "
-        "more "
-        "pressing once alpha N L is large.",
         verdict=verdict(
             max(bounded["attained"]) <= ceiling,
             abs(linear - 1) < 0.02,
@@ -125,50 +103,64 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
         ),
         numbers={
             "traced": traced,
+            "searched_N": list(SEARCHED),
             "random_tasks": dict(zip(map(str, SEARCHED), random_tasks, strict=True)),
+            "c": TOTAL,
+            "bounded": {"first": bounded["attained"][0], "last": bounded["attained"][-1], "last_N": bounded["N"][-1]},
             "limit": ceiling,
+            "linear": {"alpha_L": SMALL, "last_N": small["N"][-1]},
             "linear_exponent": linear,
+            "exponential": {"alpha_L": LARGE, "last_N": large["N"][-1]},
             "exponential_slope": exponential,
             "expected_slope": expected,
         },
         panels=(
-            *(
-                Panel(
-                    title,
-                    "inner steps N",
-                    "block constant" if data is bounded else "block constant - L",
-                    (
-                        Curve("ww, attained", data["N"], _less(data["attained"], data is small), "points"),
-                        *(
-                            Curve(f"{b}, explicit", data["N"], _less(data[b], data is small), "dashed")
-                            for b in ("ww", "phiphi")
-                        ),
-                        *(
-                            (Curve("ww, random tasks", list(SEARCHED), random_tasks, "points"),)
-                            if data is bounded
-                            else ()
-                        ),
-                    ),
-                    log_x=log_x,
-                    log_y=data is small,
-                )
-                for data, title, log_x in regimes
-            ),
-            Panel(
-                "alpha fixed, alpha N L large: exponential",
-                "inner steps N",
-                "block constant",
-                (
-                    Curve("ww, attained", large["N"], large["attained"], "points"),
-                    *(Curve(f"{b}, explicit", large["N"], large[b], "dashed") for b in ("ww", "phiphi")),
-                ),
-                log_x=False,
-            ),
+            _bounded_panel(bounded, random_tasks),
+            _linear_panel(small),
+            _exponential_panel(large),
         ),
         settings={"seed": seed, "quick": quick, "constants": CONSTANTS},
         rounding_kind=leading_kind(kinds),
     )
 
 
-def _less(values: list[float], from_L: bool) -> list[float]:
-    return [value - CONSTANTS.L for value in values] if from_L else list(values)
+def _curves(data: dict[str, list[float]], less: float = 0.0) -> tuple[Curve, ...]:
+    """The attained constant and two explicit bounds against N, each less a number."""
+
+    def curve(label: str, name: str, style: str) -> Curve:
+        return Curve(label, data["N"], [value - less for value in data[name]], style)
+
+    return (
+        curve("ww, attained", "attained", "points"),
+        curve("ww, explicit", "ww", "dashed"),
+        curve("phiphi, explicit", "phiphi", "dashed"),
+    )
+
+
+def _bounded_panel(data: dict[str, list[float]], random_tasks: list[float]) -> Panel:
+    return Panel(
+        title="alpha = c/(N L): bounded",
+        x_label="inner steps N",
+        y_label="block constant",
+        curves=(*_curves(data), Curve("ww, random tasks", list(SEARCHED), random_tasks, "points")),
+        log_y=False,
+    )
+
+
+def _linear_panel(data: dict[str, list[float]]) -> Panel:
+    return Panel(
+        title="alpha fixed, alpha N L small: linear",
+        x_label="inner steps N",
+        y_label="block constant - L",
+        curves=_curves(data, less=CONSTANTS.L),
+    )
+
+
+def _exponential_panel(data: dict[str, list[float]]) -> Panel:
+    return Panel(
+        title="alpha fixed, alpha N L large: exponential",
+        x_label="inner steps N",
+        y_label="block constant",
+        curves=_curves(data),
+        log_x=False,
+    )

@@ -14,7 +14,7 @@ and L_meta = m d psi(y), y = (cos(angle) u_N + sin(angle) v - b)/d, is different
 serve twice: the second are the blocks, and each order narrows the one below it by the mean value theorem, so that
 enclosures over small boxes are wider than the range by the square of the box's width only.
 
-Source: the sensitivity recursions of theory, section 4, to third order; derived for this project.
+Source: the sensitivity recursions of docs/sharp_bounds.md, to third order; derived for this project.
 """
 
 from typing import Any, NamedTuple

@@ -2,7 +2,8 @@
 
 Where these grow without end the family has no M and no L on the whole space, whatever a bounded run shows. Points have
 |phi| at most 2, where bounded features are not saturated, and the rest of their norm in w: there the derivatives of a
-head in phi are as large as its weights. Direction: lower (sampled). Source: theory, finding 4.
+head in phi are as large as its weights. Direction: lower (sampled). Source: derived for this project (docs/findings.md,
+finding 4).
 """
 
 from collections.abc import Sequence

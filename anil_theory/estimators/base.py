@@ -31,7 +31,7 @@ def leading_kind(kinds: Iterable[str]) -> str:
 
 
 class Direction(StrEnum):
-    """On which side of the true value an estimate can lie (theory, section 7)."""
+    """On which side of the true value an estimate can lie; `verdict` says what each side can refute and confirm."""
 
     LOWER = "lower"
     """sampled or searched: at most the supremum, so it can refute a bound and never confirm it"""

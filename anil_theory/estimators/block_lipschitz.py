@@ -88,7 +88,7 @@ def measure_block_lipschitz(
     explained in `first_dropped`; a method that has none left is missing. Raises InvalidParameter for tasks that are
     not float64 and for budgets below 1, NotEnoughMemory for sizes that do not fit into the memory, and NotFinite when a
     block is finite nowhere.
-    Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (theory, section 7).
+    Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (`Direction`).
     """
     require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget

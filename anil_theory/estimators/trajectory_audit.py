@@ -1,10 +1,9 @@
-"""The assumptions along a real training run: which one fails first, where, and by how much (theory, finding 4).
+"""The assumptions along a training run of ANIL: which one fails first, where, and by how much.
 
-Two heads on the same few-shot tasks. `softmax`: L2-regularised, strongly convex; its constants hold on a ball, which
-training may leave. `relu`: two layers; its constants hold between kinks, which training crosses. Measured at every
-recorded iterate, the largest (or smallest) over the batch and the inner steps, beside what is declared:
+Measured at every iterate of a run, the largest (or smallest) over the batch and the inner steps, beside what is
+declared:
 
-    curvature_min, curvature_max   range of the eigenvalues of D_w^2 L_S            mu (softmax)
+    curvature_min, curvature_max   range of the eigenvalues of D_w^2 L_S            mu
     smoothness                     largest norm of D^2 L_S and D^2 L_D               L
     gradient_quotient              |D L_S(z') - D L_S(z)|/|z' - z|                   L
     rho_quotient, tau_quotient     the same of D_w^2 L_S and D_phi D_w L_S           rho, tau
@@ -14,30 +13,35 @@ recorded iterate, the largest (or smallest) over the batch and the inner steps, 
 with z, z' consecutive iterates of an inner loop, or of the outer loop. Every value is a lower bound of the constant it
 belongs to: above the declared value, the assumption fails there; below, nothing follows.
 
-Source of the question: Assumptions 1 and 2 of the paper; what practice trains does not satisfy them by itself.
+Source of the question: Assumptions 1 and 2 and Definition 2 of Ji, Lee, Liang and Poor, NeurIPS 2020. The losses that
+practice trains do not satisfy them by themselves.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
-from anil_theory._admissible import count, one_of
+from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import seed as admissible_seed
+from anil_theory._memory import FLOAT64, require_memory
 from anil_theory.constants import Constants
+from anil_theory.estimators.kinks import (
+    QUOTIENTS,
+    Pattern,
+    block_norms,
+    first_kink,
+    jumps,
+    shrinking_quotients,
+)
+from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.estimators.trajectory import Local, Trajectory, derivatives, train
+from anil_theory.problem import Problem, TaskSet
 from anil_theory.schedule import Schedule
-from anil_theory.tasks import relu_head
-from anil_theory.tasks.base import TaskSet
-from anil_theory.tasks.few_shot import BoundedFamily
-from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
-from anil_theory.tasks.two_layer_head import TwoLayerHeadFamily
 
-HEADS = ("softmax", "relu")
-SOFTMAX_HEAD: dict[str, Any] = {"classes": 3, "inputs": 4, "width": 3, "shots": 3, "regularisation": 0.1}
-RADIUS = 2.0
-"""Of the region of the softmax head: a choice, and twice the norm that training starts from."""
 ASSUMPTIONS = {
     "norm": "the region where the constants hold",
     "smoothness": "A1: L-smoothness",
@@ -48,7 +52,15 @@ ASSUMPTIONS = {
     "curvature_min": "Definition 2: mu-strong convexity in w",
 }
 """Quantities with a declared value, in the order in which failures at the same place are named."""
-DISTANCES = tuple(10.0**-j for j in range(1, 10))
+CONSTANT_OF = {
+    "smoothness": "L",
+    "gradient_quotient": "L",
+    "query_gradient": "M",
+    "rho_quotient": "rho",
+    "tau_quotient": "tau",
+    "curvature_min": "mu",
+}
+"""The constant that a quantity is a lower bound of (curvature_min: an upper bound)."""
 SLACK = 1e-12
 """By this share of what is declared (at least of 1) a value may exceed it: chosen, and not derived from the program."""
 CHOSEN = f"heuristic: a share of {SLACK:g} of what is declared, chosen for the whole run"
@@ -58,23 +70,23 @@ CHOSEN = f"heuristic: a share of {SLACK:g} of what is declared, chosen for the w
 class TrajectoryAudit:
     """What `audit_trajectory` found.
 
+    problem         name of the problem; seed, schedule: what was run;
     quantities      {name: one value per outer step}, see the module docstring;
-    declared        {name: declared bound} (a lower one for curvature_min), on the ball of radius declared["norm"];
+    declared        {name: declared bound} (a lower one for curvature_min). "norm" is there when the constants hold on a
+                    ball, "curvature_min" when mu is declared;
     first_failure   None, or a dict: assumption, quantity, iteration, inner_step (None: between outer iterates), task
                     (its index), value, declared, ratio (value/declared), unbounded (across a kink), also (the other
                     quantities that fail at the same place);
     failures        {quantity: its own first failure};
     shrinking       difference quotients across one point over shrinking distances: lists "distance",
                     "gradient_quotient", "rho_quotient", "tau_quotient"; "iteration", "inner_step", "task", and "kink":
-                    whether the point is the first kink crossed (relu) or the middle of the first inner step;
+                    whether the point is the first kink crossed or the middle of the first inner step;
     rounding_kind   of the slack that a failure exceeds, in the words of `Estimate`: a heuristic.
     """
 
-    head: str
+    problem: str
     seed: int
-    steps: int
-    inner_steps: int
-    alpha: float
+    schedule: Schedule
     quantities: dict[str, list[float]]
     declared: dict[str, float]
     first_failure: dict[str, Any] | None
@@ -83,40 +95,69 @@ class TrajectoryAudit:
     rounding_kind: str = CHOSEN
 
 
-def audit_trajectory(head: str, *, seed: int = 0, steps: int = 60, inner_steps: int = 5) -> TrajectoryAudit:
-    """Train a small head by Algorithm 1 and compare local quantities with what is declared.
+def audit_trajectory(
+    problem: Problem,
+    schedule: Schedule,
+    *,
+    constants: Constants | None = None,
+    start: Any = None,
+    seed: int = 0,
+    pattern: Pattern | None = None,
+) -> TrajectoryAudit:
+    """Run Algorithm 1 on a problem and compare what is met on the way with the declared constants.
 
-    Training starts at half the radius of the region, in a random direction.
+    A value beyond a declared one refutes the declaration at that place. A run without a failure confirms nothing.
 
-    head    "softmax" or "relu"; steps, inner_steps: K and N.
+    problem     the tasks, from a family (`Family.problem`) or from losses of one's own (`Problem.from_losses`);
+    schedule    alpha, N, beta_w, beta_phi, B and K;
+    constants   what is declared, if not the constants of the problem;
+    start       z_0, flat, of shape (n_w + n_phi,), if not the start of the problem;
+    seed        of the batches;
+    pattern     for losses with kinks, `pattern(w, phi, data) -> array of Booleans`: which piece a point lies on, such
+                as the signs of the pre-activations. Its arguments are those of the losses. The first inner move on
+                which it changes crosses a kink, and quotients across the kink that exceed what is declared count as
+                failures without a bound. Without it, kinks are not looked for.
 
-    Raises InvalidParameter for another head, a negative seed, steps or inner_steps below 1.
+    Second derivatives are dense: K B (N + 2) matrices of (n_w + n_phi)^2 numbers are held at a time.
+
+    Raises InvalidParameter for a schedule without outer step sizes, a start of another shape or with entries that are
+    not finite, and a negative seed; NotEnoughMemory where the second derivatives do not fit into the memory; NotFinite,
+    naming the outer step and the task, where the run or a derivative along it is not finite.
+
+    Example, w and phi of dimension 1 with L_S = w^2/2 + w phi/2 and L_D = sin(w):
+
+        problem = Problem.from_losses(
+            lambda w, phi, task: w[0] ** 2 / 2 + w[0] * phi[0] / 2,
+            lambda w, phi, task: jnp.sin(w[0]),
+            {"none": jnp.zeros((1, 1))},
+            w=jnp.array([1.0]),
+            phi=jnp.array([0.5]),
+            constants=Constants(mu=1.0, L=1.21, rho=0.0, tau=0.0, M=1.0),
+        )
+        schedule = Schedule(0.5, 2, beta_w=0.1, beta_phi=0.1, outer_steps=3)
+        assert audit_trajectory(problem, schedule).first_failure is None
     """
-    one_of("head", head, HEADS)
-    count("seed", seed, minimum=0)
-    family, constants, tasks, schedule = _setting(head, seed, count("steps", steps), count("inner_steps", inner_steps))
-    start = np.random.default_rng(seed).standard_normal(family.n_w + family.n_phi)
-    start *= family.radius / (2 * np.linalg.norm(start))
-    trajectory = train(tasks, schedule, jnp.asarray(start), family.n_w, seed)
-    measured = _quantities(derivatives(tasks, family.n_w, trajectory), trajectory, family.n_w)
-    declared = {
-        **{"norm": constants.region.radius, "smoothness": constants.L, "gradient_quotient": constants.L},
-        **{"query_gradient": constants.M, "rho_quotient": constants.rho, "tau_quotient": constants.tau},
-    }
-    if constants.mu is not None:
-        declared["curvature_min"] = constants.mu
-    shrinking = _shrinking(head, tasks, trajectory, family.n_w)
+    declared_constants = problem.constants if constants is None else constants
+    n_w = problem.n_w
+    z = _start(problem, start)
+    admissible_seed("seed", seed)
+    _require_memory(schedule, z.size)
+    tasks = problem.tasks
+    trajectory = train(tasks, schedule, z, n_w, seed)
+    local = derivatives(tasks, n_w, trajectory)
+    _require_finite(tasks, schedule, n_w, trajectory, local)
+    measured = _quantities(local, trajectory, n_w)
+    declared = _declared(declared_constants)
+    kink = None if pattern is None else first_kink(tasks, trajectory, n_w, pattern)
+    shrinking = shrinking_quotients(tasks, trajectory, n_w, kink)
     failures = {name: place for name in declared if (place := _first(name, measured, declared, trajectory))}
-    if shrinking["kink"]:
+    if kink is not None:
         failures = _with_kink(failures, shrinking, declared)
-    summary = {n: (np.nanmin if n == "curvature_min" else np.nanmax)(v, axis=(1, 2)) for n, v in measured.items()}
     return TrajectoryAudit(
-        head=head,
+        problem=problem.name,
         seed=seed,
-        steps=steps,
-        inner_steps=inner_steps,
-        alpha=schedule.alpha,
-        quantities={name: values.tolist() for name, values in summary.items()},
+        schedule=schedule,
+        quantities={name: _by_outer_step(name, values) for name, values in measured.items()},
         declared=declared,
         first_failure=_earliest(failures),
         failures=failures,
@@ -124,22 +165,53 @@ def audit_trajectory(head: str, *, seed: int = 0, steps: int = 60, inner_steps: 
     )
 
 
-def _setting(head: str, seed: int, K: int, N: int) -> tuple[BoundedFamily, Constants, TaskSet, Schedule]:
-    key = jax.random.key(seed)
-    rest: dict[str, Any] = {"beta_w": 1.0, "beta_phi": 1.0, "batch": 2, "outer_steps": K}
-    if head == "softmax":
-        family = SoftmaxHeadFamily(**SOFTMAX_HEAD, radius=RADIUS)
-        constants = family.constants
-        # The largest step size of the strongly convex geometry.
-        return family, constants, family.sample(key, 8), Schedule(1 / constants.L, N, **rest)
-    family = TwoLayerHeadFamily(classes=3, inputs=4, width=3, hidden=4, shots=3, radius=4.0)
-    tasks = TaskSet(relu_head.support_loss, relu_head.query_loss, family.sample(key, 8).data)
-    constants = relu_head.piecewise_constants(width=3, hidden=4, radius=4.0)
-    return family, constants, tasks, Schedule(0.1, N, **rest)
+def _start(problem: Problem, start: Any) -> Array:
+    """The flat point where the run starts."""
+    chosen = problem.start if start is None else start
+    allowed = f"a flat point of n_w + n_phi = {problem.n_w} + {problem.n_phi} finite numbers"
+    try:
+        z = np.asarray(chosen, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameter("start", allowed, chosen) from error
+    if z.shape != (problem.n_w + problem.n_phi,) or not np.isfinite(z).all():
+        raise InvalidParameter("start", allowed, chosen)
+    return jnp.asarray(z)
 
 
-def _norms(matrices: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(matrices, ord=2, axis=(-2, -1))
+def _require_memory(schedule: Schedule, n: int) -> None:
+    K = schedule.outer_steps
+    B = schedule.batch
+    N = schedule.inner_steps
+    sizes = {"outer_steps": K, "batch": B, "inner_steps": N, "n_w + n_phi": n}
+    require_memory("the second derivatives along the run", FLOAT64 * K * B * (N + 2) * n * n, sizes)
+
+
+def _require_finite(tasks: TaskSet, schedule: Schedule, n_w: int, trajectory: Trajectory, local: Local) -> None:
+    """Refuse a run that is not finite: a NaN exceeds no declared value, and would pass for one that holds."""
+    K, B = trajectory.tasks.shape
+    parts = (trajectory.points, *local)
+    finite = np.logical_and.reduce([np.isfinite(part).reshape(K, B, -1).all(axis=-1) for part in parts])
+    if finite.all():
+        return
+    k, b = (int(i) for i in np.argwhere(~finite)[0])
+    reason = explain(tasks, schedule, n_w, "(w, phi)", int(trajectory.tasks[k, b]), trajectory.points[k, b, 0])
+    raise NotFinite(f"the training run is not finite at outer step {k}; {reason}")
+
+
+def _declared(constants: Constants) -> dict[str, float]:
+    """What is declared of each quantity."""
+    declared = {
+        "smoothness": constants.L,
+        "gradient_quotient": constants.L,
+        "query_gradient": constants.M,
+        "rho_quotient": constants.rho,
+        "tau_quotient": constants.tau,
+    }
+    if math.isfinite(constants.region.radius):
+        declared["norm"] = constants.region.radius
+    if constants.mu is not None:
+        declared["curvature_min"] = constants.mu
+    return declared
 
 
 def _quotient(change: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -153,8 +225,8 @@ def _quantities(local: Local, trajectory: Trajectory, n_w: int) -> dict[str, np.
     z = trajectory.points
     inner = local.hessian[:, :, :-1]
     eigenvalues = np.linalg.eigvalsh(inner[..., :n_w, :n_w])
-    smooth = _norms(inner)
-    smooth[:, :, -1] = np.maximum(smooth[:, :, -1], _norms(local.query_hessian))
+    smooth = block_norms(inner)
+    smooth[:, :, -1] = np.maximum(smooth[:, :, -1], block_norms(local.query_hessian))
     # Moves: w_m -> w_{m+1}, and from the start of this outer step to that of the next.
     here = np.r_[: z.shape[2] - 2, 0]
     there = np.r_[1 : z.shape[2] - 1, z.shape[2] - 1]
@@ -166,48 +238,89 @@ def _quantities(local: Local, trajectory: Trajectory, n_w: int) -> dict[str, np.
         "smoothness": smooth,
         "gradient_quotient": _quotient(slope, distance),
         "query_gradient": np.linalg.norm(local.query_gradient, axis=-1)[..., None],
-        "rho_quotient": _quotient(_norms(curved[..., :n_w, :n_w]), distance),
-        "tau_quotient": _quotient(_norms(curved[..., n_w:, :n_w]), distance),
+        "rho_quotient": _quotient(block_norms(curved[..., :n_w, :n_w]), distance),
+        "tau_quotient": _quotient(block_norms(curved[..., n_w:, :n_w]), distance),
         "curvature_min": eigenvalues[..., 0],
         "curvature_max": eigenvalues[..., -1],
     }
 
 
-def _first(name: str, measured: dict, declared: dict, trajectory: Trajectory) -> dict[str, Any] | None:
+def _by_outer_step(name: str, values: np.ndarray) -> list[float]:
+    """The smallest curvature_min, the largest of every other quantity, of each outer step; NaN where there is none."""
+    flat = values.reshape(len(values), -1)
+    extreme = np.fmin if name == "curvature_min" else np.fmax
+    return extreme.reduce(flat, axis=1).tolist()
+
+
+def _first(
+    name: str, measured: dict[str, np.ndarray], declared: dict[str, float], trajectory: Trajectory
+) -> dict[str, Any] | None:
     """The earliest place (iteration, then inner step) at which a quantity is beyond its declared value, or None."""
-    values, bound = measured[name], declared[name]
+    values = measured[name]
+    bound = declared[name]
     slack = SLACK * max(1.0, abs(bound))
     beyond = values < bound - slack if name == "curvature_min" else values > bound + slack
     if not beyond.any():
         return None
-    k, m, b = np.argwhere(np.swapaxes(beyond, 1, 2))[0]
-    moves, N = name.endswith("_quotient"), trajectory.points.shape[2] - 2
-    # L_D is looked at behind the last inner step only.
-    inner = None if moves and m == N else N if name == "query_gradient" else int(m)
-    return _failure(name, int(k), inner, int(trajectory.tasks[k, b]), float(values[k, b, m]), bound, False)
+    k, m, b = (int(i) for i in np.argwhere(np.swapaxes(beyond, 1, 2))[0])
+    N = trajectory.points.shape[2] - 2
+    inner_step = None if name in QUOTIENTS and m == N else m
+    if name == "query_gradient":
+        # L_D is looked at behind the last inner step only.
+        inner_step = N
+    return _failure(
+        name,
+        iteration=k,
+        inner_step=inner_step,
+        task=int(trajectory.tasks[k, b]),
+        value=float(values[k, b, m]),
+        declared=bound,
+        unbounded=False,
+    )
 
 
-def _failure(name: str, k: int, m: int | None, task: int, value: float, bound: float, unbounded: bool) -> dict:
+def _failure(
+    name: str, *, iteration: int, inner_step: int | None, task: int, value: float, declared: float, unbounded: bool
+) -> dict[str, Any]:
     return {
-        **{"assumption": ASSUMPTIONS[name], "quantity": name, "iteration": k, "inner_step": m, "task": task},
-        **{"value": value, "declared": bound, "ratio": value / bound, "unbounded": unbounded},
+        "assumption": ASSUMPTIONS[name],
+        "quantity": name,
+        "iteration": iteration,
+        "inner_step": inner_step,
+        "task": task,
+        "value": value,
+        "declared": declared,
+        "ratio": value / declared if declared != 0 else math.inf,
+        "unbounded": unbounded,
     }
 
 
 def _place(failure: dict[str, Any]) -> tuple[int, float]:
+    """Where a failure is, for comparison: the outer move comes after all inner steps."""
     inner = failure["inner_step"]
-    return failure["iteration"], float("inf") if inner is None else float(inner)
+    return failure["iteration"], math.inf if inner is None else float(inner)
 
 
-def _with_kink(failures: dict, shrinking: dict, declared: dict) -> dict:
-    """Failures with those of the kink: quotients that grow without bound as the points approach it."""
+def _with_kink(
+    failures: dict[str, dict[str, Any]], shrinking: dict[str, Any], declared: dict[str, float]
+) -> dict[str, dict[str, Any]]:
+    """Failures with those of the kink: quotients that grow like 1/distance as the points approach it."""
     merged = dict(failures)
-    for name in ("gradient_quotient", "rho_quotient", "tau_quotient"):
+    for name in QUOTIENTS:
+        if not jumps(shrinking[name], declared[name]):
+            continue
         nearest = shrinking[name][-1]
-        where = (shrinking["iteration"], shrinking["inner_step"], shrinking["task"])
-        found = _failure(name, *where, nearest, declared[name], unbounded=True)
-        if nearest > declared[name] and (name not in merged or _place(found) <= _place(merged[name])):
-            merged[name] = found
+        at_kink = _failure(
+            name,
+            iteration=shrinking["iteration"],
+            inner_step=shrinking["inner_step"],
+            task=shrinking["task"],
+            value=nearest,
+            declared=declared[name],
+            unbounded=True,
+        )
+        if nearest > declared[name] and (name not in merged or _place(at_kink) <= _place(merged[name])):
+            merged[name] = at_kink
     return merged
 
 
@@ -215,50 +328,6 @@ def _earliest(failures: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     if not failures:
         return None
     order = list(ASSUMPTIONS)
-    first = min(failures.values(), key=lambda f: (*_place(f), order.index(f["quantity"])))
-    also = [n for n, f in failures.items() if _place(f) == _place(first) and f is not first]
+    first = min(failures.values(), key=lambda failure: (*_place(failure), order.index(failure["quantity"])))
+    also = [name for name, failure in failures.items() if _place(failure) == _place(first) and failure is not first]
     return {**first, "also": also}
-
-
-def _shrinking(head: str, tasks: TaskSet, trajectory: Trajectory, n_w: int) -> dict[str, Any]:
-    """Difference quotients over shrinking distances, across the first kink (relu) or inside the first inner step."""
-    found = _first_kink(tasks, trajectory, n_w) if head == "relu" else None
-    k, b, m = found[0] if found else (0, 0, 0)
-    z, z_next = trajectory.points[k, b, m : m + 2]
-    middle = found[1] if found else (z + z_next) / 2
-    unit = (z_next - z) / np.linalg.norm(z_next - z)
-    sides = np.array([[middle - d / 2 * unit, middle + d / 2 * unit] for d in DISTANCES])
-    # One pair per distance, as a trajectory of one outer step with those points as its batch.
-    indices = np.full((1, len(DISTANCES)), trajectory.tasks[k, b])
-    local = derivatives(tasks, n_w, Trajectory(sides[None], indices))
-    slope = np.linalg.norm(local.gradient[0, :, 1] - local.gradient[0, :, 0], axis=-1)
-    curved = local.hessian[0, :, 1] - local.hessian[0, :, 0]
-    return {
-        **{"distance": list(DISTANCES), "gradient_quotient": (slope / DISTANCES).tolist()},
-        "rho_quotient": (_norms(curved[:, :n_w, :n_w]) / DISTANCES).tolist(),
-        "tau_quotient": (_norms(curved[:, n_w:, :n_w]) / DISTANCES).tolist(),
-        **{"iteration": k, "inner_step": m, "task": int(indices[0, 0]), "kink": found is not None},
-    }
-
-
-def _first_kink(tasks: TaskSet, trajectory: Trajectory, n_w: int) -> tuple[tuple[int, int, int], np.ndarray] | None:
-    """The first inner move (k, b, m) on which a pre-activation changes sign, and the point where one does, bisected."""
-    classes = tasks.data.support_targets.shape[-1]
-
-    @jax.jit
-    def signs(z: Any, index: Any) -> Any:
-        return relu_head.preactivations(z[:n_w], z[n_w:], tasks.data.support_inputs[index], classes) > 0
-
-    over_points = jax.vmap(signs, in_axes=(0, None))
-    patterns = np.asarray(jax.vmap(jax.vmap(over_points))(trajectory.points[:, :, :-1], trajectory.tasks))
-    crossed = (patterns[:, :, 1:] != patterns[:, :, :-1]).any(axis=(-2, -1))
-    if not crossed.any():
-        return None
-    k, m, b = (int(i) for i in np.argwhere(np.swapaxes(crossed, 1, 2))[0])
-    z, move = trajectory.points[k, b, m], trajectory.points[k, b, m + 1] - trajectory.points[k, b, m]
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        same = bool((np.asarray(signs(z + middle * move, trajectory.tasks[k, b])) == patterns[k, b, m]).all())
-        low, high = (middle, high) if same else (low, middle)
-    return (k, b, m), z + (low + high) / 2 * move

@@ -2,8 +2,9 @@
 
 The separable family makes a task from random numbers by a differentiable map, every one of whose values is admissible
 (`tasks.separable.task_from_draws`). So the largest block constant over the whole family is looked for by gradient
-ascent over those numbers and the point at once, from many starts in one call: a random search finds tasks, this
-finds the worst one near each. Direction: lower. Source: theory, section 4.
+ascent over those numbers and the point at once, from many starts in one call: a random search finds tasks, this finds
+the worst one near each. Direction: lower. Source: derived for this project; docs/sharp_bounds.md has the supremum over
+all tasks with the same constants.
 """
 
 import math

@@ -1,9 +1,10 @@
-"""The symbolic ledger: every step of the derivation of sections 2, 3 and 5 as a fact that sympy proves when asked.
+"""The symbolic ledger: every step of the derivation of the bounds as a fact that sympy proves when asked.
 
     Fact --enter--> Entry (PROVED, CHECKED or FAILED)
 
-One file per group of steps, each with its FACTS; adding a fact touches that file alone. The claimed side: it imports
-the expressions of `statements` (no formula that stands there is typed in again) and nothing that measures.
+Each group of steps is one file with its FACTS, and adding a fact touches that file alone. The ledger belongs to the
+claimed side: it imports the expressions of `statements`, so that no formula is typed in twice, and nothing that
+measures.
 """
 
 from anil_theory.ledger import (
@@ -22,6 +23,14 @@ from anil_theory.ledger.base import Entry, Fact, Proof, Status, enter
 GROUPS = (iterates, sums, block_recursions, refinements, conditioning, step_condition, rate_limits, descent, counts)
 
 FACTS: dict[str, Fact] = {fact.name: fact for group in GROUPS for fact in group.FACTS}
-SECTIONS = tuple(sorted({fact.section for fact in FACTS.values()}))
+
+SECTIONS = {
+    "2": "inner iterates: contraction factors, and how far two runs drift apart",
+    "3.1": "explicit block constants: sums, recursions and closed forms",
+    "3.2": "refined block constants, and that they are at most the explicit ones",
+    "3.3": "orders of Propositions 2 and 3: near perfect conditioning, growth in N, the phi row",
+    "5": "Theorems 1 and 2: the descent inequality, both bounds, their rates and oracle counts",
+}
+"""The sections of the ledger by their keys, in the order of the derivation."""
 
 __all__ = ["FACTS", "GROUPS", "SECTIONS", "Entry", "Fact", "Proof", "Status", "enter"]

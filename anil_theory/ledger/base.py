@@ -1,4 +1,4 @@
-"""What the ledger holds: facts, each a formula with a proof that can be run and wrong formulas that it must refuse."""
+"""The ledger holds facts: a fact is a formula with a proof that can be run, and wrong formulas that it must refuse."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,12 +8,12 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """What running a proof gave."""
+    """The outcome of running a proof."""
 
     PROVED = "PROVED"
     """a symbolic proof, for all values that the assumptions allow"""
     CHECKED = "CHECKED"
-    """exact evaluation at stated points only: evidence where no proof is at hand"""
+    """exact evaluation at stated points only: evidence where the ledger has no proof"""
     FAILED = "FAILED"
     """the formula is wrong, or the proof does not go through"""
 
@@ -27,7 +27,7 @@ class Proof:
     detail: str = ""
 
     def __and__(self, other: "Proof") -> "Proof":
-        """Both: the weaker status, the methods one after the other (each once)."""
+        """Both proofs together: the weaker status, the methods one after the other (each once)."""
         order = (Status.FAILED, Status.CHECKED, Status.PROVED)
         status = min(self.status, other.status, key=order.index)
         parts = dict.fromkeys([*self.method.split("; "), *other.method.split("; ")])
@@ -40,12 +40,12 @@ class Fact:
 
     name          key, "section/what";
     statement     the claim in words;
-    section       of the theory: "2", "3.1", "3.2", "3.3" or "5";
-    assumptions   what is used, in words (the norm inequalities behind a scalar recursion stand here);
-    claimed       the formula, or several: what the proof is given, and nothing else knows it;
+    section       of the ledger, a key of `ledger.SECTIONS`: "2", "3.1", "3.2", "3.3" or "5";
+    assumptions   what the proof uses, in words, with the norm inequalities behind a scalar recursion;
+    claimed       the formula, or several; only the proof gets it;
     prove         claimed -> Proof;
     latex         how the formula is written;
-    controls      wrong formulas by the name of the fault, each of which `prove` must refuse.
+    controls      wrong formulas by the name of the fault; `prove` must refuse each.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Fact:
     controls: Mapping[str, Any] = field(default_factory=dict)
 
     def claiming(self, formula: Any) -> "Fact":
-        """The same fact with another formula in its place: how a fault is put in on purpose."""
+        """The same fact with another formula in its place: tests put faults in on purpose with it."""
         return replace(self, claimed=formula)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A fact after its proof was run; `seconds` is the time that took."""
+    """A fact after its proof was run; the proof took `seconds`."""
 
     name: str
     statement: str

@@ -1,4 +1,4 @@
-"""Sections 3.1 and 4: where the terms of the block constants come from, as recursions in N and their solutions."""
+"""Ledger section 3.1: where the terms of the block constants come from, as recursions in N and their solutions."""
 
 import sympy as sp
 
@@ -12,7 +12,7 @@ _WORDS = {
     "ww": "the w row when w moves: the rho term r^(N-1) S_N and the L term r^(2N)",
     "wphi": "the w row when phi moves: every factor is off by alpha rho e_m",
     "phiw": "the phi row when w moves: the tau term, the product inside the sum (rho, with one factor C), the L term",
-    "phiphi": "the phi row when phi moves: the same with e_m in place of r^m",
+    "phiphi": "the phi row when phi moves: as when w moves, with e_m in place of r^m",
 }
 ROW = {"ww": "w", "wphi": "w", "phiw": "phi", "phiphi": "phi"}
 COLUMN = {"ww": "w", "wphi": "phi", "phiw": "w", "phiphi": "phi"}
@@ -21,11 +21,11 @@ COLUMN = {"ww": "w", "wphi": "phi", "phiw": "w", "phiphi": "phi"}
 def change_of_sensitivity(
     block: str, change: Expr, *, power: Expr = r**N, move: Expr = e[N], mixed: Expr = s_N
 ) -> Expr:
-    """One step: the new change of the sensitivity of w_N, from the change so far.
+    """The change of the sensitivity of w_{N+1}, from that of w_N: one inner step.
 
-    w row: (I - alpha H_N) acts on the old change, and H_N changes by rho times the move, times the r^N that it acts on.
-    phi row: it acts on s_N instead, and C_N changes too, by tau times the move. `power`, `move` and `mixed` stand for
-    r^N, e_N and s_N.
+    In the w row (I - alpha H_N) acts on the old change, and H_N changes by rho times the move, times the r^N that it
+    acts on. In the phi row H_N acts on s_N instead, and C_N changes too, by tau times the move. `power`, `move` and
+    `mixed` stand for r^N, e_N and s_N.
     """
     moved = {"w": power, "phi": move}[COLUMN[block]]
     if ROW[block] == "w":
@@ -34,7 +34,7 @@ def change_of_sensitivity(
 
 
 def outer_term(block: str, *, power: Expr = r**N, move: Expr = e[N]) -> Expr:
-    """What multiplies L: how far (w_N, phi) moves, times the norm of the functional that carries the change back."""
+    """The factor of L: how far (w_N, phi) moves, times the norm of the functional that carries the change back."""
     size = {"w": power, "phi": move}
     return size[ROW[block]] * size[COLUMN[block]]
 

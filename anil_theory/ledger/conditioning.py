@@ -1,4 +1,4 @@
-"""Section 3.3, finding 1: near perfect conditioning the exponent is N - 1; a one-dimensional example attains it."""
+"""Ledger section 3.3, finding 1: near perfect conditioning the exponent is N - 1, and an example attains it."""
 
 import sympy as sp
 
@@ -64,7 +64,7 @@ def _true_constant() -> Fact:
 
 
 def _no_uniform_factor() -> Fact:
-    """derived rho term at N = 1 over the printed order, at alpha = mu/L^2, mu = L - eps."""
+    """The derived rho term at N = 1 over the printed order, at alpha = mu/L^2, mu = L - eps."""
     printed = orders.PROPOSITION_2["ww"].subs(q, 1 - mu**2 / L**2).subs(N, 1)
     ratio = (rho * M * mu / L**2 / printed).subs(mu, L - eps)
 
@@ -84,7 +84,7 @@ def _no_uniform_factor() -> Fact:
 
 
 def _any_n() -> Fact:
-    """rho term of L_ww over (L/mu) q^N -> infinity like 1/q for every N."""
+    """The rho term of L_ww over (L/mu) q^N tends to infinity like 1/q, for every N."""
 
     def prove(claimed: Expr):
         rho_term = closed_block("ww").subs(L, 0).subs(r, q)

@@ -1,4 +1,4 @@
-"""Section 5, complexity: oracle calls of one outer step, entries of Table 2, and the K and B that suffice."""
+"""Ledger section 5, complexity: oracle calls of one outer step, entries of Table 2, and the K and B that suffice."""
 
 import sympy as sp
 

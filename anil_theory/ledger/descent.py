@@ -1,4 +1,4 @@
-"""Section 5: from block constants to the two bounds of Theorems 1 and 2, for any step sizes and any weight c."""
+"""Ledger section 5: from block constants to both bounds of Theorems 1 and 2, for any step sizes and any weight c."""
 
 import sympy as sp
 
@@ -27,7 +27,7 @@ from anil_theory.statements.forms.symbols import (
 a, b = sp.symbols("a b", nonnegative=True)
 """Norms of the moves of w and phi."""
 g_w, g_phi, v_w, v_phi = sp.symbols("g_w g_phi v_w v_phi", nonnegative=True)
-"""g: squared norms of the gradient blocks; v: bounds sigma^2 on the variance of one task's."""
+"""g: squared norms of the gradient blocks; v: bounds sigma^2 on the variances of those of one task."""
 slack_w, slack_phi = sp.symbols("s_w s_phi", nonnegative=True)
 _VARIANCES = {sigma_w: sp.sqrt(v_w), sigma_phi: sp.sqrt(v_phi)}
 Lam_w = rate_bounds.WEIGHTED_SMOOTHNESS["w"]
@@ -65,7 +65,7 @@ def _young() -> Fact:
 
 
 def _one_step() -> Fact:
-    """beta = 1/(Lam + slack): what 0 < beta <= 1/Lam says."""
+    """beta = 1/(Lam + slack) with slack >= 0, which says 0 < beta <= 1/Lam."""
     at = {beta_w: 1 / (Lambda_w + slack_w), beta_phi: 1 / (Lambda_phi + slack_phi)}
     decrease = beta_w * g_w + beta_phi * g_phi
     # E of the quadratic upper bound: the expected step is beta g, its second moment beta^2 (g + v/B).
@@ -77,7 +77,7 @@ def _one_step() -> Fact:
     claimed = NOISE / 2 - decrease / 2
     return Fact(
         name="5/descent of one outer step",
-        statement="in expectation an outer step changes L_meta by at most half of noise less weighted gradient",
+        statement="an outer step changes L_meta, in expectation, by at most half of noise less weighted gradient",
         section="5",
         assumptions=("A1, A2", "i.i.d. batch: E ||mean - g||^2 <= sigma^2/B", "0 < beta <= 1/Lam"),
         claimed=claimed,
@@ -106,7 +106,7 @@ def _telescope() -> Fact:
     claimed = WEIGHTED
     return Fact(
         name="5/sum over the outer steps",
-        statement="K steps: the average of beta_w E||D_w||^2 + beta_phi E||D_phi||^2 is at most 2 D0/K + noise/B",
+        statement="after K steps the average of beta_w E||D_w||^2 + beta_phi E||D_phi||^2 is at most 2 D0/K + noise/B",
         section="5",
         assumptions=("descent of one outer step", "L_meta >= inf L_meta"),
         claimed=claimed,

@@ -1,4 +1,4 @@
-"""Section 2: the factor r of one inner step in both geometries, and how far two runs of the inner loop drift apart."""
+"""Ledger section 2: the factor r of one inner step in both geometries, and how far two inner loops drift apart."""
 
 import sympy as sp
 

@@ -1,7 +1,7 @@
-"""The ways in which the ledger proves: identities, induction, inequalities by signs, limits, exact points.
+"""Methods of proof of the ledger: identities, induction, inequalities by signs, limits, exact points.
 
-Each returns a Proof that is PROVED (CHECKED for points) or FAILED with what was left over. None of them samples,
-rounds or trusts an assumption that its fact does not name.
+Each returns a Proof that is PROVED (CHECKED for points) or FAILED, with what was left over. No method samples or
+rounds, and none uses an assumption that its fact does not name.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ def _verdict(rest: Expr, method: str, where: str = "") -> Proof:
 
 
 def all_of(proofs: Iterable[Proof]) -> Proof:
-    """All of them (at least one)."""
+    """The proof that holds when each of them does; at least one."""
     first, *others = proofs
     for proof in others:
         first = first & proof
@@ -37,7 +37,7 @@ def identity(left: Expr, right: Expr) -> Proof:
 
 
 def simplifies(left: Expr, right: Expr) -> Proof:
-    """As `identity`, for expressions with exp and roots: sympy's simplify brings the difference to 0."""
+    """left = right, as `identity`, for expressions with exp and roots: sympy's simplify brings the difference to 0."""
     return _verdict(sp.simplify(sp.expand(left - right)), "difference simplifies to 0")
 
 

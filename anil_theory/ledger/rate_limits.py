@@ -1,4 +1,4 @@
-"""Section 3.3 and 5: the printed orders of Proposition 2 and Theorem 1 against the derived constants, as limits.
+"""Ledger sections 3.3 and 5: limits of the derived constants over the printed orders of Proposition 2 and Theorem 1.
 
 The regime is mu -> 0 with N = T L^2/mu^2 (alpha = mu/L^2), T > 0 fixed; see `statements.forms.limits`.
 """
@@ -49,7 +49,7 @@ def _block(block: str) -> Fact:
     scale, claimed = _LIMITS[block]
     return Fact(
         name=f"3.3/growth of {block}",
-        statement=f"mu^{scale} L_{block} has a positive limit: this is how fast the derived constant grows as mu falls",
+        statement=f"mu^{scale} L_{block} has a positive limit: the derived constant grows at this rate as mu falls",
         section="3.3",
         assumptions=REGIME,
         claimed=claimed,
@@ -120,7 +120,7 @@ def _term(name: str) -> Fact:
     return Fact(
         name=f"5/Theorem 1, {block} row, {kind}",
         statement=f"the {kind} term of the {block} row has its printed order: term/order tends to a positive number, "
-        "bounded over all T (corrected reading of the phi row)",
+        "bounded over all T (the phi row in the reading that agrees with Table 1)",
         section="5",
         assumptions=(*REGIME, "c = 1, beta = 1/Lam"),
         claimed=order,
@@ -131,7 +131,7 @@ def _term(name: str) -> Fact:
 
 
 ORDER_OF = {"Lam_w": q ** (N / 2) / mu**2, "Lam_phi": mu**-3, "L_x": q ** (N / 2) / mu**2}
-"""Section 5: 1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3; sigma_w ~ q^N, sigma_phi ~ 1/mu."""
+"""1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3; sigma_w ~ q^N, sigma_phi ~ 1/mu."""
 SIGMA_W, SIGMA_PHI = q**N, 1 / mu
 
 
@@ -157,7 +157,7 @@ def _term_by_term() -> Fact:
     return Fact(
         name="5/Theorem 1, term by term",
         statement="the orders of Lam_w, Lam_phi, L_x, sigma_w, sigma_phi multiply out to the four terms of Theorem 1: "
-        "the corrected reading of its phi rate (finding 3)",
+        "its phi rate in the reading that agrees with Table 1 (finding 3)",
         section="5",
         assumptions=("both bounds at beta = 1/Lam", "1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3 (Table 1)"),
         claimed=claimed,

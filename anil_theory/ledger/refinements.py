@@ -1,4 +1,4 @@
-"""Section 3.2: refined <= explicit, item by item and block by block, for all r > 0."""
+"""Ledger section 3.2: refined <= explicit, item by item and block by block, for all r > 0."""
 
 import sympy as sp
 
@@ -37,7 +37,7 @@ def _moves() -> Fact:
 
     return Fact(
         name="3.2/n_m <= e_m",
-        statement="the joint norm sqrt(1 + s_m^2) of a move is at most the sum 1 + s_m, and more so for a larger s_m",
+        statement="the joint norm sqrt(1 + s_m^2) of a move is at most the sum 1 + s, for every s >= s_m",
         section="3.2",
         assumptions=("s_m >= 0", "refined s_m <= explicit s_m"),
         claimed=n,
@@ -77,9 +77,9 @@ def _never_larger(block: str) -> Fact:
 
     return Fact(
         name=f"3.2/refined <= explicit, {block}",
-        statement=f"the {block} constant only falls when moves and cbar do: induction on its recursion, and the L term",
+        statement=f"the {block} constant falls when moves and cbar fall: induction on its recursion, and the L term",
         section="3.2",
-        assumptions=("n_m <= e_m", "cbar refined <= cbar explicit", "r > 0 the same in both", "start: both 0"),
+        assumptions=("n_m <= e_m", "cbar refined <= cbar explicit", "r > 0 the same in both", "both start at 0"),
         claimed=(_STEPS[block], _OUTER[block]),
         prove=prove,
         latex=rf"\text{{{block}: }} W' \le W \Rightarrow {sp.latex(_STEPS[block])} \le \text{{explicit}}",

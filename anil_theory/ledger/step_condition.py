@@ -1,4 +1,4 @@
-"""Section 3.3, finding 2: bounded in N under alpha = c/(N L); linear, then exponential, with alpha held fixed."""
+"""Ledger section 3.3, finding 2: bounded in N under alpha = c/(N L); linear, then exponential, at a fixed alpha."""
 
 import sympy as sp
 
@@ -66,7 +66,7 @@ def _bernoulli() -> Fact:
 
     return Fact(
         name="3.3/r^N >= 1 + c",
-        statement="and they are at least 1 + c (Bernoulli): (1 + x)^N >= 1 + N x",
+        statement="under alpha = c/(N L) the power r^N is at least 1 + c (Bernoulli): (1 + x)^N >= 1 + N x",
         section="3.3",
         assumptions=("x = alpha L > 0",),
         claimed=claimed,
@@ -118,7 +118,7 @@ def _sharp(row: str, block: str) -> Fact:
     claimed = _SUPREMUM[row]
     return Fact(
         name=f"3.3/limit of {block}",
-        statement=f"and that number is the limit of L_{block} as N -> infinity: no smaller one would do",
+        statement=f"the bound of finding 2 is the limit of L_{block} as N -> infinity: no smaller number is a bound",
         section="3.3",
         assumptions=("alpha = c/(N L)", "cbar = L"),
         claimed=claimed,

@@ -1,4 +1,4 @@
-"""Section 3.1, the sums: S_m, the sums over the inner steps without their summation signs, and two exchanges."""
+"""Ledger section 3.1, the sums: S_m, the sums over the inner steps without their summation signs, and two exchanges."""
 
 import sympy as sp
 
@@ -8,14 +8,14 @@ from anil_theory.statements.forms.block_constants import CLOSED_FORMS, partial_s
 from anil_theory.statements.forms.symbols import L, N, alpha, cbar, e, j, m, r
 
 _RATIO = {"e_m carried to the end": r, "product sum of phiw": r, "product sum of phiphi": r}
-"""By what one more step multiplies the earlier terms of a sum (1 where nothing is said)."""
+"""The factor by which one more step multiplies the earlier terms of a sum; 1 for sums that are not listed."""
 
 _WORDS = {
     "S_N": "the partial sums of a geometric series have a closed form",
-    "sum of e_m": "the moves of all iterates, summed",
-    "e_m carried to the end": "the moves, each carried to the last step by the remaining factors",
-    "product sum of phiw": "the double sum of the product inside the phi row, when w moves",
-    "product sum of phiphi": "the same double sum when phi moves",
+    "sum of e_m": "the sum of the moves of all iterates has a closed form",
+    "e_m carried to the end": "the sum of the moves, each carried to the last step, has a closed form",
+    "product sum of phiw": "the double sum of the product inside the phi row, when w moves, has a closed form",
+    "product sum of phiphi": "the double sum of the product inside the phi row, when phi moves, has a closed form",
 }
 
 

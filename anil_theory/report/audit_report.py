@@ -1,4 +1,7 @@
-"""Findings of the audit as people read them: on a terminal, and as a Markdown report. Findings are plain records."""
+"""Findings of the audit as people read them: on a terminal, and as a Markdown report.
+
+A finding comes from a record, as `audit.base.Finding` made plain; its words stand in it.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,13 +21,13 @@ Plain = Mapping[str, Any]
 STYLES = {"SHOWN": "bold green", "NOT SHOWN": "bold yellow"}
 
 INTRODUCTION = """\
-What a run of this toolkit shows about the printed statements, beside what is printed and what stays true. They are
-readings and refinements of a theory whose constants the paper states as `poly(L, M, rho, tau)`; none of them
-touches its main conclusions. SHOWN means that the numbers of this run bear the finding out."""
+Each finding says what the paper prints, what this run shows beside it, and what stays true. The findings are readings
+and refinements of a theory whose constants the paper states as `poly(L, M, rho, tau)`. None of them touches its main
+conclusions. SHOWN means that the numbers of this run bear the finding out."""
 
 
 def print_finding(console: Console, name: str, finding: Plain) -> None:
-    """One finding: printed, shown, what stays true."""
+    """Print one finding: what the paper prints, what the run shows, and what stays true."""
     verdict = marked(finding["verdict"], finding), STYLES[finding["verdict"]]
     console.print(Text.assemble((f"{name}. {finding['title']}  ", "bold cyan"), verdict))
     table = Table.grid(padding=(0, 1), pad_edge=True)
@@ -39,7 +42,7 @@ def print_finding(console: Console, name: str, finding: Plain) -> None:
 
 
 def legend_of_findings(findings: Mapping[str, Plain]) -> str:
-    """What the tilde behind a verdict says, and which findings carry it; empty where none does."""
+    """The meaning of the tilde behind a verdict, and the findings that carry it; empty where none does."""
     return heuristic_legend(
         [{"finding": name, **found} for name, found in findings.items()], "finding", noun="findings"
     )
@@ -52,7 +55,15 @@ def write_audit(
     plots: Mapping[str, Path],
     provenance: Mapping[str, Any],
 ) -> None:
-    """The Markdown report of a run: every finding with its figure, then the origin of the numbers."""
+    """Write the Markdown report of a run: every finding with its figure, then the origin of the numbers.
+
+    findings     by their names, each plain;
+    command      made the findings;
+    plots        the figures by the names of the findings; they lie beside the report;
+    provenance   as `provenance.provenance` gives it.
+
+    Raises OSError where the disk does not take the report.
+    """
     lines = ["# Audit of the printed statements", "", as_code(command), "", INTRODUCTION, ""]
     for name, finding in findings.items():
         lines += [f"## {name}. {finding['title']}", "", f"**{marked(finding['verdict'], finding)}**", ""]

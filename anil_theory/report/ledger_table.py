@@ -14,13 +14,15 @@ STYLES = {"PROVED": "bold green", "CHECKED": "cyan", "FAILED": "bold red"}
 COLUMNS = (("statement", 5), ("assumption used", 3), ("how proved", 2))
 
 
-def print_entries(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Every entry of the ledger: statement, assumption used, how proved, status; and why a proof failed."""
+def print_entries(console: Console, entries: Sequence[Mapping[str, Any]], sections: Mapping[str, str]) -> None:
+    """Every entry of the ledger: statement, assumption used, how proved, status; and why a proof failed.
+
+    sections   the names of the sections by their keys.
+    """
     ordered = sorted(entries, key=lambda entry: entry["section"])
     for section, members in groupby(ordered, key=lambda entry: entry["section"]):
-        table = Table(
-            title=f"section {section}", title_style="bold cyan", title_justify="left", box=None, padding=(0, 1)
-        )
+        title = f"section {section}: {sections[section]}"
+        table = Table(title=title, title_style="bold cyan", title_justify="left", box=None, padding=(0, 1))
         for name, ratio in COLUMNS:
             table.add_column(name, overflow="fold", ratio=ratio, header_style="dim")
         table.add_column("status", no_wrap=True, width=8, header_style="dim")

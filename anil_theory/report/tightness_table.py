@@ -1,4 +1,4 @@
-"""How tight the bounds are, as tables on a terminal: shares of the sharp bound, and the program of section 4."""
+"""How tight the bounds are, as tables on a terminal: shares of the sharp bound, and the scalar program."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ quotient. family: the worst task found in the separable family / refined bound."
 
 
 def print_tightness(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """Shares by geometry, block and N, the smallest of all settings each, with the verdicts; then section 4's table.
+    """Print shares by geometry, block and N, each the smallest of all settings, with verdicts; then the scalar program.
 
     Prints nothing without rows.
     """
@@ -52,8 +52,8 @@ def print_tightness(console: Console, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_ranges(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """The table of section 4: value/refined bound of the scalar program, smallest to largest."""
-    console.print(Text("scalar program / refined bound, smallest to largest (theory, section 4)", style="italic"))
+    """The table of the scalar program (`estimators.local_program`): value/refined bound, smallest to largest."""
+    console.print(Text("scalar program / refined bound, smallest to largest (docs/sharp_bounds.md)", style="italic"))
     table = Table(box=None, header_style="dim", padding=(0, 1))
     for name in ("geometry", *BLOCKS.values()):
         table.add_column(name, no_wrap=True)

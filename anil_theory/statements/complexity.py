@@ -2,7 +2,8 @@
 
 Claim: with K and B as returned, both block bounds of `rates` are at most eps, hence so are the averages over k of
 E||D_w L_meta||^2 and E||D_phi L_meta||^2, and an iterate drawn uniformly is eps-accurate (Definition 1). Kind: upper
-bounds, of the kind of the rate; the counts are identities. Source: theory, section 5, "Complexity"; Table 2.
+bounds, of the kind of the rate; the counts are identities. Source: `rates` for the bounds; the paper, Table 2, for the
+counts.
 
 Each right-hand side is P/K + Q/B, and P, Q are taken as the exact numbers that their floats are:
 
@@ -195,7 +196,7 @@ def multi_step_maml_smoothness(L: float, rho: float, alpha: float, inner_steps: 
     """A^(2N) L + C_L E||D l_i(w)||, A = 1 + alpha L, C_L = (rho/L) A^(2N-1) (A^N - 1); inf where it overflows.
 
     Kind: upper bound, derived; it becomes our L_ww at r = A when A^N ||D l_i(w)||, which bounds the gradient after the
-    inner loop, is replaced by M. Source: Ji, Yang, Liang 2020 (the form; their text was not at hand).
+    inner loop, is replaced by M. Source of the form: K. Ji, J. Yang, Y. Liang 2020.
     """
     L, alpha, N = positive("L", L), positive("alpha", alpha), count("inner_steps", inner_steps)
     rho = nonnegative("rho", rho)

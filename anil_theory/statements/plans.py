@@ -3,7 +3,7 @@
 Claim: `plan` satisfies every hypothesis of Theorem 1 or 2 and brings both right-hand sides to at most eps;
 `recommended_plan` has the smallest total cost among the N it looked at (all N up to EVERY, then a grid that is refined
 around its best point: the cost falls and then rises in the strongly convex geometry and rises in the nonconvex one, up
-to the rounding of K and B to integers). Kind: upper bounds. Source: theory, section 5.
+to the rounding of K and B to integers). Kind: upper bounds. Source: `statements.rates`.
 """
 
 import math

@@ -8,12 +8,12 @@ what the paper prints, with q = 1 - alpha mu and alpha = mu/L^2,
     w row    poly (L/mu) q^N,      poly (L/mu + 1) N q^N
     phi row  poly (L/mu) q^(N/2),  poly L^3/mu^3
 
-with poly(L, M, rho, tau) set to 1. Source: the paper, Proposition 2; theory, sections 3.1 to 3.3.
+with poly(L, M, rho, tau) set to 1. Source: the paper, Proposition 2; docs/formulas.md, prop2.
 
 Where the printed form needs care: the derivation gives q^(N-1) where the w row prints q^N. Away from perfect
 conditioning a constant absorbs the missing 1/q; as mu -> L, q -> 0, and no mu-free polynomial does. At N = 1 the
-explicit L_ww stays above alpha rho M -> rho M/L^2, which is attained, while the printed (L/mu) q -> 0: finding 1 of
-section 3.3.
+explicit L_ww stays above alpha rho M -> rho M/L^2, which is attained, while the printed (L/mu) q -> 0:
+docs/findings.md, finding 1.
 
 Units: those of the second derivative of L_D. Errors: `evaluate` raises InvalidParameter where mu is None or alpha > 1/L
 (the hypotheses say so, with the amount, without raising).

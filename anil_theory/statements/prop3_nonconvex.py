@@ -4,12 +4,12 @@ Claim: ||D_x L_meta(z1) - D_x L_meta(z2)|| <= L_xw ||w1 - w2|| + L_xphi ||phi1 -
 Regime: A1, A2 and any alpha > 0; growth factor r = 1 + alpha L. The statement assumes less than Proposition 2, so it
 also applies to strongly convex constants, with a larger r. Kind: EXPLICIT and REFINED are upper bounds derived from the
 assumptions (`contraction`); ORDER is what the paper prints under alpha < O(1/N), poly(M, rho, tau, alpha, L) N for all
-four blocks, with poly set to 1. Source: the paper, Proposition 3; theory, sections 3.1 to 3.3.
+four blocks, with poly set to 1. Source: the paper, Proposition 3; docs/formulas.md, prop3.
 
 Where the printed form needs care: "the smoothness grows linearly with N" holds in neither regime as read. Under the
 step-size condition made explicit, alpha = c/(N L), every constant is bounded in N (poly contains alpha, and N alpha is
 constant), since r^N <= e^c; with alpha held fixed, growth is linear only while alpha N L is small, and exponential
-beyond: finding 2 of section 3.3. So c = alpha N L is reported with every bound. With cbar = L, e_m = r^m exactly,
+beyond: docs/findings.md, finding 2. So c = alpha N L is reported with every bound. With cbar = L, e_m = r^m exactly,
 hence the explicit constants of a row are equal: L_ww = L_wphi and L_phiw = L_phiphi.
 
 Units: those of the second derivative of L_D. Errors: InvalidParameter when 1 + alpha L overflows.

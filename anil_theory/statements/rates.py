@@ -11,7 +11,8 @@ imply
 
 sigma_w = r^N M, sigma_phi = n_N M, and each block alone is at most this over its own beta. Kind: upper bounds, EXPLICIT
 or REFINED like the block constants they are made of; L_x is the smaller cross constant in both. Regime: that of the
-geometry. Source: theory, section 5. Empty phi (MAML) is `phi=False`: L_x, L_phiphi, sigma_phi are 0 and one row stays.
+geometry. Source: docs/formulas.md, thm1 and thm2. Empty phi (MAML) is `phi=False`: L_x, L_phiphi, sigma_phi are 0 and
+one row stays.
 
 The weight c belongs to the proof, not to the algorithm. At given step sizes the three right-hand sides depend on c
 through c beta_w^2 sigma_w^2 + beta_phi^2 sigma_phi^2/c alone, so one c is best for all of them (`Ingredients.weight`);

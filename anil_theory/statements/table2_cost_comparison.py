@@ -12,7 +12,7 @@ matrices; an implementation by Hessian-vector products never forms them.
 
 Kind: identities. The quantity "oracle_count/<method>_<name>" is |counted - formula|, in one outer iteration of the
 schedule, so the bound is 0 and a counter that is off by one in either direction is refuted; the formula's value is in
-the note. Regime: both geometries, no hypotheses. Source: the paper, Table 2; theory, section 5.
+the note. Regime: both geometries, no hypotheses. Source: the paper, Table 2.
 
 Errors: InvalidParameter for dimensions below 1.
 """

@@ -8,15 +8,15 @@ ORDER is the printed growth at alpha = mu/L^2, beta = 1/Lam, with q = 1 - alpha 
     phi row       [(1/mu^2) q^(N/2) + 1/mu^3]/K  + [(1/mu) q^(3N/2) + 1/mu^2]/B
     weighted row  1/K                            + [mu^2 q^(3N/2) + mu]/B
 
-Printed: the phi row, in the reading that agrees with Table 1 and the complexity (theory, finding 3: the text at hand
-misprints it), and the K term of the w row. Derived: the rest, from 1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3,
-sigma_w ~ q^N, sigma_phi ~ 1/mu (theory, section 5). In the w row: Lam_w = L_ww + L_x has L_ww = O(q^N/mu) and
-L_x = O(N q^N + q^N/mu), both O(q^(N/2)/mu^2), since N q^(N/2) <= 2 L^2/(e mu^2); the noise is sigma_w^2 = O(q^(2N))
-and (Lam_w/Lam_phi) sigma_phi^2 = O(mu q^(N/2)/mu^2). Other terms are smaller. `forms.limits` proves where these
-orders are attained and where they are not.
+Printed: the phi row, in the reading that agrees with Table 1 and the complexity (docs/findings.md, finding 3), and the
+K term of the w row. Derived: the rest, from 1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3, sigma_w ~ q^N, sigma_phi ~ 1/mu
+(docs/formulas.md, thm1). In the w row: Lam_w = L_ww + L_x has L_ww = O(q^N/mu) and L_x = O(N q^N + q^N/mu), both
+O(q^(N/2)/mu^2), since N q^(N/2) <= 2 L^2/(e mu^2); the noise is sigma_w^2 = O(q^(2N)) and (Lam_w/Lam_phi) sigma_phi^2 =
+O(mu q^(N/2)/mu^2). Other terms are smaller. `forms.limits` proves where these orders are attained and where they are
+not.
 
 Units: `rates`. Errors: `evaluate` raises InvalidParameter where mu is None, alpha > 1/L or a step size is missing.
-Source: the paper, Theorem 1; theory, sections 3.3 and 5.
+Source: the paper, Theorem 1.
 """
 
 from anil_theory._admissible import InvalidParameter

@@ -7,11 +7,12 @@ beta_phi <= 1/Lam_phi, i.i.d. batches. Kind: EXPLICIT and REFINED are upper boun
     weighted row     1/K + (1/N)/B   (derived: beta ~ 1/Lam ~ 1/N times the noise)
 
 with poly = 1. The printed growth is that of alpha held fixed while alpha N L is small. Under the condition that goes
-with it, alpha = c/(N L), every constant is bounded in N and both rows are O(1/K + 1/B) uniformly in N (finding 2);
-with alpha fixed and N large they grow exponentially. alpha N L is reported with every bound.
+with it, alpha = c/(N L), every constant is bounded in N and both rows are O(1/K + 1/B) uniformly in N
+(docs/findings.md, finding 2); with alpha fixed and N large they grow exponentially. alpha N L is reported with every
+bound.
 
 Units: `rates`. Errors: `evaluate` raises InvalidParameter where a step size is missing or 1 + alpha L overflows.
-Source: the paper, Theorem 2; theory, sections 3.3 and 5.
+Source: the paper, Theorem 2; docs/formulas.md, thm2.
 """
 
 import math

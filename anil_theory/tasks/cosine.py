@@ -8,7 +8,7 @@ so inf L_S'' = low, sup L_S'' = L and sup |L_S'''| = rho, all attained in every 
 so the L term of the block constants is absent and their rho term stands alone. As mu -> L it keeps rho while the range
 of the curvature closes: at N = 1 the w constant of the meta-gradient is alpha rho M whatever the condition number.
 
-Source: derived for this project (theory, section 3.3, finding 1).
+Source: derived for this project (docs/findings.md, finding 1).
 """
 
 from typing import ClassVar, NamedTuple

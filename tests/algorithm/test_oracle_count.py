@@ -1,4 +1,4 @@
-"""Oracle calls, counted while they execute, against the numbers of section 5; FLOPs that grow with N."""
+"""Oracle calls, counted while they execute, against the numbers of Table 2; FLOPs that grow with N."""
 
 import jax
 import jax.numpy as jnp

@@ -17,7 +17,7 @@ from anil_theory.audit import finding1_perfect_conditioning as corner
 from anil_theory.audit import finding3_theorem1_phi_rate as phi_rate
 from anil_theory.audit import finding4_training_trajectory as trajectory
 from anil_theory.cli import app
-from anil_theory.estimators import TrajectoryAudit, audit_trajectory
+from anil_theory.estimators import TrajectoryAudit
 from anil_theory.estimators.base import is_heuristic
 from anil_theory.estimators.rounding import FIRST_ORDER
 from anil_theory.record import RecordStore
@@ -28,7 +28,8 @@ from anil_theory.statements import table1_complexity_orders as table1
 
 @cache
 def trained(head: str) -> TrajectoryAudit:
-    return audit_trajectory(head, seed=0, steps=30)
+    train = trajectory.train_softmax if head == "softmax" else trajectory.train_relu
+    return train(0, 30)
 
 
 @cache
@@ -130,6 +131,8 @@ def test_finding_4_softmax_leaves_its_region_and_relu_meets_a_kink() -> None:
     assert numbers["largest_share"]["share"] < 1, "no declared constant is exceeded"
     assert relu["unbounded"] and relu["quantity"] == "gradient_quotient" and relu["ratio"] > 1e4
     assert all(slope == pytest.approx(-1, abs=0.01) for slope in numbers["slopes"].values())
+    assert 0 < numbers["relu_largest_share"]["share"] < 1, "the iterates alone do not show the kink"
+    assert numbers["shrinking"]["kink"] and numbers["shrinking"]["iteration"] == relu["iteration"]
     growth = numbers["growth"]
     for name, power in (("query_gradient", 1), ("support_smoothness", 2)):
         assert growth["powers"][name] == pytest.approx(power, abs=0.3)
@@ -142,7 +145,7 @@ def test_finding_4_softmax_leaves_its_region_and_relu_meets_a_kink() -> None:
 def test_finding_4_is_not_shown_when_nothing_is_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training that stays in its ball and meets no kink shows nothing, and says so."""
     tame = {h: dataclasses.replace(trained(h), first_failure=None, failures={}) for h in ("softmax", "relu")}
-    monkeypatch.setattr(trajectory, "audit_trajectory", lambda head, **_: tame[head])
+    monkeypatch.setattr(trajectory, "audit_trajectory", lambda problem, *_, **__: tame[problem.name])
     found = trajectory.run(quick=True)
     assert found.verdict is Shown.NOT_SHOWN
     assert sum("nothing declared was seen to fail" in sentence for sentence in found.shown) == 2

@@ -42,7 +42,8 @@ def test_every_wrong_formula_is_refused_by_its_proof(name: str, fault: str) -> N
 
 def test_the_registry_is_complete() -> None:
     assert sum(len(group.FACTS) for group in GROUPS) == len(FACTS) > 80, "two facts share a name"
-    assert {"2", "3.1", "3.2", "3.3", "5"} == set(SECTIONS)
+    assert {"2", "3.1", "3.2", "3.3", "5"} == set(SECTIONS) == {fact.section for fact in FACTS.values()}
+    assert list(SECTIONS) == sorted(SECTIONS) and all(SECTIONS.values())
     for name, fact in FACTS.items():
         assert fact.name == name and fact.statement and fact.assumptions and fact.latex and fact.controls
 
@@ -110,6 +111,7 @@ def test_the_command_prints_and_exits() -> None:
     for words in ("statement", "assumption used", "how proved", "PROVED", "section 2", "section 3.2", "refused"):
         assert words in text
     assert "section 5" not in text
+    assert f"section 2: {SECTIONS['2']}" in text and f"section 3.2: {SECTIONS['3.2']}" in text
     result = CliRunner().invoke(app, ["ledger", "--section", "2", "--json"])
     report = json.loads(result.stdout)
     assert report["counts"]["FAILED"] == 0 and len(report["entries"]) == report["counts"]["PROVED"]

@@ -78,7 +78,7 @@ def test_steps_at_their_limits_give_the_simplified_rates(setting, kind, c, D0):
 @pytest.mark.parametrize("geometry", Geometry)
 @pytest.mark.parametrize("N", [1, 2, 3])
 def test_the_weighted_bound_in_exact_arithmetic(geometry, N):
-    """Every number a small fraction: the sums of section 3.1 and the bound of section 5, typed in again."""
+    """Every number a small fraction: the plain sums of the block constants and the theorems' bound, typed in again."""
     mu, L, rho, tau, M, alpha = map(Fraction, ("1/2", "2", "3", "5/4", "3/2", "1/4"))
     D0, bw, bp, c, K, B = map(Fraction, ("7/8", "1/4096", "1/2048", "3/4", "25", "6"))
     r = 1 - alpha * mu if geometry is Geometry.STRONGLY_CONVEX else 1 + alpha * L
@@ -318,7 +318,7 @@ def test_table_1_and_the_symbolic_orders_are_the_same():
 
 
 def test_printed_phi_row_of_proposition_2_misses_a_factor_of_the_condition_number():
-    """Derivatives within A1, A2 (theory, section 4) whose mixed block exceeds (L/mu) q^(N/2) by about 0.2 L/mu."""
+    """Derivatives within A1, A2 along a trajectory whose mixed block exceeds (L/mu) q^(N/2) by about 0.2 L/mu."""
     ratios = []
     for mu in (0.1, 0.03, 0.01):
         N, C = round(1 / mu**2), math.sqrt(1 - mu**2)

@@ -1,9 +1,9 @@
 """The block constants of Propositions 2 and 3: the plain sums, their closed forms, and what evaluates them in O(N).
 
-Claim: each `closed` below equals its `plain`, the sum as section 3.1 of the theory writes it (the tests prove it by
-induction in N, and exactly for N = 1..8), and `single_sums` changes no value. Kind: identities of polynomials in r; at
-r = 1, which neither geometry reaches, the quotients are understood as their `limit`. Source: theory, sections 3.1 to
-3.3; docs/sharp_bounds.md for the sharp constants. Sums of n_m = sqrt(1 + s_m^2) have no closed form.
+Claim: each `closed` below equals its `plain`, the sum as the derivation gives it (the tests prove it by induction in N,
+and exactly for N = 1..8), and `single_sums` changes no value. Kind: identities of polynomials in r; at r = 1, which
+neither geometry reaches, the quotients are understood as their `limit`. Source: derived for this project;
+docs/sharp_bounds.md for the sharp constants. Sums of n_m = sqrt(1 + s_m^2) have no closed form.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def _move(step: Expr) -> Expr:
 
 
 def double_sum(x_j: Expr) -> Expr:
-    """The sum of the product inside the phi row, as section 3.1 writes it; x_j is any sequence in j."""
+    """The sum of the product inside the phi row, as the derivation gives it; x_j is any sequence in j."""
     return sp.Sum(r ** (N - 2 - m) * sp.Sum(x_j, (j, m + 1, N - 1)), (m, 0, N - 1))
 
 
@@ -96,7 +96,7 @@ CLOSED_FORMS = {
 
 
 def plain_block(block: str, x: Expr = e) -> Expr:
-    """The block constant as section 3.1 writes it, with x_m = e_m (or n_m: section 3.2) left as a symbol."""
+    """The block constant as the derivation gives it, with x_m left as a symbol: e_m (explicit) or n_m (refined)."""
     hessian, product, outer = M * alpha * rho, M * alpha**2 * rho * cbar, L * r**N * x[N]
     if block == "ww":
         return hessian * r ** (N - 1) * partial_sum(N) + L * r ** (2 * N)
@@ -142,7 +142,7 @@ def sharp_block(block: str) -> Expr:
 
 
 CONTRACTION_FACTOR = {Geometry.STRONGLY_CONVEX: 1 - alpha * mu, Geometry.NONCONVEX: 1 + alpha * L}
-"""r of each geometry (theory, section 2)."""
+"""r of each geometry, a bound of ||I - alpha D_w^2 L_S||."""
 
 
 PAPER_STEP = mu / L**2
@@ -168,7 +168,7 @@ def sharp_move(geometry: Geometry) -> Expr:
 
 SIGMA_W = r**N * M
 SIGMA_PHI = M * sp.sqrt(1 + (alpha * cbar * S[N]) ** 2)
-"""Bounds on ||g_w|| and ||g_phi|| of one task, hence on the noise of a batch of one (theory, end of section 3.2)."""
+"""Bounds on ||g_w|| and ||g_phi|| of one task, hence on the noise of a batch of one."""
 
 SMOOTHNESS = (L_ww + L_phiphi) / 2 + sp.sqrt(((L_ww - L_phiphi) / 2) ** 2 + L_x**2)
 """The Lipschitz constant of the whole meta-gradient: the larger eigenvalue of [[L_ww, L_x], [L_x, L_phiphi]]."""
@@ -180,7 +180,7 @@ def block_at_one(block: str) -> Expr:
 
 
 def bounded_limit(c: Expr) -> dict[str, Expr]:
-    """The explicit nonconvex constants as N -> infinity with alpha = c/(N L): finite (finding 2)."""
+    """The explicit nonconvex constants as N -> infinity with alpha = c/(N L): finite (docs/findings.md, finding 2)."""
     at = {r: 1 + alpha * L, cbar: L}
     return {
         block: sp.limit(sp.expand(closed_block(block).subs(at).subs(alpha, c / (N * L))), N, sp.oo) for block in BLOCKS

@@ -1,7 +1,7 @@
 """Oracle calls and numbers computed in one outer iteration: Table 2.
 
 phi is empty where n_phi = 0, and then nothing is asked of it: min(1, n_phi) is 1 or 0. Table 2 counts the entries of
-matrices; an implementation by products never forms them. Source: the paper, Table 2; theory, section 5.
+matrices; an implementation by products never forms them. Source: the paper, Table 2.
 """
 
 import sympy as sp

@@ -23,7 +23,8 @@ What the limits also show of Proposition 2's phi row, printed poly (L/mu) q^(N/2
 limit, so at N = T L^2/mu^2 the derived constant exceeds the printed order by a factor of order L/mu. Theorem 1 is not
 affected: its (1/mu^2) q^(N/2) has room for it.
 
-Kind: limits of the explicit closed forms (`block_constants`). Source: theory, sections 3.3 and 5.
+Kind: limits of the explicit closed forms (`block_constants`). Source: derived for this project; see
+`ledger.rate_limits`.
 """
 
 import sympy as sp

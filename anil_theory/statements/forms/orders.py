@@ -1,8 +1,8 @@
 """The printed orders, with the hidden factor poly(L, M, rho, tau) set to 1; q = 1 - alpha mu at alpha = mu/L^2.
 
-Theorem 1's phi row stands in the reading that agrees with Table 1 and the complexity (theory, finding 3). A row of a
-theorem is decay/K + noise/B, and Table 1 has the four terms of the rows w and phi. Source: the paper, Propositions 2
-and 3, Theorems 1 and 2, Table 1; the weighted row and the noise of the w row are derived (theory, section 5).
+Theorem 1's phi row stands in the reading that agrees with Table 1 and the complexity (docs/findings.md, finding 3). A
+row of a theorem is decay/K + noise/B, and Table 1 has the four terms of the rows w and phi. Source: the paper,
+Propositions 2 and 3, Theorems 1 and 2, Table 1; the weighted row and the noise of the w row are derived.
 """
 
 import sympy as sp
@@ -52,7 +52,7 @@ MISREADINGS = {
         "1/mu in place of 1/mu^2": q ** (3 * N / 2) / mu + 1 / mu,
     },
 }
-"""Neighbouring forms of the phi row that finding 3 and the ledger refuse."""
+"""Neighbouring forms of the phi row that finding 3 of docs/findings.md and the ledger refuse."""
 
 
 def row(geometry: Geometry, name: str) -> Expr:

@@ -1,6 +1,6 @@
 """Theorems 1 and 2 with explicit constants: the smoothness weights, the noise, the three rows, and Table 1's terms.
 
-Source: theory, section 5. The ledger proves each of these (`ledger.descent`).
+Source: derived for this project. The ledger proves each of these (`ledger.descent`).
 """
 
 import sympy as sp

@@ -24,7 +24,7 @@ class LedgerStudy(Study[LedgerSettings]):
         """One job for each fact. Raises InvalidParameter for a section that the ledger does not have."""
         sections = self.settings.sections
         for section in sections:
-            one_of("section", section, SECTIONS)
+            one_of("section", section, tuple(SECTIONS))
         return [self._job(fact) for fact in FACTS.values() if not sections or fact.section in sections]
 
     def _job(self, fact: Fact) -> Job:
@@ -42,7 +42,7 @@ class LedgerStudy(Study[LedgerSettings]):
         accepted = [text for record in page.records for text in record.measurements["accepted"]]
         tried = sum(record.measurements["tried"] for record in page.records)
         counts = Counter(entry["status"] for entry in entries)
-        page.show("the facts were", print_entries, entries)
+        page.show("the facts were", print_entries, entries, SECTIONS)
         page.show("the tallies were", print_tallies, entries, tried, accepted)
         page.refuted = counts[Status.FAILED] + len(accepted) > 0
         return {

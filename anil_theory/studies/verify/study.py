@@ -58,10 +58,9 @@ class VerifyStudy(Study[VerifySettings]):
             chosen = statements or (quick_statements() if asked.quick else tuple(STATEMENTS))
             return cells_of_all(grids, chosen, seed=seed)
         chosen = statements or tuple(STATEMENTS)
-        if len(given) > 1:
-            return cells_of_all(given, chosen, seed=seed)
-        (axes,) = given
-        return grid_cells(_with_few_steps(_without_constants(axes)), chosen, seed=seed)
+        if len(given) == 1:
+            return grid_cells(_with_few_steps(_without_constants(given[0])), chosen, seed=seed)
+        return cells_of_all(given, chosen, seed=seed)
 
     def _sorted_names(self) -> tuple[tuple[str, ...], tuple[Axes, ...]]:
         """The statements and the grids.
