@@ -12,8 +12,8 @@ PACKAGE = "anil_theory"
 MEASURED = {"problem", "tasks", "algorithm", "estimators", "certify"}
 CLAIMED = {"statements", "ledger"}
 
-ORDER = (
-    *(
+ORDER = tuple(
+    [
         "_version",
         "errors",
         "_admissible",
@@ -24,10 +24,21 @@ ORDER = (
         "_printable",
         "_console",
         "_precision",
-    ),
-    *("_compile_cache", "_scan_layout", "_registry", "constants", "schedule", "checker"),
-    *("problem", "tasks", "algorithm", "estimators", "certify", "neural", "statements", "ledger", "advice"),
-    *(
+        "_compile_cache",
+        "_scan_layout",
+        "_registry",
+        "constants",
+        "schedule",
+        "checker",
+        "problem",
+        "tasks",
+        "algorithm",
+        "estimators",
+        "certify",
+        "neural",
+        "statements",
+        "ledger",
+        "advice",
         "verdict",
         "falsifier",
         "checks",
@@ -35,12 +46,14 @@ ORDER = (
         "testing",
         "provenance",
         "record",
-        "audit",
         "study",
         "report",
+        "audit",
         "experiments",
-    ),
-    *("studies", "cli", "__main__"),
+        "studies",
+        "cli",
+        "__main__",
+    ]
 )
 """The nouns of the package, the lowest first: a module imports from its own noun and from those before it."""
 

@@ -3,9 +3,9 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from anil_theory.audit.command import run_audit
 from rich.console import Console
 
 from anil_theory._admissible import InvalidParameter
@@ -15,8 +15,17 @@ from anil_theory.audit.documentation import PAGE, RECORDS, findings_page, main, 
 from anil_theory.ledger import FACTS
 from anil_theory.record import Record, RecordStore
 from anil_theory.report.template import TemplateMismatch, plain_words
+from anil_theory.studies.audit.settings import AuditSettings
+from anil_theory.studies.audit.study import AuditStudy
+from anil_theory.study import RunSettings, conduct
 
 ROOT = Path(__file__).parents[2]
+
+
+def quick_audit(out: Path, *findings: str) -> tuple[int, Any]:
+    """Conduct the findings named, all if none is, with small searches."""
+    study = AuditStudy(AuditSettings(findings, quick=True))
+    return conduct(study, RunSettings(out=out), console=Console(quiet=True))
 
 
 def committed() -> list[Record]:
@@ -66,7 +75,7 @@ def test_a_record_without_its_numbers_and_records_that_are_none() -> None:
 
 
 def test_a_quick_audit_fills_every_hole_of_its_page(tmp_path: Path) -> None:
-    code, report = run_audit(("3", "4"), out=tmp_path, quick=True, console=Console(quiet=True))
+    code, report = quick_audit(tmp_path, "3", "4")
     assert code == 0
     main([str(tmp_path / "records"), str(tmp_path / "page.md")])
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
@@ -79,7 +88,7 @@ def test_a_quick_audit_fills_every_hole_of_its_page(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_quick_audit_of_everything_fills_every_hole(tmp_path: Path) -> None:
-    code, _ = run_audit(out=tmp_path, quick=True, console=Console(quiet=True))
+    code, _ = quick_audit(tmp_path)
     assert code == 0
     page = findings_page(RecordStore(tmp_path / "records"))
     assert all(f"## {key}. " in page for key in FINDINGS) and "{" not in page

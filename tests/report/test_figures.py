@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def test_one_axes_too_few_and_what_is_no_axes_are_refused(example: Example) -> N
 
 def test_axes_of_a_subfigure_belong_to_the_figure_around_it() -> None:
     mine = Figure()
-    left, right = np.ravel(mine.subfigures(1, 2))  # pyright: ignore[reportArgumentType]
+    left, right = mine.subfigures(1, 2)  # pyright: ignore[reportGeneralTypeIssues]
     assert plot_blocks([block_row(3, 1.0)], axes=right.subplots()) is mine
     assert not left.axes
 
