@@ -211,6 +211,8 @@ def _nested_values(
 ) -> dict[str, Any]:
     """What a field of nested settings holds; takes from `rest` what it uses."""
     written = rest.pop(field.name, None)
+    if written is not None:
+        _require_tables(field, written)
     beside = {option.name: rest.pop(option.name) for option in options_of(kind) if option.name in rest}
     beside = {name: value for name, value in beside.items() if value is not None}
     if "one" in field.metadata:
@@ -218,3 +220,11 @@ def _nested_values(
     if written is not None:
         return {field.name: tuple(settings_from(kind, {**each, **beside}, quick=quick) for each in written)}
     return {field.name: (settings_from(kind, beside, quick=quick),)} if beside else {}
+
+
+def _require_tables(field: dataclasses.Field[Any], written: Any) -> None:
+    if "one" in field.metadata:
+        if not isinstance(written, Mapping):
+            raise InvalidParameter(field.name, "a table", written)
+    elif not isinstance(written, list | tuple) or not all(isinstance(each, Mapping) for each in written):
+        raise InvalidParameter(field.name, "a list of tables", written)

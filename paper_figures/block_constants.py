@@ -1,4 +1,4 @@
-"""Draws block_constants.png from the records of `experiments/block_constants.py`."""
+"""Draws block_constants.png from the records of `experiments/block_constants.toml`."""
 
 from anil_theory.report import all_rows, plot_blocks
 from anil_theory.report.paper_figure import redraw
@@ -6,7 +6,7 @@ from anil_theory.report.paper_figure import redraw
 if __name__ == "__main__":
     redraw(
         __file__,
-        "results/block_constants",
+        "results/block_constants/records",
         lambda records: plot_blocks(all_rows(records)),
-        command="python experiments/block_constants.py",
+        command="anil-theory run experiments/block_constants",
     )

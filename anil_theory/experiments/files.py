@@ -13,7 +13,10 @@ MEMBERS = ("study", "shows", "settings", "expected")
 
 PACKAGE = "anil_theory.experiments"
 
-COMPARISONS = ("equals", "at_least", "at_most")
+_IN_WORDS = {"equals": "equal to", "at_least": "at least", "at_most": "at most"}
+
+COMPARISONS = tuple(_IN_WORDS)
+"""How a number is compared with the one that is expected."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def _differences(expected: Any, there: Any, path: str) -> Iterator[str]:
     wanted = expected if isinstance(expected, Mapping) else {"equals": expected}
     for comparison, value in wanted.items():
         if not _holds(comparison, there, value):
-            yield f"{path} is {there!r}, and should be {comparison.replace('_', ' ')} {value!r}"
+            yield f"{path} is {there!r}, and should be {_IN_WORDS[comparison]} {value!r}"
 
 
 def _holds(comparison: str, there: Any, value: Any) -> bool:

@@ -41,6 +41,7 @@ TARGETS = (
     "anil_theory/record.py",
     "anil_theory/provenance.py",
     "anil_theory/study",
+    "anil_theory/studies",
     "anil_theory/neural/data/pickle_scan.py",
     "anil_theory/neural/data/restricted_pickle.py",
 )
@@ -48,12 +49,13 @@ COPIED = ("anil_theory", "tests", "experiments", "paper_figures", "docs", "pypro
 SUITES = {
     "statements": ("tests/statements", "tests/test_verdict.py", "tests/ledger", "tests/test_rescaling.py"),
     "algorithm": ("tests/algorithm", "tests/test_rescaling.py", "tests/neural/test_objective.py"),
-    "estimators": ("tests/estimators", "tests/test_local_program.py", "tests/verification"),
-    "certify": ("tests/certify", "tests/verification/test_certify_command.py", "tests/verification/test_tightness.py"),
-    "verdict": ("tests/test_verdict.py", "tests/verification"),
-    "record": ("tests/test_record.py", "tests/verification"),
-    "provenance": ("tests/test_record.py", "tests/verification"),
-    "study": ("tests/study", "tests/test_record.py", "tests/verification", "tests/test_cli.py"),
+    "estimators": ("tests/estimators", "tests/test_local_program.py", "tests/studies"),
+    "certify": ("tests/certify", "tests/studies/test_certify_study.py", "tests/studies/test_tightness.py"),
+    "verdict": ("tests/test_verdict.py", "tests/studies"),
+    "record": ("tests/test_record.py", "tests/studies"),
+    "provenance": ("tests/test_record.py", "tests/studies"),
+    "studies": ("tests/studies", "tests/test_cli.py", "tests/test_options.py"),
+    "study": ("tests/study", "tests/test_record.py", "tests/studies", "tests/test_cli.py"),
     "pickle_scan": ("tests/neural/test_hostile_pickles.py", "tests/neural/test_restricted_pickle.py"),
     "restricted_pickle": ("tests/neural/test_hostile_pickles.py", "tests/neural/test_restricted_pickle.py"),
 }
