@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._options import Options, one, option, options_of, settings_from, several
-from anil_theory.cli import app
+from anil_theory.cli import app, commands
 from anil_theory.studies import STUDIES, settings_of, study_of
 from anil_theory.study.base import Pace, RunSettings
 
@@ -126,3 +126,12 @@ def test_the_parameters_of_one_command_have_names_of_their_own() -> None:
         flags = [option.flag for option in [*options_of(kind), *options_of(RunSettings)]]
         names = [option.field for option in [*options_of(kind), *options_of(RunSettings)]]
         assert len(set(flags)) == len(flags) and len(set(names)) == len(names)
+
+
+def test_zero_on_the_command_line_is_a_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """0 is equal to False, which stands for a switch that was left out."""
+    seen: list[Any] = []
+    monkeypatch.setattr(commands, "conducted", lambda settings, how, *, as_json: seen.append(settings) or (0, {}))
+    arguments = ["certify", "--samples", "0", "--n-phi", "0", "--seed", "0", "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert seen[0].samples == 0 and seen[0].n_phi == 0 and seen[0].seed == 0

@@ -86,7 +86,12 @@ def run(
 def _named(kind: type[Options], given: dict[str, Any]) -> dict[str, Any]:
     """What was given, by the names of the options; an option that was left out is None, False or empty."""
     names = {option.field: option.name for option in options_of(kind)}
-    return {names[field]: value for field, value in given.items() if value not in (None, False, (), [])}
+    # By identity: 0 is a value, and equal to False.
+    return {
+        names[field]: value
+        for field, value in given.items()
+        if value is not None and value is not False and value != []
+    }
 
 
 def _parameter(option: Option) -> inspect.Parameter:
