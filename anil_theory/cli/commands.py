@@ -77,9 +77,11 @@ def run(
         how = RunSettings(jobs, out or Path("results", asked.name), resume, tuple(plugin or ()))
         code, report = conducted(settings, how, as_json=as_json)
         differences = asked.differences(report)
+        if asked.refutes and code != EXIT_REFUTED:
+            differences.append("nothing was refuted")
         print_experiment(Console(stderr=as_json), asked.shows, differences)
-    # A refutation that the experiment expects is what it shows.
-    code = (EXIT_NOT_SHOWN if differences else 0) if code in (0, EXIT_REFUTED, EXIT_NOT_SHOWN) else code
+    if code in (0, EXIT_NOT_SHOWN) or (code == EXIT_REFUTED and asked.refutes):
+        code = EXIT_NOT_SHOWN if differences else 0
     finish(code, report, as_json)
 
 

@@ -2,6 +2,7 @@
 
     study = "verify"
     shows = "Bounds of the ww block that are halved on purpose are refuted at every N."
+    refutes = true
 
     [settings]
     statements = ["prop2"]

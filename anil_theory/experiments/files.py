@@ -9,7 +9,8 @@ from typing import Any
 
 from anil_theory._admissible import InvalidParameter
 
-MEMBERS = ("study", "shows", "settings", "expected")
+MEMBERS = {"study": str, "shows": str, "refutes": bool, "settings": dict, "expected": dict}
+"""The members of a file, with their types; the first two must be there."""
 
 PACKAGE = "anil_theory.experiments"
 
@@ -26,6 +27,7 @@ class Experiment:
     name      of the file;
     study     the name of the study;
     shows     what a reader should see, in a sentence;
+    refutes   whether something is to be refuted: otherwise a refutation is status 1, as of any study;
     settings  by the names of the command's options;
     expected  by the path into the report: a value, or a table of `equals`, `at_least`, `at_most`.
     """
@@ -33,6 +35,7 @@ class Experiment:
     name: str
     study: str
     shows: str
+    refutes: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     expected: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,12 +74,14 @@ def parsed(text: str, name: str) -> Experiment:
         members = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidParameter("experiment", f"a file of TOML ({error})", name) from error
-    unknown = sorted(members.keys() - set(MEMBERS))
+    unknown = sorted(members.keys() - MEMBERS.keys())
     if unknown:
         raise InvalidParameter("experiment", f"made of {', '.join(MEMBERS)}", unknown[0])
-    for member, kind in (("study", str), ("shows", str), ("settings", dict), ("expected", dict)):
-        if not isinstance(members.get(member, kind()), kind) or (kind is str and not members.get(member)):
-            raise InvalidParameter(f"{member} of {name}", "text" if kind is str else "a table", members.get(member))
+    nouns = {str: "text", bool: "true or false", dict: "a table"}
+    for member, kind in MEMBERS.items():
+        there = members.get(member, kind())
+        if not isinstance(there, kind) or (kind is str and not there):
+            raise InvalidParameter(f"{member} of {name}", nouns[kind], members.get(member))
     return Experiment(name=name, **members)
 
 

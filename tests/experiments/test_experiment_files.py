@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._options import settings_from
-from anil_theory.cli import app
+from anil_theory.cli import app, commands
 from anil_theory.experiments import files
 from anil_theory.experiments.files import Experiment, packaged, parsed, read
 from anil_theory.record import RecordStore
@@ -85,6 +85,18 @@ def test_a_run_that_shows_something_else_says_so_and_has_a_status_of_its_own(tmp
     assert len(RecordStore(tmp_path / "out" / "records")) == 1
 
 
+@pytest.mark.parametrize(
+    ("refutes", "refuted", "status"), [(False, False, 0), (False, True, 1), (True, True, 0), (True, False, 4)]
+)
+def test_a_refutation_is_status_1_unless_it_is_what_is_to_be_shown(
+    refutes: bool, refuted: bool, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "conducted", lambda settings, how, *, as_json: (1 if refuted else 0, {}))
+    path = tmp_path / "x.toml"
+    path.write_text(f'study = "verify"\nshows = "y"\nrefutes = {str(refutes).lower()}\n')
+    assert run(path, tmp_path).exit_code == status
+
+
 def test_the_folder_is_called_after_the_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.toml").write_text('study = "ledger"\nshows = "Proofs."\n[settings]\nsection = ["2"]\n')
@@ -100,8 +112,12 @@ def test_the_folder_is_called_after_the_experiment(tmp_path: Path, monkeypatch: 
         ("study =", "a file of TOML"),
         ('study = "verify"', "shows of x must be text"),
         ('shows = "y"', "study of x must be text"),
+        ('study = "verify"\nshows = "y"\nrefutes = 1', "refutes of x must be true or false"),
         ('study = "verify"\nshows = "y"\nsettings = 3', "settings of x must be a table"),
-        ('study = "verify"\nshows = "y"\nexpectd = 3', "made of study, shows, settings, expected; got 'expectd'"),
+        (
+            'study = "verify"\nshows = "y"\nexpectd = 3',
+            "made of study, shows, refutes, settings, expected; got 'expectd'",
+        ),
     ],
 )
 def test_what_is_no_experiment_is_refused(text: str, words: str) -> None:
