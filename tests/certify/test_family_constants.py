@@ -18,7 +18,7 @@ from anil_theory.certify.search.branch_and_bound import ClosingStatus
 from anil_theory.constants import Constants, Knowledge, Region
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
-from anil_theory.studies.constants import study as constants_study
+from anil_theory.studies.constants.rows import row_of
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily, TaskSet
 from anil_theory.verdict import Outcome, judge
 from tests.estimators.own_family import OwnFamily
@@ -142,11 +142,11 @@ def test_an_estimate_of_a_constant_is_no_bound_and_never_the_best(monkeypatch: p
     row = certify_constants(own, tasks, gap=0.5)["M"]
     assert row.known is Knowledge.ESTIMATED and row.analytic == own.constants.M < row.upper
     assert (row.best, row.best_from) == (row.upper, "certified")
-    shown = constants_study._row(row, own.constants)
+    shown = row_of(row, own.constants)
     assert shown["best"] == row.upper and shown["best_from"] == "certified" and shown["known"] == "estimated"
     generous = dataclasses.replace(own.constants, M=10 * row.upper)
     for declared in (own.constants, generous):
-        assert constants_study._row(row, declared)["outcome"] == "INCONCLUSIVE", "an estimate is never confirmed"
+        assert row_of(row, declared)["outcome"] == "INCONCLUSIVE", "an estimate is never confirmed"
     # The same number, proved on paper, would be the better bound.
     proved = dataclasses.replace(row, known=Knowledge.UPPER_BOUND)
     assert (proved.best, proved.best_from) == (row.analytic, "on paper")

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from anil_theory import Constants, Geometry, InvalidParameter, Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.studies.verify.cells import Cell, Regime
-from anil_theory.studies.verify.grid import SAMPLED, WITNESSES, grid_cells, quick_statements
+from anil_theory.studies.verify.grid import SAMPLED, WITNESSES, cells_of, grid_cells, quick_statements
 from anil_theory.studies.verify.settings import Axes, VerifySettings
-from anil_theory.studies.verify.study import VerifyStudy
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_the_default_grid_covers_what_the_documentation_says(quick: bool) -> None:
     covered = quick_statements() if quick else tuple(STATEMENTS)
-    cells = VerifyStudy(VerifySettings(quick=quick)).cells()
+    cells = cells_of(VerifySettings(quick=quick))
     assert {c.statement for c in cells} == set(covered)
     assert {c.geometry for c in cells} == set(Geometry)
     blocks = [c for c in cells if c.measurement == "blocks"]

@@ -20,7 +20,9 @@ from anil_theory.record import RecordStore
 from anil_theory.report.rows import number
 from anil_theory.schedule import Schedule
 from anil_theory.studies.rates import curves as rate_curves
+from anil_theory.studies.rates import study as rates_study
 from anil_theory.studies.rates.curves import Curve, CurveCell, StepRule, trace
+from anil_theory.studies.rates.grid import cells_of
 from anil_theory.studies.rates.settings import RatesSettings
 from anil_theory.studies.rates.study import RatesStudy
 from anil_theory.study import RunSettings, conduct
@@ -31,7 +33,7 @@ TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_ste
 
 def test_curves_lie_below_their_bounds_and_records_are_taken_over(tmp_path: Path) -> None:
     study = RatesStudy(RatesSettings(mu=0.3, inner_steps=(1, 2), batch=(2, 4), quick=True, **TINY))
-    cells = list(study.cells())
+    cells = list(cells_of(study.settings))
     console = Console(record=True, width=200, file=io.StringIO())
     code, report = conduct(study, RunSettings(out=tmp_path), console=console)
     assert code == 0 and len(RecordStore(tmp_path / "records")) == len(set(cells))
@@ -107,7 +109,7 @@ def test_a_number_that_is_not_finite_is_no_average(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("wild_steps")
 def test_the_study_says_what_diverged_and_records_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [CurveCell(study, CONSTANTS, (1,), **TINY) for study in (Curve.CONVERGENCE, Curve.COST)]
-    monkeypatch.setattr(RatesStudy, "cells", lambda self: iter(cells))
+    monkeypatch.setattr(rates_study, "cells_of", lambda asked: cells)
     console = Console(record=True, width=200, file=io.StringIO())
     code, report = conduct(RatesStudy(RatesSettings()), RunSettings(out=tmp_path), console=console)
     text = " ".join(console.export_text().split())

@@ -16,6 +16,7 @@ from anil_theory.record import RecordStore
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Bound, Kind
 from anil_theory.studies.tightness import rows as tightness
+from anil_theory.studies.tightness import study as tightness_study
 from anil_theory.studies.tightness.rows import BLOCKS, TightnessCell, check_tightness
 from anil_theory.studies.tightness.settings import TightnessSettings
 from anil_theory.studies.tightness.study import TightnessStudy
@@ -125,7 +126,7 @@ def test_without_third_derivatives_the_program_speaks_for_itself() -> None:
 
 
 def test_the_study_writes_records_a_figure_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TightnessStudy, "cells", lambda self: iter([CELL]))
+    monkeypatch.setattr(tightness_study, "cells_of", lambda asked: [CELL])
     study, console = TightnessStudy(TightnessSettings()), Console(quiet=True)
     code, report = conduct(study, RunSettings(out=tmp_path), console=console)
     assert code == 0 and len(report["rows"]) == 4

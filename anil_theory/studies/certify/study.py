@@ -1,25 +1,22 @@
 """The cells of `anil-theory certify`, and its page: certificates, samples beside them, a figure, the proof."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory._admissible import InvalidParameter
 from anil_theory._plain import to_plain
 from anil_theory.certify.proof import Proof
 from anil_theory.certify.search.branch_and_bound import Progress
-from anil_theory.constants import Constants, Geometry
 from anil_theory.report.certificates import print_certificates, print_clock, print_proof, print_samples
 from anil_theory.report.certify_plots import plot_certificates
-from anil_theory.schedule import Schedule
-from anil_theory.studies.certify.cells import BallCell, BoxCell, CertifiedCell
+from anil_theory.studies.certify.cells import CertifiedCell
+from anil_theory.studies.certify.grid import cells_of
 from anil_theory.studies.certify.rows import certify_cell
 from anil_theory.studies.certify.settings import CertifySettings
-from anil_theory.studies.inner_steps import runnable
 from anil_theory.study import Hand, Job, Page, Result, Study
-from anil_theory.tasks import FAMILIES, SeparableFamily
+from anil_theory.tasks import SeparableFamily
 
 
 class CertifyStudy(Study[CertifySettings]):
@@ -37,7 +34,7 @@ class CertifyStudy(Study[CertifySettings]):
         Raises InvalidParameter for a proof of tasks whose search is of another kind or is taken from a record, and for
         one that has no place.
         """
-        cells = list(self.cells())
+        cells = list(cells_of(self.settings))
         path = self.settings.proof
         if path is not None:
             if not all(cell.has_proof for cell in cells):
@@ -48,61 +45,6 @@ class CertifyStudy(Study[CertifySettings]):
             if not path.parent.is_dir():
                 raise InvalidParameter("--proof", "a file in a folder that is there", str(path))
         return [self._job(cell) for cell in cells]
-
-    def cells(self) -> Iterator[CertifiedCell]:
-        """The cells of every family."""
-        for name in self.settings.family:
-            kind = FAMILIES[one_of("family", name, tuple(FAMILIES))]
-            if kind is SeparableFamily:
-                yield from self._over_balls()
-            else:
-                yield from self._over_boxes(name)
-
-    def _every_constants(self) -> list[Constants]:
-        """Those of the geometries that were asked for; the nonconvex one has the same L, rho, tau, M."""
-        asked = self.settings
-        convex = Constants(asked.mu, asked.L, asked.rho, asked.tau, asked.M)
-        return [convex if each is Geometry.STRONGLY_CONVEX else replace(convex, mu=None) for each in asked.geometry]
-
-    def _over_balls(self) -> Iterator[CertifiedCell]:
-        asked = self.settings
-        steps = runnable(asked.inner_steps or (1, 3, 5, 10))
-        for constants in self._every_constants():
-            for N in steps:
-                yield BallCell(
-                    constants=constants,
-                    schedule=Schedule.paper(constants, N, c=asked.c),
-                    n_w=asked.n_w,
-                    n_phi=asked.n_phi,
-                    tasks=asked.tasks,
-                    query=asked.query,
-                    samples=asked.samples,
-                    longest=max(steps),
-                    **self._search(),
-                )
-
-    def _over_boxes(self, name: str) -> Iterator[CertifiedCell]:
-        asked, kind = self.settings, FAMILIES[name]
-        own = not kind.takes_constants
-        for constants in (None,) if own else self._every_constants():
-            for N in asked.inner_steps or (1, 3):
-                yield BoxCell(
-                    family=name,
-                    inner_steps=N,
-                    constants=constants,
-                    n_w=asked.n_w,
-                    n_phi=asked.n_phi,
-                    query=asked.query,
-                    c=asked.c,
-                    **self._search(),
-                )
-
-    def _search(self) -> dict[str, Any]:
-        """How hard to search, and where; what was left out is the cell's own."""
-        asked = self.settings
-        given = {"radius": asked.radius, "gap": asked.gap}
-        always = {"operations": asked.operations, "seconds": asked.seconds, "seed": asked.seed}
-        return {name: value for name, value in given.items() if value is not None} | always
 
     def _job(self, cell: CertifiedCell) -> Job:
         def measure(hand: Hand) -> Result:

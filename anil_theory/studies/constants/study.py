@@ -11,22 +11,14 @@ import jax
 
 from anil_theory._admissible import one_of, positive, within
 from anil_theory._admissible import seed as admissible_seed
-from anil_theory._plain import to_plain
-from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
-from anil_theory.constants import Constants, Knowledge
+from anil_theory.certify.family_constants import certify_constants
+from anil_theory.constants import Knowledge
 from anil_theory.report.certificates import print_clock
 from anil_theory.report.constants_table import print_constants
-from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS
+from anil_theory.studies.constants.rows import row_of
 from anil_theory.studies.constants.settings import ConstantsSettings
 from anil_theory.study import Hand, Job, Page, Result, Study
 from anil_theory.tasks import FAMILIES
-from anil_theory.verdict import judge
-
-CLAIMS = {claim.block: claim for claim in STATEMENTS["assumptions"].claims}
-
-ANY_SCHEDULE = Schedule(1.0, 1)
-"""These claims ask nothing of the schedule."""
 
 
 class ConstantsStudy(Study[ConstantsSettings]):
@@ -56,7 +48,7 @@ class ConstantsStudy(Study[ConstantsSettings]):
         def measure(hand: Hand) -> Result:
             hand.report(0.0, name)
             tasks = family.sample(jax.random.key(asked.seed), 1)
-            rows = [_row(each, family.constants) for each in certify_constants(family, tasks, **work).values()]
+            rows = [row_of(each, family.constants) for each in certify_constants(family, tasks, **work).values()]
             heading = f"{name}, n = {family.n_w} + {family.n_phi}, {family.constants.region}"
             return Result(verdicts=rows, measurements={"heading": heading})
 
@@ -75,12 +67,3 @@ class ConstantsStudy(Study[ConstantsSettings]):
             )
         page.refuted = False
         return {"constants": {record.cell["family"]: record.verdicts for record in page.records}}
-
-
-def _row(found: CertifiedConstant, declared: Constants) -> dict[str, Any]:
-    """The enclosure beside the analytic bound; a certified mu is a lower bound, and has no verdict of its own."""
-    outcome = None
-    if found.name != "mu":
-        outcome = judge(CLAIMS[found.name], declared, ANY_SCHEDULE, found.estimate).outcome.value
-    better = {"best": found.best, "best_from": found.best_from}
-    return {**to_plain(found), **better, "region": str(found.region), "outcome": outcome}

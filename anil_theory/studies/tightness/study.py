@@ -1,19 +1,16 @@
 """The settings of `anil-theory tightness` as cells, and its page: a table, and a figure of what is reached."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
 from anil_theory._admissible import InvalidParameter, one_of
 from anil_theory._plain import to_plain
-from anil_theory.constants import Constants, Geometry
 from anil_theory.report.tightness_plot import plot_reached
 from anil_theory.report.tightness_table import print_replays, print_tightness
-from anil_theory.schedule import Schedule
-from anil_theory.studies.inner_steps import runnable
+from anil_theory.studies.tightness.grid import cells_of
 from anil_theory.studies.tightness.rows import BLOCKS, TightnessCell, check_tightness
 from anil_theory.studies.tightness.settings import TightnessSettings
 from anil_theory.study import Hand, Job, Page, Result, Study
@@ -30,21 +27,10 @@ class TightnessStudy(Study[TightnessSettings]):
         """One job for each setting."""
         if self.settings.broken is not None:
             one_of("break", self.settings.broken, tuple(BLOCKS))
-        jobs = [self._job(cell) for cell in self.cells()]
+        jobs = [self._job(cell) for cell in cells_of(self.settings)]
         if not jobs:
             raise InvalidParameter("grid", "at least one setting", "an empty grid")
         return jobs
-
-    def cells(self) -> Iterator[TightnessCell]:
-        """Every setting, at alpha = mu/L^2 (strongly convex) or c/(N L) (nonconvex)."""
-        asked = self.settings
-        runnable(asked.inner_steps)
-        for geometry in asked.geometry:
-            every_mu = asked.mu if geometry is Geometry.STRONGLY_CONVEX else (None,)
-            for mu, rho, tau, N in product(every_mu, asked.rho, asked.tau, asked.inner_steps):
-                constants = Constants(mu, asked.L, rho, tau, asked.M)
-                schedule = Schedule.paper(constants, N, c=asked.c)
-                yield TightnessCell(constants, schedule, longest=max(asked.inner_steps), seed=asked.seed)
 
     def _job(self, cell: TightnessCell) -> Job:
         def measure(hand: Hand) -> Result:

@@ -1,20 +1,23 @@
 """Grids: the cells that axes make, for the statements and the measurements of their quantities."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
 from anil_theory._admissible import InvalidParameter, count, one_of
+from anil_theory._admissible import seed as admissible_seed
+from anil_theory._options import settings_from
 from anil_theory.checks import MEASUREMENTS, measurements_of
 from anil_theory.checks.rate_terms import contracts
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget, Measurement
+from anil_theory.experiments.files import packaged
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
 from anil_theory.studies.inner_steps import runnable
 from anil_theory.studies.verify.cells import Cell, Regime
-from anil_theory.studies.verify.settings import Axes
+from anil_theory.studies.verify.settings import Axes, VerifySettings
 from anil_theory.tasks import FAMILIES, ExtremalFamily, SeparableFamily
 
 SAMPLED = (SeparableFamily.name,)
@@ -24,6 +27,12 @@ WITNESSES = (ExtremalFamily.name,)
 """the tasks that are made to attain a constant."""
 
 SettingOfGrid = tuple[Constants, Schedule, Regime]
+
+
+FEW_STEPS = (1, 3, 10)
+"""N of a grid of which only the families are named."""
+
+CONSTANTS = ("mu", "L", "rho", "tau", "M")
 
 
 class _Reasons(dict[str, str]):
@@ -218,3 +227,50 @@ def quick_statements() -> tuple[str, ...]:
         for name, statement in STATEMENTS.items()
         if not any(measurement.costly for measurement in measurements_of(statement))
     )
+
+
+def cells_of(asked: VerifySettings) -> Sequence[Cell]:
+    """The cells of the grids, or of the default grids where no axis was given."""
+    seed = admissible_seed("seed", asked.seed)
+    statements, given = _sorted_names(asked)
+    for name in statements:
+        one_of("statement", name, tuple(STATEMENTS))
+    if not given:
+        known = packaged("verify_quick" if asked.quick else "verify")
+        grids = settings_from(VerifySettings, known.settings).grids
+        chosen = statements or (quick_statements() if asked.quick else tuple(STATEMENTS))
+        return cells_of_all(grids, chosen, seed=seed)
+    chosen = statements or tuple(STATEMENTS)
+    if len(given) == 1:
+        return grid_cells(_with_few_steps(_without_constants(given[0])), chosen, seed=seed)
+    return cells_of_all(given, chosen, seed=seed)
+
+
+def _sorted_names(asked: VerifySettings) -> tuple[tuple[str, ...], tuple[Axes, ...]]:
+    """The statements and the grids.
+
+    The command line cannot know the families of a plug-in, and takes the second of a list for a statement.
+    """
+    grids = asked.grids
+    if len(grids) != 1 or not grids[0].family:
+        return asked.statements, grids
+    axes = grids[0]
+    families = tuple(name for name in asked.statements if name in FAMILIES and name not in STATEMENTS)
+    statements = tuple(name for name in asked.statements if name not in families)
+    return statements, (replace(axes, family=(*axes.family, *families)),)
+
+
+def _with_few_steps(axes: Axes) -> Axes:
+    """Where nothing but families was named, a few N."""
+    return replace(axes, inner_steps=FEW_STEPS) if axes == Axes(family=axes.family) else axes
+
+
+def _without_constants(axes: Axes) -> Axes:
+    """Raises InvalidParameter where constants are given and every family has its own."""
+    kinds = [FAMILIES[one_of("family", name, tuple(FAMILIES))] for name in axes.family]
+    if kinds and not any(kind.takes_constants for kind in kinds):
+        for name in CONSTANTS:
+            if getattr(axes, name) != getattr(Axes(), name):
+                allowed = f"left out: {', '.join(axes.family)} has constants of its own"
+                raise InvalidParameter(name, allowed, list(getattr(axes, name)))
+    return axes
