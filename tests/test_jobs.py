@@ -17,6 +17,11 @@ WORKERS = {"verify": 2, "rates": 2, "tightness": 1, "certify": 1, "constants": 1
 """The cells at a time that each command takes unless it is told."""
 
 
+def folder(command: str, place: Path) -> list[str]:
+    """Where a command writes; nothing for one without records."""
+    return ["--out", str(place)] if settings_of(command).records else []
+
+
 class Asked(RuntimeError):
     """Raised in place of a run."""
 
@@ -32,7 +37,7 @@ def test_the_engine_gets_the_number(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_conduct, "run_jobs", run_jobs)
     quick = ["--quick"] if "quick" in {option.name for option in options_of(settings_of(command))} else []
     for extra in ([], ["--jobs", "5"], ["-j", "1"]):
-        arguments = [command, *quick, *extra, "--out", str(tmp_path)]
+        arguments = [command, *quick, *extra, *folder(command, tmp_path)]
         assert isinstance(CliRunner().invoke(app, arguments).exception, SystemExit)
     assert workers == [WORKERS[command], 5, 1]
 
@@ -40,8 +45,7 @@ def test_the_engine_gets_the_number(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize("command", STUDIES)
 @pytest.mark.parametrize("number", ["0", "-2"])
 def test_a_number_below_one_is_refused(tmp_path: Path, command: str, number: str) -> None:
-    out = ["--out", str(tmp_path)] if settings_of(command).records else []
-    refused = CliRunner().invoke(app, [command, "--jobs", number, *out])
+    refused = CliRunner().invoke(app, [command, "--jobs", number, *folder(command, tmp_path)])
     assert refused.exit_code == 2 and "jobs must be" in " ".join(refused.output.split()), refused.output
 
 
