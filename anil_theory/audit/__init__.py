@@ -1,7 +1,7 @@
 """The audit: findings about the printed statements, each as a run that shows it, with numbers, words and a figure.
 
 A finding is one file with `run(*, seed, quick) -> Finding`, which computes, one template in `templates/`, which says
-everything, and one line in FINDINGS. The audit meets both sides, like `verification`.
+everything, and one line in FINDINGS. The audit meets both sides, as `checks` does.
 """
 
 from collections.abc import Callable
