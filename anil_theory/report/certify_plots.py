@@ -43,9 +43,7 @@ def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = Non
     """
     if not rows:
         return None
-    from matplotlib.ticker import MaxNLocator
-
-    from anil_theory.report.panels import panels
+    from anil_theory.report.panels import log_steps, panels
 
     geometries = in_order((row["geometry"] for row in rows), GEOMETRY_TITLES)
     blocks = in_order((row["block"] for row in rows), BLOCK_TITLES)
@@ -57,7 +55,7 @@ def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = Non
                 handles |= _draw(axis, sorted(chosen, key=lambda row: row["N"]), BLOCK_COLOURS.get(block, GREY))
                 axis.set_title(f"{BLOCK_TITLES.get(block, in_figure(block))}, {geometry_title(geometry)}")
                 axis.set_ylim(bottom=0)
-                axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+                log_steps(axis, sorted({row["N"] for row in rows}))
         for axis in sheet.axes[-1]:
             axis.set_xlabel(STEPS_LABEL)
         sheet.legend(handles, columns=3, recolour=BLACK)
