@@ -15,12 +15,15 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import OracleCount, Split
-from anil_theory.statements.plans import Plan, Question, plan, recommended_plan
+from anil_theory.statements.plans import EVERY, Plan, Question, plan, recommended_plan
 from anil_theory.statements.rates import Weight
 from anil_theory.statements.scaled import Scaled
 
 MOST_INNER_STEPS = 1024
 """How far `advise` looks for N unless told otherwise."""
+
+FEWER = 16
+"""Up to here all N are looked at for a changed question, and beyond a grid that is refined: seven of them are asked."""
 
 _TERMS = {
     "initial_gap_ww": "the initial gap through L_ww (2 L_ww D0/K)",
@@ -155,14 +158,14 @@ def advise(
         kind=kind,
     )
 
-    def best(question: Question) -> Plan:
-        return recommended_plan(question, most) if inner_steps is None else plan(question, inner_steps)
+    def best(question: Question, every: int = EVERY) -> Plan:
+        return recommended_plan(question, most, every) if inner_steps is None else plan(question, inner_steps)
 
     anil, maml = best(question), best(question.of_maml(maml_alpha))
     found = []
     for name, given, replaced in _perturbations(question):
         try:
-            changed = best(_changed(question, name, replaced))
+            changed = best(_changed(question, name, replaced), every=FEWER)
         except InvalidParameter:  # a step size that was given does not fit the changed constants
             continue
         found.append(Sensitivity(name, given, replaced, changed.cost / anil.cost, changed.schedule.inner_steps))

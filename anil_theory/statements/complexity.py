@@ -23,7 +23,7 @@ from anil_theory._admissible import InvalidParameter, count, nonnegative, positi
 from anil_theory.constants import Constants
 from anil_theory.statements.generated import formulas
 from anil_theory.statements.rates import Terms, partial_sum
-from anil_theory.statements.scaled import Scaled
+from anil_theory.statements.scaled import Scaled, scaled
 
 MOST_CANDIDATES = 20_000
 """CHEAPEST compares every pair that can win up to this many; beyond, the rounded optimum of the relaxation, which is
@@ -203,13 +203,13 @@ def multi_step_maml_smoothness(L: float, rho: float, alpha: float, inner_steps: 
     size = nonnegative("gradient_norm", gradient_norm)
     A = formulas.expanding(L=L, alpha=alpha)
     bound = formulas.multi_step_maml(
-        G=Scaled(size),
-        L=Scaled(L),
+        G=scaled(size),
+        L=scaled(L),
         N=N,
         S_N=partial_sum(A, N),
-        alpha=Scaled(alpha),
-        r=Scaled(A),
-        rho=Scaled(rho),
+        alpha=scaled(alpha),
+        r=scaled(A),
+        rho=scaled(rho),
     )
     return float(bound)
 

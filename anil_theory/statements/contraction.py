@@ -19,6 +19,7 @@ the cost is O(N).
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Kind
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import Enclosure, Scaled, scaled
 from anil_theory.statements.sequences import InnerLoop
 from anil_theory.statements.sharp import sharp_blocks
 
@@ -99,6 +100,8 @@ def mixed_norm(constants: Constants, geometry: Geometry, kind: Kind) -> float:
     return formulas.mixed_norm(L=constants.L, mu=constants.mu)
 
 
+# The questions of `advise` that change D0 or eps alone ask for the same constants at every N.
+@lru_cache(maxsize=4096)
 def block_constants(
     *, r: float, alpha: float, inner_steps: int, L: float, rho: float, tau: float, M: float, cbar: float, kind: Kind
 ) -> Blocks:
@@ -112,16 +115,16 @@ def block_constants(
         raise InvalidParameter("kind", "explicit or refined", kind)
     loop = InnerLoop.of(r, N)
     four = formulas.block_constants(
-        L=Scaled(L),
-        M=Scaled(M),
+        L=scaled(L),
+        M=scaled(M),
         N=N,
         S=loop.S,
-        alpha=Scaled(alpha),
+        alpha=scaled(alpha),
         carried=loop.carried,
-        cbar=Scaled(cbar),
-        r=Scaled(r),
-        rho=Scaled(rho),
-        tau=Scaled(tau),
+        cbar=scaled(cbar),
+        r=scaled(r),
+        rho=scaled(rho),
+        tau=scaled(tau),
         x=loop.moves(alpha * cbar, PER_STEP[kind]),
     )
     return Blocks(**four)
@@ -176,12 +179,12 @@ def gradient_sizes(
     `kind` chooses cbar only; n_N is a joint norm in both. The variances in Theorems 1 and 2 are at most their squares.
     """
     N = schedule.inner_steps
-    M = Scaled(constants.M)
-    alpha = Scaled(schedule.one_alpha)
-    cbar = Scaled(mixed_norm(constants, geometry, kind))
+    M = scaled(constants.M)
+    alpha = scaled(schedule.one_alpha)
+    cbar = scaled(mixed_norm(constants, geometry, kind))
 
     def of_w(r: float) -> Scaled:
-        return formulas.sigma_w(M=M, N=N, r=Scaled(r))
+        return formulas.sigma_w(M=M, N=N, r=scaled(r))
 
     def of_phi(r: float) -> Scaled:
         S_N = InnerLoop.of(r, N).S[N]

@@ -161,8 +161,10 @@ def cheapest_count(cost: Callable[[int], float], most: int, every: int = EVERY) 
         candidates = sorted({*range(low, high + 1, step), best, high, max(best - 1, low), min(best + 1, high)})
 
 
-def recommended_plan(question: Question, most: int = 4096) -> Plan:
+def recommended_plan(question: Question, most: int = 4096, every: int = EVERY) -> Plan:
     """The cheapest plan over N = 1..most. A given beta leaves out the N at which it exceeds its limit.
+
+    every   up to here all N are looked at (`cheapest_count`).
 
     Raises InvalidParameter when that leaves nothing.
     """
@@ -178,7 +180,7 @@ def recommended_plan(question: Question, most: int = 4096) -> Plan:
             return math.inf
         return plans[N].cost
 
-    best = cheapest_count(cost, most)
+    best = cheapest_count(cost, most, every)
     if best not in plans:
         raise refusal[0]
     return plans[best]

@@ -27,7 +27,7 @@ from anil_theory.statements.base import Bound, Hypothesis, Statement
 from anil_theory.statements.block_claims import POLY_IS_ONE, block_claims
 from anil_theory.statements.contraction import contraction_factor, roundings, step_margin
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import Enclosure, Scaled, scaled
 
 NAME = "prop2"
 
@@ -52,11 +52,11 @@ def _order(block: str, constants: Constants, schedule: Schedule) -> Bound:
     N = schedule.inner_steps
     if constants.mu is None:
         raise InvalidParameter("mu", "known (> 0) in the strongly convex geometry", None)
-    L = Scaled(constants.L)
-    mu = Scaled(constants.mu)
+    L = scaled(constants.L)
+    mu = scaled(constants.mu)
 
     def at(q: float) -> Scaled:
-        return formulas.proposition_2(L=L, N=N, mu=mu, q=Scaled(q))[block]
+        return formulas.proposition_2(L=L, N=N, mu=mu, q=scaled(q))[block]
 
     return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
 

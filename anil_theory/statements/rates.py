@@ -33,7 +33,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Kind
 from anil_theory.statements.contraction import block_constants, contraction_factor, mixed_norm, roundings
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import Enclosure, Scaled, scaled
 
 ROWS = ("weighted", "w", "phi")
 """The left-hand sides: both blocks weighted by their step sizes, and each block alone."""
@@ -67,26 +67,26 @@ class Ingredients:
 
     def smoothness(self, c: float) -> tuple[Scaled, Scaled]:
         """Lam_w and Lam_phi."""
-        weight = Scaled(positive("c", c))
+        weight = scaled(positive("c", c))
         lam_w = formulas.weighted_smoothness_w(L_ww=self.ww, L_x=self.cross, c=weight)
         lam_phi = formulas.weighted_smoothness_phi(L_phiphi=self.phiphi, L_x=self.cross, c=weight)
         return lam_w, lam_phi
 
     def best_weight(self, beta_w: float, beta_phi: float) -> float:
         """The c at which all three bounds are smallest, were it admissible; sigma_w must not be 0."""
-        steps = {"beta_w": Scaled(beta_w), "beta_phi": Scaled(beta_phi)}
+        steps = {"beta_w": scaled(beta_w), "beta_phi": scaled(beta_phi)}
         return _clipped(formulas.best_weight(**steps, sigma_w=self.sigma_w, sigma_phi=self.sigma_phi))
 
     def even_weight(self, beta_w: float = 1.0, beta_phi: float = 1.0) -> float:
         """The c at which beta_w Lam_w = beta_phi Lam_phi: the least demanding one, in closed form (1 if L_x = 0)."""
         if not self.cross:
             return 1.0
-        x, y, mixed = self.ww * beta_w, self.phiphi * beta_phi, self.cross * (Scaled(beta_w) * beta_phi).sqrt()
+        x, y, mixed = self.ww * beta_w, self.phiphi * beta_phi, self.cross * (scaled(beta_w) * beta_phi).sqrt()
         top = max(x, y, mixed)
         low, high = sorted((float(x / top), float(y / top)))
         gap, root = top * (high - low), mixed * mixed * 4
         total = gap + (gap * gap + root).sqrt()
-        slope = Scaled(beta_phi) / beta_w
+        slope = scaled(beta_phi) / beta_w
         return _clipped(total / (mixed * 2) * slope.sqrt() if y > x else mixed * 2 / total * slope.sqrt())
 
     def weight(self, beta_w: float, beta_phi: float) -> float:
@@ -102,7 +102,7 @@ class Ingredients:
         if min(room_w, room_phi) <= 0:
             return even
         if best > even:
-            return max(even, min(best, _clipped(Scaled(room_w) / (self.cross * beta_w))))
+            return max(even, min(best, _clipped(scaled(room_w) / (self.cross * beta_w))))
         return min(even, max(best, _clipped(self.cross * beta_phi / room_phi)))
 
     def steps(self, weight: Weight | float) -> tuple[float, float, float]:
@@ -126,8 +126,8 @@ class Ingredients:
         """A right-hand side as decay/K + (noise_w + noise_phi)/B."""
         row = one_of("row", row, ROWS)
         lam_w, lam_phi = self.smoothness(c)
-        steps = {"beta_w": Scaled(beta_w), "beta_phi": Scaled(beta_phi)}
-        decay = formulas.decay(D_0=Scaled(D0), **steps)
+        steps = {"beta_w": scaled(beta_w), "beta_phi": scaled(beta_phi)}
+        decay = formulas.decay(D_0=scaled(D0), **steps)
         noise_w = formulas.noise_w(Lambda_w=lam_w, sigma_w=self.sigma_w, **steps)
         noise_phi = formulas.noise_phi(Lambda_phi=lam_phi, sigma_phi=self.sigma_phi, **steps)
         return Terms(decay=decay[row], noise_w=noise_w[row], noise_phi=noise_phi[row])
@@ -160,7 +160,7 @@ def _inverse(x: Scaled) -> float:
 
 def partial_sum(r: float, steps: int) -> Scaled:
     """S_m = sum_{j<m} r^j by doubling, S_2m = S_m (1 + r^m): O(log m), sums of nonnegative numbers only."""
-    total, power = Scaled(0.0), Scaled(1.0)
+    total, power = scaled(0.0), scaled(1.0)
     for bit in bin(steps)[2:]:
         total, power = total * (power + 1.0), power * power
         if bit == "1":
@@ -194,12 +194,12 @@ def ingredients(
         cbar=cbar,
         kind=kind,
     )
-    none = Scaled(0.0)
-    sigma_w = formulas.sigma_w(M=Scaled(M), N=N, r=Scaled(r))
+    none = scaled(0.0)
+    sigma_w = formulas.sigma_w(M=scaled(M), N=N, r=scaled(r))
     if not phi:
         return Ingredients(four.ww, none, none, sigma_w, none)
     S_N = partial_sum(r, N)
-    sigma_phi = formulas.sigma_phi(M=Scaled(M), S_N=S_N, alpha=Scaled(alpha), cbar=Scaled(cbar))
+    sigma_phi = formulas.sigma_phi(M=scaled(M), S_N=S_N, alpha=scaled(alpha), cbar=scaled(cbar))
     return Ingredients(four.ww, four.cross, four.phiphi, sigma_w, sigma_phi)
 
 

@@ -19,9 +19,12 @@ KEPT_BITS = 256
 
 SMALLEST_NORMAL = 2.0**-1022
 
+EXACT = 2**53
+"""Integers up to here are floats."""
+
 
 @total_ordering
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scaled:
     """mantissa * 2**exponent, with 1/2 <= mantissa < 1 (or 0, with exponent 0); `Scaled(x)` is the float x >= 0.
 
@@ -49,30 +52,42 @@ class Scaled:
         return self.mantissa > 0
 
     def __add__(self, other: "Scaled | float") -> "Scaled":
-        other = _scaled(other)
-        if not (self and other):
-            return self if self else other
-        top = max(self.exponent, other.exponent)
-        parts = (math.ldexp(x.mantissa, x.exponent - top) for x in (self, other))
-        return _normalised(sum(parts), top)
+        other = scaled(other)
+        if not (self.mantissa and other.mantissa):
+            return self if self.mantissa else other
+        large, small = (self, other) if self.exponent >= other.exponent else (other, self)
+        total = large.mantissa + math.ldexp(small.mantissa, small.exponent - large.exponent)
+        return _normalised(total, large.exponent)
 
     def __mul__(self, other: "Scaled | float") -> "Scaled":
-        other = _scaled(other)
-        return _normalised(self.mantissa * other.mantissa, self.exponent + other.exponent)
+        # Written out, since bounds are products: that of two mantissas is below 1, and at least 1/4 or 0.
+        if other.__class__ is not Scaled:
+            other = scaled(other)
+        mantissa = self.mantissa * other.mantissa  # pyright: ignore[reportAttributeAccessIssue]
+        exponent = self.exponent + other.exponent  # pyright: ignore[reportAttributeAccessIssue]
+        if mantissa < 0.5:
+            mantissa *= 2
+            exponent = exponent - 1 if mantissa else 0
+        number = _new(Scaled)
+        _set_mantissa(number, mantissa)
+        _set_exponent(number, exponent)
+        return number
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def __truediv__(self, other: "Scaled | float") -> "Scaled":
-        other = _scaled(other)
+        other = scaled(other)
         return _normalised(self.mantissa / other.mantissa, self.exponent - other.exponent)
 
     def __rtruediv__(self, other: float) -> "Scaled":
         return Scaled(other) / self
 
     def __pow__(self, power: int) -> "Scaled":
-        if self == ONE:
+        if self.mantissa == 0.5 and self.exponent == 1:
             return self
+        if power == 2:
+            return _normalised(self.mantissa * self.mantissa, 2 * self.exponent)
         if power < 0:
             return ONE / self**-power
         # By squaring, on mantissas and exponents themselves: formulas are full of powers.
@@ -82,10 +97,10 @@ class Scaled:
         square_exponent = self.exponent
         while power:
             if power & 1:
-                result, shift = math.frexp(result * square)
+                result, shift = frexp(result * square)
                 exponent += square_exponent + shift
             power >>= 1
-            square, shift = math.frexp(square * square)
+            square, shift = frexp(square * square)
             square_exponent = 2 * square_exponent + shift
         return _normalised(result, exponent)
 
@@ -95,7 +110,7 @@ class Scaled:
         return _normalised(math.sqrt(math.ldexp(self.mantissa, odd)), (self.exponent - odd) // 2)
 
     def __lt__(self, other: "Scaled | float") -> bool:
-        other = _scaled(other)
+        other = scaled(other)
         if not (self and other):
             return bool(other) and not self
         return (self.exponent, self.mantissa) < (other.exponent, other.mantissa)
@@ -116,10 +131,11 @@ class Scaled:
 ONE = Scaled(1.0)
 
 
-def _scaled(x: "Scaled | float") -> Scaled:
+def scaled(x: "Scaled | float") -> Scaled:
+    """`Scaled(x)`, sooner: what is a number >= 0 without a doubt is not checked."""
     if isinstance(x, Scaled):
         return x
-    if isinstance(x, float) and 0 <= x < math.inf:
+    if (x.__class__ is float and 0 <= x < math.inf) or (x.__class__ is int and 0 <= x <= EXACT):
         return _normalised(x, 0)
     return Scaled(x)
 
@@ -129,11 +145,18 @@ def _normalised(mantissa: float, exponent: int) -> Scaled:
 
     The search of `advise` makes half a million of them.
     """
-    mantissa, shift = math.frexp(mantissa)
-    number = object.__new__(Scaled)
-    object.__setattr__(number, "mantissa", mantissa)
-    object.__setattr__(number, "exponent", exponent + shift if mantissa else 0)
+    mantissa, shift = frexp(mantissa)
+    number = _new(Scaled)
+    _set_mantissa(number, mantissa)
+    _set_exponent(number, exponent + shift if mantissa else 0)
     return number
+
+
+frexp = math.frexp
+_new = object.__new__
+# The slots themselves: a frozen dataclass has no quicker way to fill a number that nobody has seen yet.
+_set_mantissa = Scaled.mantissa.__set__  # pyright: ignore[reportAttributeAccessIssue]
+_set_exponent = Scaled.exponent.__set__  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @overload

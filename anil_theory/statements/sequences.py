@@ -10,9 +10,9 @@ from typing import Self
 
 import numpy as np
 
-from anil_theory.statements.scaled import Scaled
+from anil_theory.statements.scaled import Scaled, scaled
 
-ONE = Scaled(1.0)
+ONE = scaled(1.0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Growing:
 
     def __getitem__(self, m: int) -> Scaled:
         """Entry m; the order must not be negative."""
-        return self.factor * Scaled(self.g) ** (self.order * m) * float(self.kept[m])
+        return self.factor * scaled(self.g) ** (self.order * m) * float(self.kept[m])
 
     def sum(self, steps: int) -> Scaled:
         """The sum of the entries m < steps, as its largest power of g times a sum of ordinary numbers."""
@@ -46,7 +46,7 @@ class Growing:
         with np.errstate(under="ignore"):
             rest = (1 / self.g) ** (largest - self.order * m)
             total = float(np.sum(self.kept[:steps] * rest))
-        return self.factor * Scaled(self.g) ** largest * total
+        return self.factor * scaled(self.g) ** largest * total
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class InnerLoop:
         return cls(
             one=Growing(g, 1, inverse),
             S=Growing(g, 1, partial),
-            carried=Growing(g, -1, back, Scaled(g) ** (steps - 1)),
+            carried=Growing(g, -1, back, scaled(g) ** (steps - 1)),
         )
 
     def moves(self, rate: float, combine: Callable) -> Growing:

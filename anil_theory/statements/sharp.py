@@ -36,7 +36,7 @@ from typing import NamedTuple
 import numpy as np
 
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Scaled
+from anil_theory.statements.scaled import Scaled, scaled
 from anil_theory.statements.sequences import InnerLoop
 
 HALVINGS = 60
@@ -117,16 +117,16 @@ def sharp_blocks(
         own = own_sensitivity(s[:N], unit[:N], rho, tau)
         joint = np.hypot(unit, s)
     constants = formulas.sharp_constants(
-        L=Scaled(L),
-        M=Scaled(M),
+        L=scaled(L),
+        M=scaled(M),
         N=N,
         S=loop.S,
         X=replace(loop.one, kept=cross),
         Y=replace(loop.one, kept=own, order=2),
-        alpha=Scaled(alpha),
+        alpha=scaled(alpha),
         carried=loop.carried,
         n=replace(loop.one, kept=joint),
-        r=Scaled(r),
-        rho=Scaled(rho),
+        r=scaled(r),
+        rho=scaled(rho),
     )
     return SharpBlocks(**constants)

@@ -33,7 +33,7 @@ from anil_theory.statements.generated import formulas
 from anil_theory.statements.generated.latex import CLAIMS, TABLE_1_ORDERS, TABLE_1_TERMS
 from anil_theory.statements.rate_claims import GAP
 from anil_theory.statements.rates import FURTHER_ROUNDINGS, Ingredients, ingredients
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import Enclosure, Scaled, scaled
 
 NAME = "table1"
 
@@ -77,10 +77,10 @@ def order_value(row: Row, constants: Constants, schedule: Schedule) -> Bound:
     if constants.mu is None:
         growth = formulas.table_1_nonconvex(N=N)[row.name]
         return Bound(float(growth), math.log10(growth), 0.0, POLY_IS_ONE)
-    mu = Scaled(constants.mu)
+    mu = scaled(constants.mu)
 
     def at(q: float) -> Scaled:
-        return formulas.table_1_convex(N=N, mu=mu, q=Scaled(q))[row.name]
+        return formulas.table_1_convex(N=N, mu=mu, q=scaled(q))[row.name]
 
     q = contraction_factor(constants, schedule, constants.geometry)
     return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
@@ -89,10 +89,10 @@ def order_value(row: Row, constants: Constants, schedule: Schedule) -> Bound:
 def _terms(found: Ingredients, D0: float) -> dict[str, Scaled]:
     lam_w, lam_phi = found.smoothness(1.0)
     sizes = {"sigma_w": found.sigma_w, "sigma_phi": found.sigma_phi}
-    terms = formulas.table_1_decay(D_0=Scaled(D0), Lambda_w=lam_w, Lambda_phi=lam_phi)
+    terms = formulas.table_1_decay(D_0=scaled(D0), Lambda_w=lam_w, Lambda_phi=lam_phi)
     terms["w_noise"] = formulas.table_1_w_noise(Lambda_w=lam_w, Lambda_phi=lam_phi, **sizes)
     # Lam_w = 0 says that r = 0, hence sigma_w = 0: the quotient that then has no value is multiplied by 0.
-    divisor = lam_w or Scaled(1.0)
+    divisor = lam_w or scaled(1.0)
     terms["phi_noise"] = formulas.table_1_phi_noise(Lambda_w=divisor, Lambda_phi=lam_phi, **sizes)
     return terms
 
