@@ -61,10 +61,17 @@ def predict(probe: Mapping[str, Any], geometry: str, alpha: float, inner_steps: 
     constants, schedule = estimated_constants(found, geometry), Schedule(alpha, inner_steps)
     local = None
     if found["contraction"] is not None:
-        ingredients = {"r": found["contraction"], "cbar": found["mixed"]}
-        ingredients["L"] = max(found["smoothness"], SMALLEST)
-        ingredients |= {name: found[name] for name in ("rho", "tau", "M")}
-        local = block_constants(**ingredients, alpha=alpha, inner_steps=inner_steps, kind=Kind.REFINED)
+        local = block_constants(
+            r=found["contraction"],
+            cbar=found["mixed"],
+            L=max(found["smoothness"], SMALLEST),
+            rho=found["rho"],
+            tau=found["tau"],
+            M=found["M"],
+            alpha=alpha,
+            inner_steps=inner_steps,
+            kind=Kind.REFINED,
+        )
     statement = STATEMENTS["prop3" if constants.mu is None else "prop2"]
     predictions = []
     for block, name in BLOCKS.items():
@@ -85,8 +92,10 @@ def predicted_logs(
     found = predict(probe, geometry, alpha, inner_steps)
     return {
         one.block: {
-            **{"statement": one.statement, "local": one.local},
-            **{"outcome": one.verdict.outcome, "reason": one.verdict.reason},
+            "statement": one.statement,
+            "local": one.local,
+            "outcome": one.verdict.outcome,
+            "reason": one.verdict.reason,
         }
         for one in found
     } or None
