@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter, count, one_of, positive
+from anil_theory._admissible import ConflictingArguments, InvalidParameter, count, one_of, positive
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
@@ -150,7 +150,8 @@ def outer_loop(
     beta_w, beta_phi = _step_sizes(schedule, phi)
     K = schedule.outer_steps
     if frames is not None and not isinstance(schedule.alpha, float):
-        raise InvalidParameter("frames", "None with a step size for each part of w (frames rotate w)", "frames")
+        why = "frames and a step size for each part of w exclude each other: frames rotate w, and mix its parts"
+        raise ConflictingArguments("frames", why)
     used = frames.tasks if frames is not None else tasks
     if len(used) != len(tasks):
         raise InvalidParameter("frames", f"the frames of these {len(tasks)} tasks", len(used))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.estimators.not_finite import NotFinite
@@ -49,7 +49,7 @@ def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort)
     losses = (tasks.support, tasks.query)
     setting = (tasks.task(0), z, loop)
     value = float(_curvature(losses, *setting))
-    operations = 64 * schedule.inner_steps
+    operations = counted_roundings(0, schedule.inner_steps)
     if not math.isfinite(value):
         raise NotFinite(f"{QUANTITY} is not finite at the attaining point z = {np.asarray(z).tolist()}")
     if longest > DERIVED_UP_TO:

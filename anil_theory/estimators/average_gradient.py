@@ -16,7 +16,7 @@ from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.algorithm.population import task_losses
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import COUNTED, Direction, Estimate
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, counted_roundings
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.problem import Domain
 from anil_theory.schedule import Schedule
@@ -66,7 +66,7 @@ def average_gradient(run: OuterRun) -> AverageGradient:
             value=value,
             direction=Direction.MEAN,
             method=run.average,
-            rounding=gamma(run.schedule.outer_steps + 64) * float(np.abs(values).mean()),
+            rounding=gamma(run.schedule.outer_steps + counted_roundings(0)) * float(np.abs(values).mean()),
             rounding_kind=COUNTED,
             stderr=float(math.hypot(values.std(ddof=1) / math.sqrt(S), thinned)),
             samples=S,
@@ -93,7 +93,7 @@ def initial_gap(family: Domain, tasks: TaskSet, schedule: Schedule, w: PyTree, p
         value=float(at_start.mean() - lowest.mean()),
         direction=Direction.UPPER,
         method="query infimum",
-        rounding=gamma(len(tasks) + 64 * schedule.inner_steps) * size,
+        rounding=gamma(len(tasks) + counted_roundings(0, schedule.inner_steps)) * size,
         rounding_kind=COUNTED,
         samples=len(tasks),
     )

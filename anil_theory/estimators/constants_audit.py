@@ -23,7 +23,7 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import Region
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.fields import block_masks, loss_field
 from anil_theory.estimators.forms import Form, Search, ascend, start_directions
 from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
@@ -81,7 +81,7 @@ def audit_constants(
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
     )
-    relative = gamma(8 * (family.n_w + family.n_phi) + 64)
+    relative = gamma(counted_roundings(family.n_w + family.n_phi))
     best: dict[str, Estimate] = {}
     for name, search in found.items():
         constant, loss = name.split("_")[0], _FORMS[name][0]

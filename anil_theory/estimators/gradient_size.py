@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.estimators.rounding import rounding_at, with_rounding
@@ -39,7 +39,7 @@ def measure_gradient_size(
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     losses, sizes = (tasks.support, tasks.query), (family.n_w, family.n_phi)
     norms = np.asarray(_norms(losses, sizes, tasks.data, z, loop))
-    operations = schedule.inner_steps * (8 * sum(sizes) + 64)
+    operations = counted_roundings(sum(sizes), schedule.inner_steps)
     found = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
         explain_first = partial(explain, tasks, schedule, family.n_w, block)

@@ -14,7 +14,7 @@ from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.problem import Domain, Problem
@@ -56,12 +56,14 @@ def measure_identity(
     apart, size = np.asarray(apart), np.asarray(size)
     largest = float(np.max(size, where=np.isfinite(size), initial=0.0))
 
-    constants, alpha, N = family.constants, schedule.alpha, schedule.inner_steps
+    constants = family.constants
+    alpha = schedule.alpha
+    N = schedule.inner_steps
     contracts = constants.mu is not None and alpha * constants.L <= 1
     # The growth of a long loop is capped below the largest float64, beyond which Python raises.
     amplification = 1.0 if contracts else math.exp(min(2 * N * math.log1p(alpha * constants.L), 700.0))
     sensitivity = constants.L + alpha * N * constants.rho * constants.M
-    operations = N * (8 * (family.n_w + family.n_phi) + 64)
+    operations = counted_roundings(family.n_w + family.n_phi, N)
     rounding = gamma(operations) * amplification * (constants.M + sensitivity * largest)
     found = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):

@@ -14,7 +14,7 @@ from anil_theory._precision import gamma
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
-from anil_theory.estimators.base import Estimate
+from anil_theory.estimators.base import Estimate, counted_roundings
 from anil_theory.estimators.local_rounding import NoRule
 from anil_theory.estimators.rounding import FIRST_ORDER, with_rounding
 from anil_theory.schedule import Schedule
@@ -54,7 +54,7 @@ def mark_exits(
         kind = FIRST_ORDER
     except NoRule as missing:
         norms = np.asarray(_largest_norms(tasks.support, n_w, *setting))
-        errors = gamma(schedule.inner_steps * (8 * starts.shape[-1] + 64)) * norms
+        errors = gamma(counted_roundings(starts.shape[-1], schedule.inner_steps)) * norms
         kind = f"heuristic, a count of roundings: the primitive {str(missing)!r} has no rule"
     finite = np.where(np.isfinite(norms), norms, np.finfo(float).max)
     # A point on the sphere was put there by z * (R/|z|), of n + 3 roundings.

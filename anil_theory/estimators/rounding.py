@@ -28,7 +28,7 @@ from jaxtyping import Array, PyTree
 from anil_theory._precision import gamma
 from anil_theory._scan_layout import scan_layout
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import Estimate
+from anil_theory.estimators.base import Estimate, counted_roundings
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.local_rounding import RULES, NoRule, floats
 from anil_theory.schedule import Schedule
@@ -235,7 +235,7 @@ def mark_roundings(
         # One shape for all, so that nothing is compiled anew where a block has no estimate.
         index = np.resize(np.arange(len(rows)), 4 if pairs else 8)
         owners = np.array([e.witness.task for _, _, e in rows if e.witness])
-        operations = schedule.inner_steps * (8 * n + 64)
+        operations = counted_roundings(n, schedule.inner_steps)
         try:
             found = _forms(
                 (tasks.support, tasks.query),
