@@ -82,7 +82,8 @@ def assemble_run(
     eps: float | None,
 ) -> OuterRun:
     """Assemble a run from what the compiled loop returns."""
-    squares, K = raw["squares"], schedule.outer_steps
+    squares = raw["squares"]
+    K = schedule.outer_steps
     # A seed whose iterate d >= 1 was the first bad one took the steps 0..d-2.
     done = np.where(raw["diverged_at"] < 0, K, raw["diverged_at"] - 1)[:, None]
     if average == "sampled":
@@ -95,10 +96,7 @@ def assemble_run(
         errors = np.zeros(2)
     diverged = raw["diverged_at"] >= 0
     below = np.all(running[:, -1] < (-np.inf if eps is None else eps), axis=1)
-    status = tuple(
-        RunStatus.DIVERGED if bad else RunStatus.CONVERGED if good else RunStatus.RAN
-        for bad, good in zip(diverged.tolist(), below.tolist(), strict=True)
-    )
+    status = tuple(map(_status, diverged.tolist(), below.tolist()))
     return OuterRun(
         schedule=schedule,
         seed=seed,
@@ -120,6 +118,12 @@ def assemble_run(
     )
 
 
+def _status(diverged: bool, below: bool) -> RunStatus:
+    if diverged:
+        return RunStatus.DIVERGED
+    return RunStatus.CONVERGED if below else RunStatus.RAN
+
+
 def _stratified(squares: np.ndarray, steps: np.ndarray, K: int, done: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Running averages from one draw per stratum, (S, R + 2, 2), and the standard error of the last one, (2,).
 
@@ -134,7 +138,8 @@ def _stratified(squares: np.ndarray, steps: np.ndarray, K: int, done: np.ndarray
     sums = np.cumsum(np.where(weights[..., None] > 0, values * weights[..., None], 0.0), axis=1)
     sums = np.where(counted > 0, sums / np.maximum(counted, 1), np.nan)
     running = np.concatenate([squares[:, :1], sums, sums[:, -1:]], axis=1)
-    curve, share = values.mean(axis=0), sizes / K
+    curve = values.mean(axis=0)
+    share = sizes / K
     if R < 2 or K == R:  # one stratum says nothing about its own spread; strata of one step have none
         return running, np.full(2, 0.0 if K == R else np.inf)
     pairs = np.arange(0, R - 1, 2)

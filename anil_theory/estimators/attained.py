@@ -6,7 +6,6 @@ meta-gradient all the same, and none of these exceeds the Lipschitz constant.
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +20,7 @@ from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rounding import heuristic, rounding_at, with_rounding
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 from anil_theory.tasks.extremal import ExtremalFamily
 
 QUANTITY = "meta_gradient_lipschitz/ww"
@@ -69,14 +68,14 @@ def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort)
 
 
 @partial(jax.jit, static_argnums=0)
-def _curvature(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> Array:
+def _curvature(losses: tuple[Loss, Loss], data: PyTree, z: Array, loop: UnrolledLoop) -> Array:
     batch = jax.tree.map(lambda leaf: leaf[None], data)
     field = meta_field(TaskSet(*losses, batch), (z[:1], z[1:]), loop)
     return -jax.jvp(lambda z: field(z, data), (z,), (jnp.array([1.0, 0.0]),))[1][0]
 
 
 @partial(jax.jit, static_argnums=0)
-def _rounded(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
+def _rounded(losses: tuple[Loss, Loss], data: PyTree, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
     """The same number, and the bound of its error."""
     return with_rounding(partial(_curvature, losses))(data, z, loop)
 

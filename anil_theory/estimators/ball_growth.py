@@ -8,17 +8,17 @@ finding 4).
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.estimators.fields import loss_field
 from anil_theory.estimators.matrix_norm import top_directions
 from anil_theory.estimators.not_finite import NotFinite, explain
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.base import Family, Loss, TaskSet
 
 QUANTITIES = ("query_gradient", "support_smoothness", "query_smoothness")
 
@@ -26,9 +26,9 @@ QUANTITIES = ("query_gradient", "support_smoothness", "query_smoothness")
 def growth_with_radius(
     family: Family, tasks: TaskSet, radii: Sequence[float], *, points: int = 300, seed: int = 0
 ) -> dict[str, list[float]]:
-    """{"query_gradient", "support_smoothness", "query_smoothness": the largest norm found on each ball}.
+    """The largest norm on each ball, by its name in QUANTITIES.
 
-    radii    of balls about the origin of z, rising: each ball contains those before it, and what was found there;
+    radii    of balls about the origin of z, rising: each ball contains those before it, and their largest norms;
     points   drawn on each ball, for every task.
 
     Points at which a norm is not finite are left out of its maximum. Raises InvalidParameter for no radius, a
@@ -56,14 +56,19 @@ def growth_with_radius(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _norms(losses: tuple[Any, Any], n_w: int, data: Any, z: Any) -> Any:
+def _norms(losses: tuple[Loss, Loss], n_w: int, data: PyTree, z: Float[Array, "points n"]) -> Float[Array, "3"]:
     """The largest norms over tasks and points: |D L_D|, |D^2 L_S|, |D^2 L_D|."""
 
-    def at(z: Any, task: Any) -> Any:
+    def at(z: Float[Array, " n"], task: PyTree) -> tuple[Array, Array, Array]:
         template = (z[:n_w], z[n_w:])
         support, query = (loss_field(loss, template) for loss in losses)
-        hessians = (jax.jacfwd(slope)(z, task) for slope in (support, query))
-        return jnp.linalg.norm(query(z, task)), *(jnp.linalg.norm(H @ top_directions(H)[1]) for H in hessians)
+        support_hessian = jax.jacfwd(support)(z, task)
+        query_hessian = jax.jacfwd(query)(z, task)
+        return jnp.linalg.norm(query(z, task)), _spectral_norm(support_hessian), _spectral_norm(query_hessian)
 
-    found = jax.vmap(jax.vmap(at, in_axes=(0, None)), in_axes=(None, 0))(z, data)
-    return jnp.stack([jnp.max(jnp.where(jnp.isfinite(norms), norms, -jnp.inf)) for norms in found])
+    each = jax.vmap(jax.vmap(at, in_axes=(0, None)), in_axes=(None, 0))(z, data)
+    return jnp.stack([jnp.max(jnp.where(jnp.isfinite(norms), norms, -jnp.inf)) for norms in each])
+
+
+def _spectral_norm(H: Float[Array, "n n"]) -> Float[Array, ""]:
+    return jnp.linalg.norm(H @ top_directions(H)[1])

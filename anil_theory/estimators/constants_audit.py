@@ -13,7 +13,6 @@ declaration is false, never that it is true.
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +29,7 @@ from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.problem import Domain, Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 CURVATURE_RANGE = "L - mu"
 """The name of L minus the smallest curvature: a supremum, which mu itself is not."""
@@ -114,7 +113,7 @@ def audit_constants(
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _search(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     iterations: int,
     data: PyTree,

@@ -1,7 +1,6 @@
 """How large the two blocks of one task's meta-gradient get: the sigma_w and sigma_phi of the rates, from below."""
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.estimators.rounding import rounding_at, with_rounding
 from anil_theory.problem import Domain
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 
 def measure_gradient_size(
@@ -68,7 +67,7 @@ def measure_gradient_size(
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _norms(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     data: PyTree,
     z: Array,
@@ -84,7 +83,7 @@ def _norms(
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _rounded(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     data: PyTree,
     z: Array,

@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.problem import Domain, Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 DENSE_LIMIT = 64
 """Above this many entries of w + phi the dense product formula is left out."""
@@ -90,7 +89,7 @@ def measure_identity(
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _compare(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     methods: tuple[str, ...],
     data: PyTree,

@@ -3,12 +3,11 @@
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float, Int, PyTree
 
 from anil_theory._precision import gamma
 from anil_theory.algorithm.inner_loop import inner_loop
@@ -18,7 +17,7 @@ from anil_theory.estimators.base import Estimate, counted_roundings
 from anil_theory.estimators.local_rounding import NoRule
 from anil_theory.estimators.rounding import FIRST_ORDER, with_rounding
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 _PLACES = ("z", "z1", "z2")
 
@@ -42,10 +41,11 @@ def mark_exits(
     if np.isinf(region.radius):
         return estimates
     flat = [(block, method, e) for block, found in estimates.items() for method, e in found.items()]
-    points = [[e.witness.points[name] for name in _PLACES if name in e.witness.points] for _, _, e in flat if e.witness]
+    witnesses = [estimate.witness for _, _, estimate in flat if estimate.witness]
     # Two points for each: a witness with one point shows it twice, so that all have one shape.
+    points = [[witness.points[name] for name in _PLACES if name in witness.points] for witness in witnesses]
     starts = jnp.asarray([(pair * 2)[:2] for pair in points])
-    indices = jnp.asarray([e.witness.task for _, _, e in flat if e.witness])
+    indices = jnp.asarray([witness.task for witness in witnesses])
     # The active steps are traced at every length, so that schedules that differ in N share a compilation.
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps)
     setting = (tasks.data, starts, indices, loop)
@@ -68,27 +68,47 @@ def mark_exits(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _largest_norms(support: Any, n_w: int, data: Any, starts: Array, indices: Array, loop: UnrolledLoop) -> Array:
+def _largest_norms(
+    support: Loss,
+    n_w: int,
+    data: PyTree,
+    starts: Float[Array, "E 2 n"],
+    indices: Int[Array, " E"],
+    loop: UnrolledLoop,
+) -> Float[Array, "E 2"]:
     """The largest norm of an iterate and phi together, from each of two starts: (E, 2)."""
     return _over_starts(partial(_largest_norm, support, n_w), data, starts, indices, loop)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _rounded_norms(
-    support: Any, n_w: int, data: Any, starts: Array, indices: Array, loop: UnrolledLoop
-) -> tuple[Array, Array]:
+    support: Loss,
+    n_w: int,
+    data: PyTree,
+    starts: Float[Array, "E 2 n"],
+    indices: Int[Array, " E"],
+    loop: UnrolledLoop,
+) -> tuple[Float[Array, "E 2"], Float[Array, "E 2"]]:
     """The same norms, and the bounds of their errors."""
     rounded = with_rounding(partial(_largest_norm, support, n_w))
     return _over_starts(rounded, data, starts, indices, loop)
 
 
-def _over_starts(norm: Callable[..., Any], data: Any, starts: Array, indices: Array, loop: UnrolledLoop) -> Any:
+def _over_starts(
+    norm: Callable[..., PyTree],
+    data: PyTree,
+    starts: Float[Array, "E 2 n"],
+    indices: Int[Array, " E"],
+    loop: UnrolledLoop,
+) -> PyTree:
+    """`norm(z, task, loop)` of both starts of each estimate."""
     of_tasks = jax.tree.map(lambda leaf: leaf[indices], data)
     over_places = jax.vmap(norm, in_axes=(0, None, None))
     return jax.vmap(over_places, in_axes=(0, 0, None))(starts, of_tasks, loop)
 
 
-def _largest_norm(support: Any, n_w: int, z: Array, task: Any, loop: UnrolledLoop) -> Array:
+def _largest_norm(support: Loss, n_w: int, z: Float[Array, " n"], task: PyTree, loop: UnrolledLoop) -> Float[Array, ""]:
+    """The largest |(w_m, phi)| from one start."""
     w, phi = z[:n_w], z[n_w:]
     run = inner_loop(support, w, phi, task, loop)
     iterates = jnp.concatenate([run.iterates, run.final[None]])

@@ -32,7 +32,7 @@ from anil_theory.estimators.base import Estimate, counted_roundings
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.local_rounding import RULES, NoRule, floats
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 HIGHER_ORDERS = 2.0
 """Times the first order. In every case of the tests the first order alone suffices."""
@@ -183,7 +183,7 @@ def heuristic(value: float, operations: int, reason: str) -> Rounding:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _forms(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     pairs: bool,
     data: PyTree,

@@ -44,9 +44,7 @@ class CertifyStudy(Study[CertifySettings]):
                 allowed = "asked of families other than separable, which has a search of its own"
                 raise InvalidParameter("--proof", allowed, SeparableFamily.name)
             if resume:
-                why = (
-                    "--proof and --resume exclude each other: a record does not keep the boxes of a proof"
-                )
+                why = "--proof and --resume exclude each other: a record does not keep the boxes of a proof"
                 raise ConflictingArguments("--resume", why)
             if not path.parent.is_dir():
                 raise InvalidParameter("--proof", "a file in a folder that is there", str(path))
