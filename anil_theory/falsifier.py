@@ -117,7 +117,10 @@ def falsify(claim: Claim, constants: Constants, schedule: Schedule, *, seed: int
 
 def strongest_first(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """By what each estimate proves, its value less its rounding; those that left the region of the constants last."""
-    proved = lambda e: (e.estimate.outside == 0, e.estimate.value - e.estimate.rounding)  # noqa: E731
+
+    def proved(e: Evidence) -> tuple[bool, float]:
+        return e.estimate.outside == 0, e.estimate.value - e.estimate.rounding
+
     return tuple(sorted(evidence, key=proved, reverse=True))
 
 
@@ -183,8 +186,8 @@ def _realised_once(constants: Constants, schedule: Schedule, block: str) -> Evid
     if not math.isfinite(enclosure.low) or enclosure.low < 0:
         return None
     x, y = ENTRIES[block]
-    unit = lambda axis: [float(i == axis) for i in range(3)]  # noqa: E731
-    witness = Witness({"z": [0.0] * 3, "u": unit(x), "v": unit(y)}, 0)
+    axes = np.eye(3).tolist()
+    witness = Witness({"z": [0.0] * 3, "u": axes[x], "v": axes[y]}, 0)
     estimate = Estimate(
         f"{QUANTITY}/{block}", enclosure.low, Direction.LOWER, method="realised losses", witness=witness
     )

@@ -6,7 +6,7 @@ All functions are traced inside the compiled loop of `outer_loop`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.tasks.base import TaskSet
 
 
+@runtime_checkable
 class Frames(Protocol):
     """A population equivalent to another: task i of `tasks`, at (rotation_w[i]^T w, rotation_phi[i]^T phi)."""
 
@@ -128,7 +129,10 @@ class Rule(NamedTuple):
 
 
 class State(NamedTuple):
-    """One seed: the iterate, sums of squared norms over the steps so far, the drawn iterate, when it diverged."""
+    """One seed: the iterate, sums of squared norms over the steps so far, the drawn iterate, when it diverged.
+
+    The compiled loop carries all seeds in one: its leaves have a leading axis over the seeds.
+    """
 
     w: PyTree
     phi: PyTree

@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, Var
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma
@@ -94,7 +94,7 @@ def _run(closed: ClosedJaxpr, inputs: list[Array], tap: Array) -> list[Array]:
     known: dict[Any, Array] = dict(zip(jaxpr.constvars, map(jnp.asarray, closed.consts), strict=True))
     known.update(zip(jaxpr.invars, inputs, strict=True))
 
-    def read(atom: Any) -> Array:
+    def read(atom: Literal | Var) -> Array:
         return jnp.asarray(atom.val, getattr(atom.aval, "dtype", None)) if isinstance(atom, Literal) else known[atom]
 
     for equation in jaxpr.eqns:
@@ -105,7 +105,7 @@ def _run(closed: ClosedJaxpr, inputs: list[Array], tap: Array) -> list[Array]:
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _operation(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _operation(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     out = equation.primitive.bind(*values, **equation.params)
     results = list(out) if equation.primitive.multiple_results else [out]
     if not any(map(floats, results)):
@@ -122,13 +122,13 @@ def _operation(equation: Any, values: list[Array], tap: Array) -> list[Array]:
     ]
 
 
-def _call(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _call(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     inner = next(equation.params[name] for name in names if name in equation.params)
     return _run(inner if hasattr(inner, "consts") else ClosedJaxpr(inner, ()), values, tap)
 
 
-def _scan(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _scan(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     p = equation.params
     layout = scan_layout(equation)
     first, second = layout.constants, layout.constants + layout.carry
@@ -142,12 +142,12 @@ def _scan(equation: Any, values: list[Array], tap: Array) -> list[Array]:
     return [*carry, *stacked]
 
 
-def _cond(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _cond(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     branches = [lambda operands, b=branch: _run(b, operands, tap) for branch in equation.params["branches"]]
     return jax.lax.switch(values[0], branches, values[1:])
 
 
-CONTROL: dict[str, Callable[[Any, list[Array], Array], list[Array]]] = {
+CONTROL: dict[str, Callable[[JaxprEqn, list[Array], Array], list[Array]]] = {
     **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"), _call),
     **dict.fromkeys(("custom_jvp_call", "custom_vjp_call"), _call),
     "scan": _scan,

@@ -60,7 +60,9 @@ class CosineFamily(Family):
             raise InvalidParameter("rho", "> 0 for the cosine family", constants.rho)
         if low >= L:
             raise InvalidParameter("mu", f"below L = {L:g} for the cosine family", constants.mu)
-        self.constants, self.n_w, self.n_phi = constants, 1, 1
+        self.constants = constants
+        self.n_w = 1
+        self.n_phi = 1
         self.swing, self.mean = (L - low) / 2, (L + low) / 2
         self.frequency = constants.rho / self.swing
         self.length_scale = 1 / self.frequency

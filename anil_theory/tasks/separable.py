@@ -162,7 +162,10 @@ class SeparableFamily(Family):
         return fraction * min(L / (1 + self.ratio**2), (L - low) / 2)
 
     def _check_reachable(self) -> None:
-        mu, L, rho, tau = self.constants.mu, self.constants.L, self.constants.rho, self.constants.tau
+        mu = self.constants.mu
+        L = self.constants.L
+        rho = self.constants.rho
+        tau = self.constants.tau
         if rho == 0 and tau > 0:
             raise InvalidParameter("tau", "0 when rho = 0 (quadratic tasks have a constant mixed block)", tau)
         if self.n_phi == 0 and tau > 0:
