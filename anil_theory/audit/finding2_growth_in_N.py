@@ -22,7 +22,9 @@ from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.separable import SeparableFamily
 
 CONSTANTS = Constants(None, 1.0, 1.0, 0.5, 1.0)
-TOTAL, SMALL, LARGE = 0.7, 1e-5, 0.1
+TOTAL = 0.7
+SMALL = 1e-5
+LARGE = 0.1
 """c of alpha = c/(N L); alpha L that keeps alpha N L small; alpha L that does not."""
 
 INNER_STEPS = {

@@ -190,7 +190,9 @@ class _Derivatives:
     """Derivatives of both losses of order 0 to 4 as jaxprs, traced when they are first asked for."""
 
     def __init__(self, family: Family, tasks: TaskSet):
-        self.n_w, self.n, self.shift = family.n_w, family.n_w + family.n_phi, family.constants.L
+        self.n_w = family.n_w
+        self.n = family.n_w + family.n_phi
+        self.shift = family.constants.L
         data = tasks.task(0)
         centre = jnp.zeros(self.n)
         plain = plain_losses(tasks.losses, data, centre[: self.n_w], centre[self.n_w :])
@@ -278,7 +280,9 @@ def _search(
         for which in np.unique(boxes.label[kept]):
             i = np.flatnonzero(kept & (boxes.label == which))
             found = of_boxes(int(which), boxes.take(i), points[i])
-            bounds.high[i], bounds.low[i], bounds.axis[i] = found.high, found.low, found.axis
+            bounds.high[i] = found.high
+            bounds.low[i] = found.low
+            bounds.axis[i] = found.axis
             jumps[i] = found.jumps
         return bounds._replace(low=np.where(inside, bounds.low, -np.inf))
 
@@ -310,7 +314,10 @@ def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes
 
 
 def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:
-    highs, lows, pulls, jumps = [], [], [], []
+    highs = []
+    lows = []
+    pulls = []
+    jumps = []
     with precision(_BITS):
         for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
             found = enclosed_balls(programs.programs(name, which), lower, upper, point)

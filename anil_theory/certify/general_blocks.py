@@ -180,7 +180,9 @@ class _Programs:
     """The programs of the meta-gradient and its derivatives, and what they say of boxes (kept: blocks share boxes)."""
 
     def __init__(self, losses: Losses, data: PyTree, schedule: Schedule, n_w: int, n: int, bits: int):
-        self.n_w, self.n, self.bits = n_w, n, bits
+        self.n_w = n_w
+        self.n = n
+        self.bits = bits
 
         def field(z: Any) -> Any:
             loop = UnrolledLoop(schedule.one_alpha, schedule.inner_steps)
@@ -237,7 +239,10 @@ class _Programs:
     def bounds(self, block: str, boxes: Boxes) -> BoxBounds:
         """The same in balls, box by box."""
         points = boxes.lower / 2 + boxes.upper / 2
-        highs, lows, pulls, jumps = [], [], [], []
+        highs = []
+        lows = []
+        pulls = []
+        jumps = []
         with precision(self.bits):
             for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
                 found = self._enclosed(lower, upper, point)

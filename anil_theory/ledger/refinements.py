@@ -91,7 +91,9 @@ def _never_larger(block: str) -> Fact:
 
 
 def _smoothness() -> Fact:
-    a, c, k = L_ww, L_x, L_phiphi
+    a = L_ww
+    c = L_x
+    k = L_phiphi
     claimed = SMOOTHNESS
 
     def prove(claimed: Expr):

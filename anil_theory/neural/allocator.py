@@ -7,7 +7,9 @@ of the time of an iteration on the CPU (`experiments/speed/neural.py`). Source: 
 
 import ctypes
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+_TRIM_THRESHOLD = -1
+_TOP_PAD = -2
+_MMAP_MAX = -4
 _KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**28}
 """No block by mmap, none given back, and the heap grows in steps of 256 MiB."""
 

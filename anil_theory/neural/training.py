@@ -107,10 +107,14 @@ def train(
         sizes = jax.tree.leaves(program.alpha)
         configuration |= {"step_sizes": zlib.crc32(b"".join(np.asarray(leaf).tobytes() for leaf in sizes))}
     del configuration["iterations"]  # a longer run may go on from a shorter one
-    state, history, start = program.initial_state(seed), History(), 0
+    state = program.initial_state(seed)
+    history = History()
+    start = 0
     found = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
     if found is not None:
-        start, state, history = found.iteration, found.state, History.kept(found.history, found.iteration)
+        start = found.iteration
+        state = found.state
+        history = History.kept(found.history, found.iteration)
     limit = EXPLOSION * math.log(settings.ways)
 
     def look(done: int) -> None:

@@ -106,8 +106,14 @@ def block_constants(
 
     Raises InvalidParameter for ingredients outside r >= 0, alpha > 0, N >= 1, L > 0, the rest >= 0, or another kind.
     """
-    r, cbar, rho, tau = nonnegative("r", r), nonnegative("cbar", cbar), nonnegative("rho", rho), nonnegative("tau", tau)
-    alpha, N, L, M = positive("alpha", alpha), count("inner_steps", inner_steps), positive("L", L), nonnegative("M", M)
+    r = nonnegative("r", r)
+    cbar = nonnegative("cbar", cbar)
+    rho = nonnegative("rho", rho)
+    tau = nonnegative("tau", tau)
+    alpha = positive("alpha", alpha)
+    N = count("inner_steps", inner_steps)
+    L = positive("L", L)
+    M = nonnegative("M", M)
     if kind not in PER_STEP:
         raise InvalidParameter("kind", "explicit or refined", kind)
     loop = InnerLoop.of(r, N)

@@ -81,7 +81,9 @@ class Ingredients:
         """The c at which beta_w Lam_w = beta_phi Lam_phi: the least demanding one, in closed form (1 if L_x = 0)."""
         if not self.cross:
             return 1.0
-        x, y, mixed = self.ww * beta_w, self.phiphi * beta_phi, self.cross * (Scaled(beta_w) * beta_phi).sqrt()
+        x = self.ww * beta_w
+        y = self.phiphi * beta_phi
+        mixed = self.cross * (Scaled(beta_w) * beta_phi).sqrt()
         top = max(x, y, mixed)
         low, high = sorted((float(x / top), float(y / top)))
         gap, root = top * (high - low), mixed * mixed * 4
@@ -182,7 +184,10 @@ def ingredients(
     Raises InvalidParameter where `contraction_factor` does, and for a kind other than EXPLICIT and REFINED.
     """
     r = contraction_factor(constants, schedule, geometry) if r is None else r
-    alpha, N, M, cbar = schedule.one_alpha, schedule.inner_steps, constants.M, mixed_norm(constants, geometry, kind)
+    alpha = schedule.one_alpha
+    N = schedule.inner_steps
+    M = constants.M
+    cbar = mixed_norm(constants, geometry, kind)
     four = block_constants(
         r=r,
         alpha=alpha,

@@ -57,7 +57,9 @@ class Entry:
 
 def counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, OracleCount]:
     """The counts of one outer iteration, by method: "anil" and "maml"."""
-    N, B, n_phi = schedule.inner_steps, schedule.batch, count("n_phi", n_phi)
+    N = schedule.inner_steps
+    B = schedule.batch
+    n_phi = count("n_phi", n_phi)
     return {"anil": anil_count(N, B, n_w, n_phi), "maml": maml_count(N, B, n_w, n_phi)}
 
 

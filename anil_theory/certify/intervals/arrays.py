@@ -67,8 +67,11 @@ def _moved(move: Callable[[Any, Any], Callable[[np.ndarray], np.ndarray]]) -> Ru
         function = move(equation, rest)
         if isinstance(a, np.ndarray):
             return [np.asarray(function(np.asarray(a)))]
+
         # The axis of boxes goes last, where the function does not see it.
-        over = lambda e: np.moveaxis(function(np.moveaxis(e, 0, -1)), -1, 0)  # noqa: E731
+        def over(e: np.ndarray) -> np.ndarray:
+            return np.moveaxis(function(np.moveaxis(e, 0, -1)), -1, 0)
+
         return [Truth(over(a.yes), over(a.no)) if isinstance(a, Truth) else a.rearranged(over)]
 
     return rule

@@ -134,7 +134,9 @@ class _Resolver:
             raise Refused(f"nesting deeper than {MAX_DEPTH}")
         if isinstance(value, dict) and not all(map(may_be_key, value)):
             raise Refused("a dict with keys other than strings and numbers")
-        values, members, deepest = [], 1, 0
+        values = []
+        members = 1
+        deepest = 0
         for part in value.values() if isinstance(value, dict) else value:
             found = self._visit(part, depth)
             values.append(found.value)
