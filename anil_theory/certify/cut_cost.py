@@ -29,9 +29,13 @@ So short that the bound is within 1 % of what it bounds, and far nearer to it wh
 """
 
 SLOPE = 15 / 8
+"""The largest S', at the middle of the ramp."""
+
 CURVE = 10 / 3**0.5
+"""The largest |S''|, at 1/2 +- 1/sqrt(12)."""
+
 TWIST = 60.0
-"""The largest S', |S''| and |S'''|: at the middle of the ramp, at 1/2 +- 1/sqrt(12), and at its ends."""
+"""The largest |S'''|, at the ends of the ramp."""
 
 
 @lru_cache(maxsize=4096)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import flint
 import numpy as np
+from numpy.typing import ArrayLike
 
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.enclosures.flint_precision import precision

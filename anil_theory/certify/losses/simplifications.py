@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend.core import Var
+from jaxtyping import Array
 
 from anil_theory.certify.losses.known_values import Atom, Flat, Known, Simplification, is_one, is_zero
 
