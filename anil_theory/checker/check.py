@@ -81,11 +81,7 @@ def _boxes() -> Iterator[tuple[int, str, Box]]:
 
 def check_file(path: str | Path, workers: int = 1) -> Report:
     """Check a proof, in so many processes. Raises Damaged for a file that cannot be read as one."""
-    document = read(path)
-    pool = None
-    done = 0
-    bits = flint.ctx.prec
-    cap = flint.ctx.cap
+    document, pool, done, bits, cap = read(path), None, 0, flint.ctx.prec, flint.ctx.cap
     try:
         _prepare(document, alone=True)
         for problem in _problems:

@@ -65,12 +65,8 @@ class Graph:
         if x is not None and y is not None:
             return self.constant(x * y)
         for factor, other in ((x, b), (y, a)):
-            if factor == 0:
-                return self.constant(0)
-            if factor == 1:
-                return other
-            if factor == -1:
-                return self.neg(other)
+            if factor in (0, 1, -1):
+                return self.constant(0) if factor == 0 else other if factor == 1 else self.neg(other)
         return self.node("mul", min(a, b), max(a, b))
 
     def div(self, a: int, b: int) -> int:

@@ -9,9 +9,7 @@ def at_most(matrix: list[list[flint.arb]], bound: float) -> bool | None:
     if not all(x.is_finite() for x in entries):
         return None
     if len(entries) == 1:
-        if abs(entries[0]) <= bound:
-            return True
-        return False if abs(entries[0]) > bound else None
+        return True if abs(entries[0]) <= bound else False if abs(entries[0]) > bound else None
     size, spread = _length(entries), _length([flint.arb(x.rad()) for x in entries])
     # ||A|| <= ||A||_F, and ||A|| <= ||middle of A|| + ||radii of A||_F.
     if size <= bound or (spread < bound and _definite([[x.mid() for x in row] for row in matrix], bound - spread)):

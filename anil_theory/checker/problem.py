@@ -32,9 +32,7 @@ class Objective:
     """L_D(w_N(w, phi), phi): the inner loop run on Taylor series, w <- w - alpha D_w L_S(w, phi)."""
 
     def __init__(self, text: dict):
-        self.n_w = text["n_w"]
-        n = text["n_w"] + text["n_phi"]
-        self.steps = text["inner_steps"]
+        self.n_w, n, self.steps = text["n_w"], text["n_w"] + text["n_phi"], text["inner_steps"]
         graph = Graph()
         z = [graph.node("variable", i) for i in range(n)]
         w, phi = z[: self.n_w], z[self.n_w :]
@@ -60,9 +58,7 @@ class Problem:
     """An objective over a region, and the stated bounds of the blocks of its Hessian."""
 
     def __init__(self, text: dict):
-        n_w = text["n_w"]
-        n_phi = text["n_phi"]
-        self.blocks = text["blocks"]
+        n_w, n_phi, self.blocks = text["n_w"], text["n_phi"], text["blocks"]
         self.n, self.subject = n_w + n_phi, text.get("subject", "a task")
         self.lower, self.upper, self.radius = (text["region"].get(name) for name in ("lower", "upper", "radius"))
         counts = {type(x) for x in (n_w, n_phi, text["inner_steps"])} == {int} and n_w > 0 <= n_phi
