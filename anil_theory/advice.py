@@ -42,7 +42,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RecommendedSettings:
     """What to run, what it costs and what it guarantees.
 
     c            the weight of the proof (nothing to set in a run);
@@ -96,8 +96,8 @@ class Advice:
     eps: float
     D0: float
     objective: str
-    anil: Settings
-    maml: Settings
+    anil: RecommendedSettings
+    maml: RecommendedSettings
     cost_ratio: float
     sensitivities: tuple[Sensitivity, ...]
     changes: tuple[str, ...]
@@ -205,13 +205,13 @@ def _changed(question: Question, name: str, value: float) -> Question:
     return dataclasses.replace(question, constants=dataclasses.replace(question.constants, **{name: value}))
 
 
-def _settings(chosen: Plan) -> Settings:
+def _settings(chosen: Plan) -> RecommendedSettings:
     schedule = chosen.schedule
     K, B = schedule.outer_steps, schedule.batch
     assert schedule.beta_w is not None
     bounds = {name: row.total(K, B) for name, row in chosen.rows.items()}
     largest = max(bounds, key=lambda name: bounds[name])
-    return Settings(
+    return RecommendedSettings(
         alpha=schedule.one_alpha,
         beta_w=schedule.beta_w,
         beta_phi=schedule.beta_phi,

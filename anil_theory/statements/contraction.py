@@ -28,7 +28,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Kind
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled
 from anil_theory.statements.sequences import InnerLoop
 from anil_theory.statements.sharp import sharp_blocks
 
@@ -171,7 +171,7 @@ def block_bound(
         return four.smoothness() if block == "smoothness" else getattr(four, block)
 
     r = contraction_factor(constants, schedule, geometry)
-    return Enclosure.of(at, r).bound(roundings(schedule.inner_steps), note)
+    return RoundingRange.of(at, r).bound(roundings(schedule.inner_steps), note)
 
 
 def gradient_sizes(
@@ -195,4 +195,4 @@ def gradient_sizes(
 
     r = contraction_factor(constants, schedule, geometry)
     operations = roundings(N)
-    return Enclosure.of(of_w, r).bound(operations), Enclosure.of(of_phi, r).bound(operations)
+    return RoundingRange.of(of_w, r).bound(operations), RoundingRange.of(of_phi, r).bound(operations)

@@ -33,7 +33,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Kind
 from anil_theory.statements.contraction import block_constants, contraction_factor, mixed_norm, roundings
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled
 
 ROWS = ("weighted", "w", "phi")
 """The left-hand sides: both blocks weighted by their step sizes, and each block alone."""
@@ -296,9 +296,9 @@ class Rate:
     def _operations(self) -> int:
         return roundings(self.schedule.inner_steps) + FURTHER_ROUNDINGS
 
-    def _enclosed(self, function: Callable[[Ingredients], Scaled]) -> Enclosure:
+    def _enclosed(self, function: Callable[[Ingredients], Scaled]) -> RoundingRange:
         r = contraction_factor(self.constants, self.schedule, self.geometry)
-        return Enclosure.of(lambda r: function(self.at(r)), r)
+        return RoundingRange.of(lambda r: function(self.at(r)), r)
 
     def _smoothness(self, index: int, c: float) -> tuple[Scaled, float]:
         """Lam_w or Lam_phi, and how far rounding can have moved it, relatively."""
