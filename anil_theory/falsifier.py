@@ -46,7 +46,7 @@ SEEDS = (0, 1)
 """Ascents start from each of these."""
 
 STARTS, ITERATIONS = 3, 60
-"""Of the ascent over tasks, per seed."""
+"""Starts and iterations of the ascent over tasks, per seed."""
 
 LONGEST_ASCENT = 1000
 """Inner steps beyond which no ascent over tasks is made: it differentiates the whole loop at every iteration."""

@@ -68,7 +68,7 @@ class OracleCounts:
 
 
 class _Tally:
-    """Host counters."""
+    """How often each oracle was evaluated, counted on the host."""
 
     def __init__(self) -> None:
         self.counts = {"gradient_w": 0, "gradient_phi": 0, "second_w": 0, "second_mixed": 0, "second_phi": 0}

@@ -47,7 +47,7 @@ MOST_OUTER_STEPS = 2**53
 
 
 class _Static(NamedTuple):
-    """What a compilation depends on besides shapes."""
+    """The values that a compilation depends on, besides the shapes."""
 
     support: Loss
     query: Loss
@@ -57,7 +57,7 @@ class _Static(NamedTuple):
 
 
 class _Traced(NamedTuple):
-    """What one compilation serves all values of."""
+    """The values that may change without a new compilation."""
 
     loop: UnrolledLoop
     beta_w: Array

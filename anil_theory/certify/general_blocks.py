@@ -218,7 +218,7 @@ class _Programs:
         return [[Enclosure.of(x) for x in row] for row in here]
 
     def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
-        """A whole batch in float64 intervals."""
+        """Bounds of a block over a whole batch of boxes, in float64 intervals."""
         points = boxes.lower / 2 + boxes.upper / 2
         found = self._enclosed_batch(boxes, points)
         of_block = partial(self.block, block)
@@ -237,7 +237,7 @@ class _Programs:
         return self.kept_batches[key]
 
     def bounds(self, block: str, boxes: Boxes) -> BoxBounds:
-        """The same in balls, box by box."""
+        """Bounds of a block in balls, box by box."""
         points = boxes.lower / 2 + boxes.upper / 2
         highs = []
         lows = []
@@ -289,7 +289,7 @@ def _frobenius(entries: list[flint.arb]) -> flint.arb:
 
 
 def _singular_vectors(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right singular vectors of the midpoints, in float64 (whatever they are, the quotient is a bound)."""
+    """Left and right singular vectors of the midpoints, in float64: the quotient is a bound for any vectors."""
     if not all(x.is_finite() for x in block.flat):
         return np.eye(block.shape[0])[0], np.eye(block.shape[1])[0]
     left, _, right = np.linalg.svd(np.array([[float(x.mid()) for x in row] for row in block]))

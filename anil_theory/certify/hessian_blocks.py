@@ -42,7 +42,7 @@ from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import QUERY_LOSSES, SeparableFamily, SeparableTask, support_loss
 
 NEGLIGIBLE = 1e-10
-"""In units of L: a block this small counts as closed, so that one that is identically 0 does not search for ever."""
+"""A block below this many times L counts as closed, so that the search of one that is identically 0 ends."""
 
 
 OPERATIONS_A_STEP = 200

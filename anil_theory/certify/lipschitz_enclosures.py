@@ -37,14 +37,14 @@ from anil_theory.certify.search.branch_and_bound import Boxes, widest_axis
 
 
 class FieldPrograms(NamedTuple):
-    """The flat programs of a field, of its derivative and of that one's derivative (coordinates last)."""
+    """The flat programs of a field and of its first two derivatives (coordinates last)."""
 
     field: ClosedJaxpr
     first: ClosedJaxpr
     second: ClosedJaxpr
 
     def of_intervals(self) -> "FieldPrograms":
-        """The same with their constants as intervals."""
+        """The same programs with their constants as intervals."""
         return FieldPrograms(*map(interval_program, self))
 
 
@@ -63,7 +63,7 @@ def field_programs(field: Callable[[Any], Any], n: int, bits: int) -> FieldProgr
 
 
 class IntervalEnclosures(NamedTuple):
-    """Of n boxes: DF over each and at a point of each, (n, ..), what widens it, and whether F may jump.
+    """Enclosures for n boxes: DF over each and at a point of each, (n, ..), what widens it, and whether F may jump.
 
     pull     (n, d) how much each coordinate widens DF;
     jumps    (n,) a branch of F is undecided, so that F may be discontinuous in the box;
@@ -80,7 +80,7 @@ class IntervalEnclosures(NamedTuple):
 
 
 class BallEnclosures(NamedTuple):
-    """The same of one box in balls."""
+    """The same for one box, in balls."""
 
     over: np.ndarray
     here: np.ndarray
@@ -104,7 +104,7 @@ def serves_intervals(programs: FieldPrograms, n: int) -> bool:
 
 @np.errstate(all="ignore")
 def enclosed_intervals(programs: FieldPrograms, boxes: Boxes, points: np.ndarray) -> IntervalEnclosures:
-    """A batch of boxes, and `points` (n, d), one in each."""
+    """Enclose a batch of boxes in intervals; `points` (n, d) holds one point of each."""
     box, at = Intervals(boxes.lower, boxes.upper), Intervals.exact(points)
     number = len(points)
     with recorded(number) as of_field:
@@ -141,7 +141,7 @@ def _finite(values: Intervals) -> np.ndarray:
 
 
 def enclosed_balls(programs: FieldPrograms, lower: np.ndarray, upper: np.ndarray, point: np.ndarray) -> BallEnclosures:
-    """One box, at the current precision."""
+    """Enclose one box in balls, at the current precision."""
     box = [flint.arb(float(a)).union(flint.arb(float(b))) for a, b in zip(lower, upper, strict=True)]
     centre = [flint.arb(float(x)) for x in point]
     values, of_field = _run(programs.field, box)

@@ -40,7 +40,10 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
 
 
 def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort) -> Estimate:
-    """One-dimensional in w, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound."""
+    """The Rayleigh quotient at the attaining point, where the meta-gradient falls at the full rate of the bound.
+
+    The task is one-dimensional in w, so that u = -v = 1 are the only directions.
+    """
     tasks, z = problem.tasks, problem.attaining_point
     assert z is not None, "a problem that names no such point is refused before"
     loop = UnrolledLoop.of_schedule(schedule, effort.max_inner_steps or 1)

@@ -27,8 +27,12 @@ QUANTITIES = ("w", "phi", "weighted")
 
 @dataclass(frozen=True)
 class AverageGradient:
-    """estimates: {"w" | "phi" | "weighted": Estimate}, empty when a seed diverged (dropping it would bias the mean)
-    or when fewer than two seeds ran (no standard error); `reason` then says so.
+    """The averages of one run, or the reason why there are none.
+
+    estimates   {"w" | "phi" | "weighted": Estimate}; empty when a seed diverged (dropping it would bias the mean) and
+                when fewer than two seeds ran (no standard error);
+    diverged    how many seeds diverged;
+    reason      why there is no estimate, or "".
     """
 
     estimates: dict[str, Estimate]

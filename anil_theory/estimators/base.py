@@ -39,7 +39,7 @@ def is_heuristic(rounding_kind: str) -> bool:
 
 
 def leading_kind(kinds: Iterable[str]) -> str:
-    """Of several `rounding_kind`s the one to tell: a heuristic, if there is one, or else the first that says anything.
+    """The `rounding_kind` to report for several: a heuristic, if there is one, or else the first that says anything.
 
     Empty where there is none.
     """

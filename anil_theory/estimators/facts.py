@@ -12,7 +12,7 @@ from anil_theory.schedule import Schedule
 
 
 def measured_gap(problem: Problem, schedule: Schedule) -> Estimate:
-    """L_meta(z_0) - inf L_meta from above, up to its rounding. Raises NotFinite where nothing bounds it."""
+    """An upper bound of L_meta(z_0) - inf L_meta, up to its rounding. Raises NotFinite where nothing bounds it."""
     if not np.isfinite(np.asarray(problem.query_infimum(problem.tasks.data))).all():
         raise NotFinite(f"the query loss of {problem.name} has no finite infimum: nothing bounds the initial gap D0")
     w, phi = problem.split(problem.start)

@@ -38,7 +38,7 @@ FINAL_PRODUCTS = 2
 """Products beyond the steps: B v and B^T u."""
 
 SQUARINGS = 40
-"""Of the small matrix: singular values that are farther apart than 2^-40 of the top one are told apart."""
+"""Squarings of the small matrix: singular values that are farther apart than 2^-40 of the top one are told apart."""
 
 BREAKDOWN = 16.0
 """Units of roundoff, relative to the largest coefficient, below which what is left of a product is rounding."""

@@ -259,7 +259,7 @@ def _largest_norm(matrices: np.ndarray) -> float:
 
 
 def _share(value: float, limit: float) -> float:
-    """value / limit; of a limit of 0 nothing is used, or infinitely much."""
+    """value / limit. For a limit of 0 it is 0 where the value is 0 too, and otherwise infinite."""
     if limit:
         return value / limit
     return 0.0 if value == 0 else math.inf

@@ -3,7 +3,7 @@
     value = f(x) + sum_i (D f in the result of operation i) r_i + O(u^2),    |r_i| <= the bound of `local_rounding`
 
 One pass of reverse mode through the program gives sum_i |D f in i| |r_i| at the point, loops and their steps included.
-The derivatives are those of the program at hand: a contraction damps the errors made before it, a sum that cancels
+The derivatives are those of the program itself: a contraction damps the errors made before it, a sum that cancels
 keeps those of its terms. Claim: to first order in the unit roundoff this bounds the error, in any order of additions,
 with f(x) in exact arithmetic at exact inputs. The terms of higher order are left to a factor of 2, which is no proof; a
 test compares the result with ball arithmetic on a sum of 20,000 terms that cancel, on loops and on searches.

@@ -55,7 +55,7 @@ def train(tasks: TaskSet, schedule: Schedule, z: Float[Array, " n"], n_w: int, s
 
 
 class _Sizes(NamedTuple):
-    """What a compiled run depends on besides shapes and the inner loop."""
+    """The numbers that a compilation depends on, besides the shapes and the inner loop."""
 
     n_w: int
     batch: int

@@ -49,7 +49,7 @@ PLACES = 2
 
 @dataclass(frozen=True)
 class LocalConstants:
-    """What was found, see the module; `mu` and `contraction` are None where the Hessian in w was too large to form."""
+    """The constants of the module docstring; `mu` and `contraction` are None where the Hessian in w was too large."""
 
     mu: float | None
     contraction: float | None

@@ -202,7 +202,7 @@ def _draw_block(axis: "Axes", rows: Sequence[Row], colour: str) -> dict[str, Any
 
 
 def _seen(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """The points of a line; of a single one a short level piece, for a line of one point is not seen."""
+    """The points of a line. A single point becomes a short level piece, because a line of one point is invisible."""
     if len(points) > 1:
         return points
     ((N, value),) = points

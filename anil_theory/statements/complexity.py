@@ -108,7 +108,7 @@ class Demand:
 
 
 def exact(x: Scaled) -> Fraction:
-    """The number that `x` is."""
+    """The exact value of `x`, as a fraction."""
     return Fraction(x.mantissa) * Fraction(2) ** x.exponent
 
 

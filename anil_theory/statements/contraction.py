@@ -54,7 +54,7 @@ class Blocks:
         return min(self.wphi, self.phiw)
 
     def symmetric(self) -> "Blocks":
-        """Both cross constants replaced by their minimum (theory 3.2, item 3)."""
+        """The same with both cross constants at their minimum: a symmetric Hessian has one cross norm."""
         return replace(self, wphi=self.cross, phiw=self.cross)
 
     def smoothness(self) -> Scaled:

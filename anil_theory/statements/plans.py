@@ -77,7 +77,7 @@ class Question:
         return self.constants.geometry
 
     def inner_step(self, inner_steps: int) -> float:
-        """alpha at N."""
+        """The inner step size of a loop of N steps."""
         if self.alpha is not None:
             return self.alpha
         if self.constants.mu is None:

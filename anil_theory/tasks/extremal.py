@@ -126,7 +126,7 @@ class ExtremalFamily(Family):
 
     @classmethod
     def made_for(cls, setting: Setting) -> "ExtremalFamily":
-        """At the constants and schedule of the setting; it has 1 + 1 dimensions and a query loss of its own."""
+        """The family at the constants and schedule of the setting, with its own 1 + 1 dimensions and query loss."""
         return cls(setting.constants, setting.schedule, setting.max_inner_steps)
 
     def problem(self, *, tasks: int = 1, seed: int = 0) -> Problem:

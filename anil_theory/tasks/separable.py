@@ -139,7 +139,7 @@ class SeparableFamily(Family):
 
     @classmethod
     def made_for(cls, setting: Setting) -> "SeparableFamily":
-        """At the constants and dimensions of the setting; its schedule does not matter."""
+        """The family at the constants and dimensions of the setting, whose schedule does not matter."""
         return cls(setting.constants, setting.n_w, setting.n_phi, query=setting.query)
 
     @property

@@ -92,7 +92,7 @@ class Intervals:
         return Intervals(np.fmax(self.lo, other.lo), np.fmin(self.hi, other.hi))
 
     def sin_cos(self) -> tuple["Intervals", "Intervals"]:
-        """Both at once."""
+        """sin x and cos x."""
         return _wave(np.sin, self, 0.25), _wave(np.cos, self, 0.0)
 
     def exp(self) -> "Intervals":

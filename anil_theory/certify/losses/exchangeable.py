@@ -100,7 +100,7 @@ class _Writer:
         return [np.asarray(x.val) if isinstance(x, Literal) else values[x] for x in jaxpr.outvars]
 
     def equation(self, equation: Any, inputs: list[Any]) -> list[Any]:
-        """One primitive."""
+        """Write one equation."""
         name, out = equation.primitive.name, equation.outvars[0].aval
         missing = [x.reason for x in inputs if isinstance(x, _Missing)]
         if missing and name not in (*CALLS, "scan", "cond", "stop_gradient"):
@@ -186,7 +186,7 @@ class _Writer:
         return self.run(closed, inputs)
 
     def scan(self, equation: Any, inputs: list[Any]) -> list[Any]:
-        """Unrolled."""
+        """Write a scan, unrolled."""
         p, layout = equation.params, scan_layout(equation)
         first, second = layout.constants, layout.constants + layout.carry
         carry, collected = inputs[first:second], []
@@ -270,7 +270,7 @@ class _Writer:
         return self.emit("sum", [self._taken([x, zero], positions)], x.shape, size=n)
 
     def dot(self, equation: Any, a: Any, b: Any) -> Traced:
-        """Products of all pairs, summed."""
+        """Write a product of matrices as sums of products."""
         (over_a, over_b), (batch_a, batch_b) = equation.params["dimension_numbers"]
         lists, arranged = [self.listed(a), self.listed(b)], []
         for x, over, batch in zip(lists, (over_a, over_b), (batch_a, batch_b), strict=True):

@@ -72,7 +72,7 @@ def _differences(x: Any) -> Any:
 
 
 def _others(square: Any) -> Any:
-    """Without its diagonal."""
+    """The matrix with zeros on its diagonal."""
     return square * (1.0 - jnp.eye(square.shape[-1], dtype=square.dtype))
 
 
