@@ -21,12 +21,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import flint
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
+from jax.extend.core import JaxprEqn
+from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
@@ -184,7 +184,7 @@ class _Programs:
         self.n = n
         self.bits = bits
 
-        def field(z: Any) -> Any:
+        def field(z: Array) -> Array:
             loop = UnrolledLoop(schedule.one_alpha, schedule.inner_steps)
             return jnp.concatenate(list(meta_gradient(losses, z[:n_w], z[n_w:], data, loop)))
 
@@ -192,7 +192,7 @@ class _Programs:
         self.of_intervals = self.programs.of_intervals()
         self.kept: dict[bytes, BallEnclosures] = {}
         self.kept_batches: dict[bytes, IntervalEnclosures] = {}
-        self.jump: Any = None
+        self.jump: JaxprEqn | None = None
         """An equation of the meta-gradient that was undecided."""
 
     def block(self, name: str, hessian: np.ndarray) -> np.ndarray:

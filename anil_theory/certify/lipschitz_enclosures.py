@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import flint
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, JaxprEqn
+from jaxtyping import Array
 
 from anil_theory.certify.balls.interpreter import run
 from anil_theory.certify.enclosures.branches import Branches, recorded
@@ -48,7 +49,7 @@ class FieldPrograms(NamedTuple):
         return FieldPrograms(*map(interval_program, self))
 
 
-def field_programs(field: Callable[[Any], Any], n: int, bits: int) -> FieldPrograms:
+def field_programs(field: Callable[[Array], Array], n: int, bits: int) -> FieldPrograms:
     """`field` takes a float64 vector of n entries and returns an array; it is traced and never run.
 
     bits   the precision of the numbers that depend on data alone.
@@ -76,7 +77,7 @@ class IntervalEnclosures(NamedTuple):
     pull: np.ndarray
     jumps: np.ndarray
     unknown: np.ndarray
-    jump: Any
+    jump: JaxprEqn | None
 
 
 class BallEnclosures(NamedTuple):
@@ -87,7 +88,7 @@ class BallEnclosures(NamedTuple):
     pull: np.ndarray
     jumps: bool
     unknown: bool
-    jump: Any
+    jump: JaxprEqn | None
 
 
 @np.errstate(all="ignore")
@@ -192,8 +193,8 @@ def pulled_axis(pull: np.ndarray, boxes: Boxes) -> np.ndarray:
     return np.where(known, np.argmax(np.where(np.isfinite(pull), pull, 0.0), axis=1), widest_axis(boxes))
 
 
-def where_undecided(equation: Any) -> str:
-    """ ": `max` (file:line)", or "" where it is not known: for the reason of a certificate."""
+def where_undecided(equation: JaxprEqn | None) -> str:
+    """The equation in words for the reason of a certificate, as ": `max` (file:line)"; "" where it is not known."""
     if equation is None:
         return ""
     return f": {equation.primitive.name}{user_line(equation)}"

@@ -17,7 +17,7 @@ enclosures over small boxes are wider than the range by the square of the box's 
 Source: the sensitivity recursions of docs/sharp_bounds.md, to third order; derived for this project.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flint
 import numpy as np
@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.certify.intervals.outward import Intervals
+from anil_theory.tasks.separable import SeparableTask
 
 ORDERS = {"ww": (1, 1), "wphi": (1, 2), "phiphi": (2, 2)}
 """The derivative of L_meta that a block consists of: 1 is u, 2 is v."""
@@ -57,7 +58,7 @@ class PairConstants(NamedTuple):
         return PairConstants(*(Intervals(c.lo[index], c.hi[index]) for c in self))
 
 
-def pair_constants(data: Any, alpha: float) -> PairConstants:
+def pair_constants(data: SeparableTask, alpha: float) -> PairConstants:
     """The constants of all pairs of a population (T tasks, k coordinates), P = T k of them, task by task.
 
     The float64 numbers of the task and of alpha are taken as exact; so are the angles, whose sine and cosine are

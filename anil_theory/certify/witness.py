@@ -1,6 +1,6 @@
 """The witness of a block estimate, evaluated again in ball arithmetic on the very task that it was found on."""
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +52,7 @@ def replay_witness(tasks: TaskSet, schedule: Schedule, estimate: Estimate, n_w: 
     return replay(_quotient(field, mask), points["z1"], points["z2"], data, schedule.alpha)
 
 
-def _rayleigh(field: Any):
+def _rayleigh(field: Callable[..., Array]) -> Callable[..., Array]:
     def value(z: Array, u: Array, v: Array, data: PyTree, alpha: Array) -> Array:
         curved = jax.jvp(lambda z: field(z, data, alpha), (z,), (v,))[1]
         return u @ curved / jnp.sqrt((u @ u) * (v @ v))
@@ -60,7 +60,7 @@ def _rayleigh(field: Any):
     return value
 
 
-def _quotient(field: Any, mask: Array):
+def _quotient(field: Callable[..., Array], mask: Array) -> Callable[..., Array]:
     def value(z1: Array, z2: Array, data: PyTree, alpha: Array) -> Array:
         change = mask * (field(z2, data, alpha) - field(z1, data, alpha))
         move = z2 - z1

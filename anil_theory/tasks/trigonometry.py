@@ -69,10 +69,10 @@ def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[ArrayLike], *args: ArrayLike) 
     for eqn in jaxpr.eqns:
         inputs = [read(v) for v in eqn.invars]
         name = eqn.primitive.name
-        if name in _REPLACED and eqn.invars[0].aval.dtype == jnp.float64:
+        if name in _REPLACED and getattr(eqn.invars[0].aval, "dtype", None) == jnp.float64:
             outputs = [_REPLACED[name](*inputs)]
         elif _inlined(name):
-            inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+            inner = eqn.params["jaxpr"] if "jaxpr" in eqn.params else eqn.params["call_jaxpr"]
             outputs = _evaluate(inner.jaxpr, inner.consts, *inputs)
         else:
             outputs = eqn.primitive.bind(*inputs, **eqn.primitive.get_bind_params(eqn.params))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -222,10 +222,10 @@ class _Search:
     def closed(self) -> bool:
         return bool(self._narrow(self.high))
 
-    def _narrow(self, high: Any) -> Any:
+    def _narrow(self, high: float | np.ndarray) -> np.ndarray:
         if self.low == -math.inf:
             return np.zeros(np.shape(high), bool)
-        width = high - self.low
+        width = np.asarray(high - self.low)
         return np.isfinite(high) & ((width <= self.gap * np.abs(high)) | (width <= self.absolute))
 
     def add(self, boxes: Boxes, parents: np.ndarray) -> None:
