@@ -29,10 +29,10 @@ FUNCTIONS = ("add", "sub", "mul", "div", "neg", "exp", "log", "sqrt", "sin", "co
 REDUCTIONS = {"reduce_prod": "mul", "reduce_max": "max", "reduce_min": "min", "reduce_and": "and", "reduce_or": "or"}
 
 MOVES = (
-    *("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "rev", "slice", "concatenate", "pad"),
-    *("gather", "dynamic_slice", "dynamic_update_slice", "split", "unstack", "stack", "copy", "copy_p"),
-    *("optimization_barrier", "select_n"),
-)
+    "reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "rev", "slice", "concatenate", "pad",
+    "gather", "dynamic_slice", "dynamic_update_slice", "split", "unstack", "stack", "copy", "copy_p",
+    "optimization_barrier", "select_n",
+)  # fmt: skip
 """Primitives that move entries about once their indices and predicates are known."""
 
 EXACT = (*MOVES, "iota", "lt", "le", "gt", "ge", "eq", "ne", "not", "and", "or", "xor", "is_finite", "stop_gradient")
