@@ -106,7 +106,7 @@ def falsify(claim: Claim, constants: Constants, schedule: Schedule, *, seed: int
     tried += _sampled(constants, schedule, block, seed=seed, tasks=tasks)
     evidence = strongest_first(tried)
     if not evidence:
-        raise InvalidParameter("constants", "such that some known task has them", constants)
+        raise InvalidParameter("constants", "those of a task that the package can make", constants)
     verdict = judge_by_all(claim, constants, schedule, evidence)
     enclosure = None
     if verdict.outcome is not Outcome.NOT_APPLICABLE:

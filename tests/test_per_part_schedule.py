@@ -65,7 +65,7 @@ def test_what_is_no_step_size_is_named(alpha: Any) -> None:
 
 
 def test_bounds_ask_for_one_number() -> None:
-    with pytest.raises(InvalidParameter, match="one number here"):
+    with pytest.raises(InvalidParameter, match="alpha must be one number, which this needs"):
         contraction.contraction_factor(CONSTANTS["convex"], Schedule(SIZES, 3), Geometry.STRONGLY_CONVEX)
 
 

@@ -32,8 +32,8 @@ class OuterRun:
     squared_w, squared_phi   (S, R) exact ||D_w L_meta(z_k)||^2 and ||D_phi L_meta(z_k)||^2 there;
     loss          (S, R) exact L_meta(z_k);
     running_w, running_phi   (S, R) the average of the squared norms over steps 0..k-1, estimated as `average` says; at
-                  k = 0, where there is none, the exact value at z_0. Of a seed that diverged: over the steps that it
-                  took, NaN when it took none;
+                  k = 0, where there is none, the exact value at z_0. A seed that diverged has the average over the
+                  steps that it took, and NaN when it took none;
     drawn_step    (S,) one uniform step in 0..K-1 per seed;  drawn_w, drawn_phi  (S,) exact squared norms there;
     final_w, final_phi       the last iterate, leaves with a leading axis S;
     diverged_at   (S,) index k >= 1 of the first iterate that was not finite or beyond the limit, or -1;

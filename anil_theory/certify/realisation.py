@@ -14,7 +14,7 @@ is one constant: all points share it too, and the cubic forms are in w alone, cu
 is bounded from above (`cut_cost`), and the forms are divided by it. The declared constants are upper bounds, therefore.
 
 Why a lower bound: a difference quotient of the meta-gradient is one for its Lipschitz constant, whatever the losses'
-smoothness. Of the declared constants nothing but upper bounds is asked.
+smoothness. The declared constants need only be upper bounds.
 
 Direction: lower, for the supremum over all tasks. Source: derived for this project; docs/sharp_bounds.md.
 """

@@ -113,7 +113,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if math.isnan(self.value):
-            raise InvalidParameter("value", "a number (a diverging run is a status, not an estimate)", self.value)
+            raise InvalidParameter("value", "a number: a run that diverges has a status and no estimate", self.value)
         if math.isinf(self.value) and self.direction is not Direction.UPPER:
             raise InvalidParameter("value", "finite (only a certified upper bound can fail to be)", self.value)
         if self.stderr > 0 and self.direction is not Direction.MEAN:

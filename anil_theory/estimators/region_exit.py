@@ -36,7 +36,7 @@ def mark_exits(
     beyond it by no more than rounding: that of the norm, derived from its program (see `rounding`), and that of
     moving a point to the sphere. `outside_kind` says whether it was derived or, where a primitive has no rule, is a
     heuristic. The ball is convex, so two runs that stay inside are compared inside. A run that diverges to infinity
-    or NaN counts as outside by the largest float64. None of this is computed when the region is the whole space.
+    or NaN counts as outside by the largest float64. When the region is the whole space nothing of this is computed.
     """
     if np.isinf(region.radius):
         return estimates

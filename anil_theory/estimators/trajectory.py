@@ -45,7 +45,8 @@ def train(tasks: TaskSet, schedule: Schedule, z: Float[Array, " n"], n_w: int, s
     schedule   alpha, N, beta_w, beta_phi, B and K. Raises InvalidParameter without beta_w and beta_phi.
     """
     if schedule.beta_w is None or schedule.beta_phi is None:
-        raise InvalidParameter("schedule", "one with beta_w and beta_phi", schedule)
+        missing = "beta_w" if schedule.beta_w is None else "beta_phi"
+        raise InvalidParameter(missing, "a finite number > 0: a run moves both blocks", None)
     betas = jnp.concatenate([jnp.full(n_w, schedule.beta_w), jnp.full(z.size - n_w, schedule.beta_phi)])
     sizes = _Sizes(n_w, schedule.batch, schedule.outer_steps)
     key = seed_keys(seed, 1)[0]

@@ -120,7 +120,7 @@ def panels(
 
 def columns_in(width: float, labels: Iterable[str]) -> int:
     """How many columns of a legend with these labels fit into a width in inches."""
-    # Of the commands of mathematics, as \\varphi, most letters are not shown.
+    # Most letters of the commands of mathematics, as \\varphi, are not shown.
     longest = max(len(re.sub(r"\\[a-z]+|[${}_^]", "", line)) for label in labels for line in label.splitlines())
     return max(1, int(width / (LEGEND_KEY + LEGEND_LETTER * longest)))
 

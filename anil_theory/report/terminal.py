@@ -139,7 +139,7 @@ def print_heuristics(console: Console, legend: str) -> None:
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
     """Counts of outcomes, heuristic roundings and samples left out; why rows say nothing or are refuted, with suspects.
 
-    Of every outcome but CONSISTENT and CONFIRMED the reasons are shown, of refutations the replay too.
+    The reasons of every outcome but CONSISTENT and CONFIRMED are shown, and the replay of a refutation.
     """
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
     parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]

@@ -224,9 +224,9 @@ def step_sizes(
 
 def _betas(schedule: Schedule, phi: bool) -> tuple[float, float]:
     if schedule.beta_w is None:
-        raise InvalidParameter("beta_w", "given (> 0)", None)
+        raise InvalidParameter("beta_w", "a finite number > 0", None)
     if phi and schedule.beta_phi is None:
-        raise InvalidParameter("beta_phi", "given (> 0)", None)
+        raise InvalidParameter("beta_phi", "a finite number > 0 where phi is not empty", None)
     return schedule.beta_w, schedule.beta_phi or schedule.beta_w
 
 
