@@ -80,8 +80,8 @@ class Sensitivity:
         verb = "doubling" if self.replaced == 2 * self.given else "halving"
         if self.replaced not in (2 * self.given, self.given / 2):
             verb = f"moving to {self.replaced:.6g}"
-        found = f"{verb} {self.parameter} (from {self.given:.6g}) multiplies the cost by {self.cost_factor:.3g}"
-        return f"{found}, at N = {self.inner_steps}"
+        effect = f"{verb} {self.parameter} (from {self.given:.6g}) multiplies the cost by {self.cost_factor:.3g}"
+        return f"{effect}, at N = {self.inner_steps}"
 
 
 @dataclass(frozen=True)

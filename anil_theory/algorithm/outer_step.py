@@ -70,11 +70,11 @@ class Population:
     def gradient(self, w: PyTree, phi: PyTree, index: Int[Array, ""]) -> tuple[PyTree, PyTree]:
         """The meta-gradient of one task in w and in phi."""
         data = self.tasks.task(index)
-        found = meta_gradient(self.tasks.losses, *self._framed(w, phi, index), data, self.loop, method=self.method)
+        gradient = meta_gradient(self.tasks.losses, *self._framed(w, phi, index), data, self.loop, method=self.method)
         if self.rotations is None:
-            return found.w, found.phi
+            return gradient.w, gradient.phi
         rotation_w, rotation_phi = self.rotations
-        return rotation_w[index] @ found.w, rotation_phi[index] @ found.phi
+        return rotation_w[index] @ gradient.w, rotation_phi[index] @ gradient.phi
 
     def gradients(self, w: PyTree, phi: PyTree, indices: Int[Array, " B"]) -> tuple[PyTree, PyTree]:
         """The meta-gradients of several tasks, along a leading axis."""

@@ -62,10 +62,10 @@ def average_gradient(run: OuterRun) -> AverageGradient:
     }
     if sum(leaf.size for leaf in jax.tree.leaves(run.final_phi)) == 0:
         del per_seed["phi"]
-    found = {}
+    estimates = {}
     for name, (values, thinned) in per_seed.items():
         value = float(values.mean())
-        found[name] = Estimate(
+        estimates[name] = Estimate(
             quantity=f"average_squared_gradient/{name}",
             value=value,
             direction=Direction.MEAN,
@@ -76,7 +76,7 @@ def average_gradient(run: OuterRun) -> AverageGradient:
             samples=S,
             seed=run.seed,
         )
-    return AverageGradient(found, 0, "")
+    return AverageGradient(estimates, 0, "")
 
 
 def initial_gap(family: Domain, tasks: TaskSet, schedule: Schedule, w: PyTree, phi: PyTree) -> Estimate:

@@ -38,7 +38,7 @@ def growth_with_radius(
         raise InvalidParameter("radii", "at least one", radii)
     shape = (count("points", points), family.n_w + family.n_phi)
     generator = np.random.default_rng(count("seed", seed, minimum=0))
-    found = []
+    norms_of_balls = []
     for radius in (positive("radii", r) for r in radii):
         directions = generator.standard_normal(shape)
         w, phi = directions[:, : family.n_w], directions[:, family.n_w :]
@@ -46,12 +46,12 @@ def growth_with_radius(
         phi *= small / np.linalg.norm(phi, axis=1, keepdims=True)
         w *= np.sqrt(radius**2 - small**2) / np.linalg.norm(w, axis=1, keepdims=True)
         z = jnp.asarray(np.concatenate([w, phi], axis=1))
-        found.append(np.asarray(_norms((tasks.support, tasks.query), family.n_w, tasks.data, z)))
-        bad = np.flatnonzero(~np.isfinite(found[-1]))
+        norms_of_balls.append(np.asarray(_norms((tasks.support, tasks.query), family.n_w, tasks.data, z)))
+        bad = np.flatnonzero(~np.isfinite(norms_of_balls[-1]))
         if bad.size:
             reason = explain(tasks, None, family.n_w, QUANTITIES[bad[0]], 0, z[0])
             raise NotFinite(f"{QUANTITIES[bad[0]]} is finite at no point of the ball of radius {radius:g}; {reason}")
-    largest = np.maximum.accumulate(np.array(found), axis=0)
+    largest = np.maximum.accumulate(np.array(norms_of_balls), axis=0)
     return {name: largest[:, i].tolist() for i, name in enumerate(QUANTITIES)}
 
 

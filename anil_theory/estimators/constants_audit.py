@@ -69,7 +69,7 @@ def audit_constants(
     generator = np.random.default_rng(seed)
     L = family.constants.L
     starting = family.points(generator, (len(tasks), starts))
-    found = _search(
+    searches = _search(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
         iterations,
@@ -82,7 +82,7 @@ def audit_constants(
     )
     relative = gamma(counted_roundings(family.n_w + family.n_phi))
     best: dict[str, Estimate] = {}
-    for name, search in found.items():
+    for name, search in searches.items():
         constant, loss = name.split("_")[0], _FORMS[name][0]
         values = np.asarray(search.value)
         explain_first = partial(explain, tasks, None, family.n_w, constant)
@@ -126,7 +126,7 @@ def _search(
     template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
     fields = {"support": loss_field(losses[0], template), "query": loss_field(losses[1], template)}
     masks = block_masks(*sizes)
-    found = {}
+    searches = {}
     for name, (loss, blocks) in _FORMS.items():
         if name == "tau" and sizes[1] == 0:
             continue
@@ -138,8 +138,8 @@ def _search(
             options = {"iterations": iterations, "first_step": length_scale / 4, "radius": radius}
             return ascend(field, form, z, data, directions, **options)
 
-        found[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, normals)
-    return found
+        searches[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, normals)
+    return searches
 
 
 def _measured_constants(problem: Problem, schedule: Schedule, effort: Effort) -> Found:

@@ -39,7 +39,7 @@ def measure_gradient_size(
     losses, sizes = (tasks.support, tasks.query), (family.n_w, family.n_phi)
     norms = np.asarray(_norms(losses, sizes, tasks.data, z, loop))
     operations = counted_roundings(sum(sizes), schedule.inner_steps)
-    found = {}
+    estimates = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
         explain_first = partial(explain, tasks, schedule, family.n_w, block)
         dropped, reason = left_out(norms[..., i], np.asarray(z), explain_first, f"gradient_size/{block}")
@@ -49,7 +49,7 @@ def measure_gradient_size(
         mask = block_masks(*sizes)[block]
         shown = (tasks.task(int(task)), z[task, point], mask, loop)
         rounding = rounding_at(partial(_rounded, losses, sizes), *shown, value=value, operations=operations)
-        found[block] = Estimate(
+        estimates[block] = Estimate(
             f"gradient_size/{block}",
             value,
             Direction.LOWER,
@@ -62,7 +62,7 @@ def measure_gradient_size(
             first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
         )
-    return found
+    return estimates
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -64,14 +64,14 @@ def measure_identity(
     sensitivity = constants.L + alpha * N * constants.rho * constants.M
     operations = counted_roundings(family.n_w + family.n_phi, N)
     rounding = gamma(operations) * amplification * (constants.M + sensitivity * largest)
-    found = {}
+    estimates = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
         explain_first = partial(explain, tasks, schedule, family.n_w, block)
         quantity = f"meta_gradient_discrepancy/{block}"
         dropped, reason = left_out(apart[..., i], np.asarray(z), explain_first, quantity)
         distances = np.where(np.isfinite(apart[..., i]), apart[..., i], -np.inf)
         task, point = np.unravel_index(np.argmax(distances), apart.shape[:2])
-        found[block] = Estimate(
+        estimates[block] = Estimate(
             quantity,
             float(apart[task, point, i]),
             Direction.LOWER,
@@ -84,7 +84,7 @@ def measure_identity(
             first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
         )
-    return found
+    return estimates
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -112,8 +112,10 @@ def _compare(
 
 
 def _measured_identity(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
-    found = measure_identity(problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps)
-    return keyed(found)
+    estimates = measure_identity(
+        problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps
+    )
+    return keyed(estimates)
 
 
 MEASUREMENT = Measurement(

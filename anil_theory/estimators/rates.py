@@ -79,8 +79,8 @@ def _best_floor(log_x: np.ndarray, y: np.ndarray) -> float:
     def cost(share: float) -> float:
         return float(_lines(log_x, y[None], share * y.min())[2][0])
 
-    found = minimize_scalar(cost, bounds=(0.0, 1 - 1e-9), method="bounded", options={"xatol": 1e-7})
-    return float(found.x) * float(y.min()) if found.fun < cost(0.0) else 0.0
+    optimum = minimize_scalar(cost, bounds=(0.0, 1 - 1e-9), method="bounded", options={"xatol": 1e-7})
+    return float(optimum.x) * float(y.min()) if optimum.fun < cost(0.0) else 0.0
 
 
 def fit_rate(

@@ -40,7 +40,7 @@ def mark_exits(
     """
     if np.isinf(region.radius):
         return estimates
-    flat = [(block, method, e) for block, found in estimates.items() for method, e in found.items()]
+    flat = [(block, method, e) for block, by_method in estimates.items() for method, e in by_method.items()]
     witnesses = [estimate.witness for _, _, estimate in flat if estimate.witness]
     # Two points for each: a witness with one point shows it twice, so that all have one shape.
     points = [[witness.points[name] for name in _PLACES if name in witness.points] for witness in witnesses]
@@ -60,7 +60,7 @@ def mark_exits(
     # A point on the sphere was put there by z * (R/|z|), of n + 3 roundings.
     slack = np.where(np.isfinite(errors), errors, 0.0) + gamma(starts.shape[-1] + 3) * region.radius
     outside = np.max(np.where(finite > region.radius + slack, finite - region.radius, 0.0), axis=1)
-    marked = {block: dict(found) for block, found in estimates.items()}
+    marked = {block: dict(by_method) for block, by_method in estimates.items()}
     witnessed = [(block, method, e) for block, method, e in flat if e.witness]
     for (block, method, estimate), amount in zip(witnessed, outside, strict=True):
         marked[block][method] = dataclasses.replace(estimate, outside=float(amount), outside_kind=kind)

@@ -110,11 +110,11 @@ def train(
     state = program.initial_state(seed)
     history = History()
     start = 0
-    found = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
-    if found is not None:
-        start = found.iteration
-        state = found.state
-        history = History.kept(found.history, found.iteration)
+    checkpoint = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
+    if checkpoint is not None:
+        start = checkpoint.iteration
+        state = checkpoint.state
+        history = History.kept(checkpoint.history, checkpoint.iteration)
     limit = EXPLOSION * math.log(settings.ways)
 
     def look(done: int) -> None:
