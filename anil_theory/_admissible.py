@@ -17,8 +17,23 @@ class InvalidParameter(AnilTheoryError, ValueError):
     """
 
     def __init__(self, name: str, allowed: str, given: object):
-        self.name, self.allowed, self.given = name, allowed, given
+        self.name = name
+        self.allowed = allowed
+        self.given = given
         super().__init__(f"{name} must be {allowed}; got {_shown(given)}")
+
+
+class ConflictingArguments(InvalidParameter):
+    """Arguments that are admissible one by one, and not together.
+
+    Attributes: `name` (the argument to leave out), `given` (its value), and `allowed`.
+    """
+
+    def __init__(self, name: str, why: str, given: object = None):
+        self.name = name
+        self.allowed = "left out"
+        self.given = given
+        Exception.__init__(self, why)
 
 
 LONGEST = 200

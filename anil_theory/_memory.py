@@ -59,7 +59,7 @@ def require_memory(what: str, needed: int, sizes: Mapping[str, int]) -> None:
 def in_units(number: int) -> str:
     """A number of bytes for people; integers of any size."""
     power = min(max(number.bit_length() - 1, 0) // 10, len(UNITS) - 1)
-    # Of integers, since the quotient may be beyond float64.
+    # Integers are divided, since the quotient may be beyond float64.
     tenths = number * 10 // 1024**power
     if tenths >= 10 * 1024:
         return f"over 1024 {UNITS[power]}"

@@ -58,7 +58,9 @@ class Registry(Mapping[str, T], Generic[T]):
     """
 
     def __init__(self, noun: str, kind: type, members: Iterable[T] = (), *, classes: bool = False):
-        self.noun, self.kind, self.classes = noun, kind, classes
+        self.noun = noun
+        self.kind = kind
+        self.classes = classes
         self._members: dict[str, T] = {}
         self._origins: dict[str, str] = {}
         with registering_from(BUILT_IN):

@@ -45,7 +45,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RecommendedSettings:
     """What to run, what it costs and what it guarantees.
 
     c            the weight of the proof (nothing to set in a run);
@@ -83,8 +83,8 @@ class Sensitivity:
         verb = "doubling" if self.replaced == 2 * self.given else "halving"
         if self.replaced not in (2 * self.given, self.given / 2):
             verb = f"moving to {self.replaced:.6g}"
-        found = f"{verb} {self.parameter} (from {self.given:.6g}) multiplies the cost by {self.cost_factor:.3g}"
-        return f"{found}, at N = {self.inner_steps}"
+        effect = f"{verb} {self.parameter} (from {self.given:.6g}) multiplies the cost by {self.cost_factor:.3g}"
+        return f"{effect}, at N = {self.inner_steps}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class Advice:
     eps: float
     D0: float
     objective: str
-    anil: Settings
-    maml: Settings
+    anil: RecommendedSettings
+    maml: RecommendedSettings
     cost_ratio: float
     sensitivities: tuple[Sensitivity, ...]
     changes: tuple[str, ...]
@@ -161,26 +161,34 @@ def advise(
     def best(question: Question, every: int = EVERY) -> Plan:
         return recommended_plan(question, most, every) if inner_steps is None else plan(question, inner_steps)
 
-    anil, maml = best(question), best(question.of_maml(maml_alpha))
-    found = []
+    anil = best(question)
+    maml = best(question.of_maml(maml_alpha))
+    sensitivities = []
     for name, given, replaced in _perturbations(question):
         try:
             changed = best(_changed(question, name, replaced), every=FEWER)
         except InvalidParameter:  # a step size that was given does not fit the changed constants
             continue
-        found.append(Sensitivity(name, given, replaced, changed.cost / anil.cost, changed.schedule.inner_steps))
-    found.sort(key=lambda s: -max(s.cost_factor, 1 / s.cost_factor))
+        sensitivity = Sensitivity(
+            parameter=name,
+            given=given,
+            replaced=replaced,
+            cost_factor=changed.cost / anil.cost,
+            inner_steps=changed.schedule.inner_steps,
+        )
+        sensitivities.append(sensitivity)
+    sensitivities.sort(key=lambda s: -max(s.cost_factor, 1 / s.cost_factor))
     return Advice(
-        question.geometry.value,
-        question.eps,
-        question.D0,
-        objective,
-        _settings(anil),
-        _settings(maml),
-        maml.cost / anil.cost,
-        tuple(found),
-        tuple(map(str, found)),
-        _notes(question, anil, inner_steps is None, most),
+        geometry=question.geometry.value,
+        eps=question.eps,
+        D0=question.D0,
+        objective=objective,
+        anil=_settings(anil),
+        maml=_settings(maml),
+        cost_ratio=maml.cost / anil.cost,
+        sensitivities=tuple(sensitivities),
+        changes=tuple(map(str, sensitivities)),
+        notes=_notes(question, anil, inner_steps is None, most),
     )
 
 
@@ -200,36 +208,40 @@ def _changed(question: Question, name: str, value: float) -> Question:
     return dataclasses.replace(question, constants=dataclasses.replace(question.constants, **{name: value}))
 
 
-def _settings(found: Plan) -> Settings:
-    schedule = found.schedule
+def _settings(chosen: Plan) -> RecommendedSettings:
+    schedule = chosen.schedule
     K, B = schedule.outer_steps, schedule.batch
     assert schedule.beta_w is not None
-    bounds = {name: row.total(K, B) for name, row in found.rows.items()}
-    return Settings(
-        schedule.one_alpha,
-        schedule.beta_w,
-        schedule.beta_phi,
-        found.c,
-        schedule.inner_steps,
-        B,
-        K,
-        {name: float(bound) for name, bound in bounds.items()},
-        found.per_iteration,
-        found.total,
-        found.cost,
-        _shares(found, max(bounds, key=lambda name: bounds[name])),
+    bounds = {name: row.total(K, B) for name, row in chosen.rows.items()}
+    largest = max(bounds, key=lambda name: bounds[name])
+    return RecommendedSettings(
+        alpha=schedule.one_alpha,
+        beta_w=schedule.beta_w,
+        beta_phi=schedule.beta_phi,
+        c=chosen.c,
+        inner_steps=schedule.inner_steps,
+        batch=B,
+        outer_steps=K,
+        bounds={name: float(bound) for name, bound in bounds.items()},
+        per_iteration=chosen.per_iteration,
+        total=chosen.total,
+        cost=chosen.cost,
+        dominating=_shares(chosen, largest),
     )
 
 
-def _shares(found: Plan, row: str) -> tuple[Share, ...]:
-    schedule, terms = found.schedule, found.rows[row]
-    total, decay = terms.total(schedule.outer_steps, schedule.batch), terms.decay / schedule.outer_steps
+def _shares(chosen: Plan, row: str) -> tuple[Share, ...]:
+    schedule = chosen.schedule
+    terms = chosen.rows[row]
+    total = terms.total(schedule.outer_steps, schedule.batch)
+    decay = terms.decay / schedule.outer_steps
     beta = schedule.beta_w if row == "w" else schedule.beta_phi
     assert beta is not None
-    x, c = found.ingredients, found.c
+    x, c = chosen.ingredients, chosen.c
     own, mixed = (x.ww, x.cross * c) if row == "w" else (x.phiphi, x.cross / c)
-    # 2 D0/(beta K): of 1/beta, Lam makes up what the constants ask for, and the rest is a step that is shorter.
-    used_own, used_mixed = float(own * beta), float(mixed * beta)
+    # The term is 2 D0/(beta K). The constants ask for the part Lam of 1/beta; the rest comes of a step that is shorter.
+    used_own = float(own * beta)
+    used_mixed = float(mixed * beta)
     gap = float(decay / total) if total else 0.0
     parts = {
         "initial_gap_ww" if row == "w" else "initial_gap_phiphi": gap * used_own,

@@ -3,12 +3,19 @@
 | exception                                  | also is a             | raised where                                  |
 |--------------------------------------------|-----------------------|-----------------------------------------------|
 | `InvalidParameter`                         | `ValueError`          | a parameter is outside its admissible set     |
+| `_admissible.ConflictingArguments`         | `ValueError`          | two arguments exclude each other              |
+| `studies.empty_grid.EmptyGrid`             | `ValueError`          | no combination of the axes is a cell          |
+| `neural.checkpoints.OtherConfiguration`    | `ValueError`          | a run would go on from another run            |
 | `_memory.NotEnoughMemory`                  | `ValueError`          | a size is beyond the memory of the machine    |
 | `_registry.ExtensionError`                 | `ValueError`          | what was added from outside cannot be used    |
 | `_registry.NameTaken`                      | `ValueError`          | two things of one kind have the same name     |
 | `_registry.NotOfTheKind`                   | `ValueError`          | a thing is not what its registry holds        |
 | `extend.PluginFailed`                      | `ValueError`          | a plug-in does not import                     |
 | `checks.pairing.Unmeasured`                | `ValueError`          | nothing measures what a claim bounds          |
+| `problem.UnknownFact`                      | `ValueError`          | a problem has no number that a bound needs    |
+| `EmptyPopulation`                          | `ValueError`          | a population has no task                      |
+| `NoWitness`                                | `ValueError`          | an estimate keeps no point to compute it at   |
+| `NotOneRecordEach`                         | `ValueError`          | a page was given no record, or two for one    |
 | `MissingLibrary`                           | `ImportError`         | an optional library is not installed          |
 | `MemoryTooSmall`                           | `MemoryError`         | the work does not fit in memory               |
 | `Incomparable`                             | `ValueError`          | a claim meets another quantity's estimate     |
@@ -38,6 +45,18 @@ class MissingLibrary(AnilTheoryError, ImportError):
 
 class MemoryTooSmall(AnilTheoryError, MemoryError):
     """Work that does not fit in memory; the message says what takes the space."""
+
+
+class NoWitness(AnilTheoryError, ValueError):
+    """An estimate that was to be computed again and keeps no point at which that could be done."""
+
+
+class EmptyPopulation(AnilTheoryError, ValueError):
+    """A population without a task: there is nothing to adapt to and nothing to average over."""
+
+
+class NotOneRecordEach(AnilTheoryError, ValueError):
+    """A page that shows one record of each finding was given none, or two of one finding."""
 
 
 class Incomparable(AnilTheoryError, ValueError):

@@ -46,7 +46,7 @@ SEEDS = (0, 1)
 """Ascents start from each of these."""
 
 STARTS, ITERATIONS = 3, 60
-"""Of the ascent over tasks, per seed."""
+"""Starts and iterations of the ascent over tasks, per seed."""
 
 LONGEST_ASCENT = 1000
 """Inner steps beyond which no ascent over tasks is made: it differentiates the whole loop at every iteration."""
@@ -106,7 +106,7 @@ def falsify(claim: Claim, constants: Constants, schedule: Schedule, *, seed: int
     tried += _sampled(constants, schedule, block, seed=seed, tasks=tasks)
     evidence = strongest_first(tried)
     if not evidence:
-        raise InvalidParameter("constants", "such that some known task has them", constants)
+        raise InvalidParameter("constants", "those of a task that the package can make", constants)
     verdict = judge_by_all(claim, constants, schedule, evidence)
     enclosure = None
     if verdict.outcome is not Outcome.NOT_APPLICABLE:
@@ -117,7 +117,10 @@ def falsify(claim: Claim, constants: Constants, schedule: Schedule, *, seed: int
 
 def strongest_first(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """By what each estimate proves, its value less its rounding; those that left the region of the constants last."""
-    proved = lambda e: (e.estimate.outside == 0, e.estimate.value - e.estimate.rounding)  # noqa: E731
+
+    def proved(e: Evidence) -> tuple[bool, float]:
+        return e.estimate.outside == 0, e.estimate.value - e.estimate.rounding
+
     return tuple(sorted(evidence, key=proved, reverse=True))
 
 
@@ -183,8 +186,8 @@ def _realised_once(constants: Constants, schedule: Schedule, block: str) -> Evid
     if not math.isfinite(enclosure.low) or enclosure.low < 0:
         return None
     x, y = ENTRIES[block]
-    unit = lambda axis: [float(i == axis) for i in range(3)]  # noqa: E731
-    witness = Witness({"z": [0.0] * 3, "u": unit(x), "v": unit(y)}, 0)
+    axes = np.eye(3).tolist()
+    witness = Witness({"z": [0.0] * 3, "u": axes[x], "v": axes[y]}, 0)
     estimate = Estimate(
         f"{QUANTITY}/{block}", enclosure.low, Direction.LOWER, method="realised losses", witness=witness
     )

@@ -75,10 +75,10 @@ class Schedule:
 
     @property
     def one_alpha(self) -> float:
-        """alpha as a number. Raises InvalidParameter when parts of w have step sizes of their own."""
+        """The inner step size. Raises InvalidParameter when parts of w have step sizes of their own."""
         if isinstance(self.alpha, float):
             return self.alpha
-        raise InvalidParameter("alpha", "one number here", self.alpha)
+        raise InvalidParameter("alpha", "one number, which this needs, and not one for each part of w", self.alpha)
 
     @property
     def alpha_range(self) -> tuple[float, float]:

@@ -91,7 +91,7 @@ def test_resume_takes_finished_cells_and_gives_the_same_rows(tmp_path: Path) -> 
         (["--rows", "none"], ["rows", "tightest", "none"]),
         (["--seed", "-1"], ["seed", ">= 0", "-1"]),
         (["prop9"], ["statement", "prop1", "prop9"]),
-        (["prop2", "--geometry", "nonconvex"], ["grid", "at least one cell"]),
+        (["prop2", "--geometry", "nonconvex"], ["the grid has no cell"]),
     ],
 )
 def test_misuse_exits_2_and_names_parameter_allowed_and_given(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory import STATEMENTS, Constants, Geometry, InvalidParameter, Kind, Outcome, Schedule, judge
+from anil_theory._admissible import ConflictingArguments
 from anil_theory.algorithm import outer_loop, population_gradient
 from anil_theory.estimators import Budget, Direction, Estimate, largest, measure_block_lipschitz
 from anil_theory.statements import contraction
@@ -64,7 +65,7 @@ def test_what_is_no_step_size_is_named(alpha: Any) -> None:
 
 
 def test_bounds_ask_for_one_number() -> None:
-    with pytest.raises(InvalidParameter, match="one number here"):
+    with pytest.raises(InvalidParameter, match="alpha must be one number, which this needs"):
         contraction.contraction_factor(CONSTANTS["convex"], Schedule(SIZES, 3), Geometry.STRONGLY_CONVEX)
 
 
@@ -77,7 +78,7 @@ def test_runs_and_searches_take_each_entry_s_own_step() -> None:
     run = outer_loop(tasks, schedule, w, phi, seeds=2)
     g = population_gradient(tasks, w, phi, alpha=SIZES, inner_steps=2)
     np.testing.assert_allclose(run.squared_w[:, 0], float(g.w @ g.w), rtol=1e-12)
-    with pytest.raises(InvalidParameter, match="frames rotate w"):
+    with pytest.raises(ConflictingArguments, match="frames rotate w"):
         outer_loop(tasks, schedule, w, phi, frames=separable_frames(tasks))
     near = [Schedule(alpha, 2) for alpha in (0.1, 0.1 + 1e-9 * np.arange(3))]
     found = [

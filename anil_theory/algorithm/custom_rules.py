@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import Array, PyTree
 
 from anil_theory.tasks.base import Loss
@@ -35,7 +35,7 @@ def custom_vjp_rules(program: ClosedJaxpr) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_rules(program.jaxpr)))
 
 
-def _rules(jaxpr: Any) -> Iterator[str]:
+def _rules(jaxpr: Jaxpr) -> Iterator[str]:
     for equation in jaxpr.eqns:
         if equation.primitive.name.startswith("custom_vjp_call"):
             yield equation.params["call_jaxpr"].jaxpr.debug_info.func_src_info
@@ -47,7 +47,7 @@ def _rules(jaxpr: Any) -> Iterator[str]:
             yield from _rules(getattr(program, "jaxpr", program))
 
 
-def _is_program(value: Any) -> bool:
+def _is_program(value: object) -> bool:
     return hasattr(value, "eqns") or hasattr(value, "jaxpr")
 
 
@@ -95,7 +95,7 @@ def _with_forward_rules(flat_loss: Callable[[Leaves], Array]) -> Callable[[Leave
         def G(x: Leaves, directions: list[Leaves]) -> Leaves:
             return slope(order, x, directions)
 
-        def rule(primals: Any, tangents: Any) -> tuple[Leaves, Leaves]:
+        def rule(primals: tuple[Leaves, list[Leaves]], tangents: tuple[Leaves, list[Leaves]]) -> tuple[Leaves, Leaves]:
             x, directions = primals
             dx, dt = _without_zeros(x, tangents[0]), tangents[1]
             value = G(x, directions)
@@ -115,7 +115,7 @@ def _with_forward_rules(flat_loss: Callable[[Leaves], Array]) -> Callable[[Leave
     def f(x: Leaves) -> Array:
         return flat_loss(x)
 
-    def rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    def rule(primals: tuple[Leaves], tangents: tuple[Leaves]) -> tuple[Array, Array]:
         (x,) = primals
         return f(x), _inner(field(0)(x, []), _without_zeros(x, tangents[0]))
 
@@ -123,7 +123,7 @@ def _with_forward_rules(flat_loss: Callable[[Leaves], Array]) -> Callable[[Leave
     return f
 
 
-def _floats(leaf: Any) -> bool:
+def _floats(leaf: PyTree) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
 
 

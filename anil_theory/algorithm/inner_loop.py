@@ -47,7 +47,7 @@ def inner_loop(
 
 
 def descend(support: Loss, w: PyTree, phi: PyTree, data: PyTree, loop: UnrolledLoop) -> InnerLoop:
-    """`inner_loop` of arguments that were looked at already."""
+    """The same loop, for arguments that `inner_loop` has checked."""
     gradient = jax.grad(support)
 
     def step(current: PyTree) -> PyTree:

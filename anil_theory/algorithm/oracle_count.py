@@ -68,7 +68,7 @@ class OracleCounts:
 
 
 class _Tally:
-    """Host counters."""
+    """How often each oracle was evaluated, counted on the host."""
 
     def __init__(self) -> None:
         self.counts = {"gradient_w": 0, "gradient_phi": 0, "second_w": 0, "second_mixed": 0, "second_phi": 0}
@@ -92,7 +92,7 @@ def _is_zero(tree: PyTree) -> bool:
     return all(isinstance(leaf, SymbolicZero) for leaf in jax.tree.leaves(tree, is_leaf=_symbolic))
 
 
-def _symbolic(leaf: Any) -> bool:
+def _symbolic(leaf: object) -> bool:
     return isinstance(leaf, SymbolicZero)
 
 
@@ -115,7 +115,7 @@ def _counted_gradient(loss: Loss, block: str, tally: _Tally, mark_directions: bo
     def gradient(w: PyTree, phi: PyTree, data: PyTree) -> PyTree:
         return tally.mark(f"gradient_{block}", raw(w, phi, data))
 
-    def rule(primals: Any, tangents: Any) -> tuple[PyTree, PyTree]:
+    def rule(primals: tuple[PyTree, PyTree, PyTree], tangents: tuple[PyTree, PyTree, PyTree]) -> tuple[PyTree, PyTree]:
         w, phi, data = primals
         value = gradient(w, phi, data)
         total = jax.tree.map(jnp.zeros_like, value)
@@ -129,7 +129,7 @@ def _counted_gradient(loss: Loss, block: str, tally: _Tally, mark_directions: bo
             else:  # under reverse mode a direction is not there to look at; the point is, once per product
                 point = tally.mark(name, point)
 
-            def along(moving: PyTree, position: int = position, point: Any = point) -> PyTree:
+            def along(moving: PyTree, position: int = position, point: tuple[PyTree, PyTree] = point) -> PyTree:
                 return raw(moving, point[1], data) if position == 0 else raw(point[0], moving, data)
 
             total = jax.tree.map(jnp.add, total, jax.jvp(along, (point[position],), (direction,))[1])
@@ -147,7 +147,7 @@ def _counted_loss(loss: Loss, tally: _Tally, mark_directions: bool) -> Loss:
     def counted(w: PyTree, phi: PyTree, data: PyTree) -> Array:
         return loss(w, phi, data)
 
-    def rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    def rule(primals: tuple[PyTree, PyTree, PyTree], tangents: tuple[PyTree, PyTree, PyTree]) -> tuple[Array, Array]:
         slope = jnp.zeros(())
         for gradient, direction in zip((gradient_w, gradient_phi), tangents[:2], strict=True):
             if not _is_zero(direction):
@@ -218,7 +218,7 @@ def as_maml(tasks: TaskSet, w: PyTree, phi: PyTree) -> tuple[TaskSet, PyTree, Py
     """
 
     def whole(loss: Loss) -> Loss:
-        def joint(z: Any, empty: Any, data: PyTree) -> Array:
+        def joint(z: tuple[PyTree, PyTree], empty: PyTree, data: PyTree) -> Array:
             return loss(z[0], z[1], data)
 
         return joint

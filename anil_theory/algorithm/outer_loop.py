@@ -28,28 +28,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter, count, one_of, positive
+from anil_theory._admissible import ConflictingArguments, InvalidParameter, count, one_of, positive
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import require_float64
-from anil_theory.algorithm.inner_loop import inner_loop
-from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
+from anil_theory.algorithm.meta_gradient import METHODS
 from anil_theory.algorithm.outer_run import AVERAGES, OuterRun, assemble_run
+from anil_theory.algorithm.outer_step import Frames, Population, Rule, State, outer_step, squared_norm
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, TaskSet
-from anil_theory.tasks.separable_frame import Frames
 
 DIVERGENCE_LIMIT = 1e8
-"""In units of the run's own length. A run that starts this many times closer to a stationary point of every task than
-it ends would be called diverged: then pass a larger limit."""
-
+"""The largest norm of an iterate, in units of the run's own length. A run that starts this many times closer to a
+stationary point of every task than it ends would be called diverged: then pass a larger limit."""
 
 MOST_OUTER_STEPS = 2**53
 """Steps are drawn and recorded by their numbers, which float64 holds up to here."""
 
 
 class _Static(NamedTuple):
-    """What a compilation depends on besides shapes."""
+    """The values that a compilation depends on, besides the shapes."""
 
     support: Loss
     query: Loss
@@ -59,7 +57,7 @@ class _Static(NamedTuple):
 
 
 class _Traced(NamedTuple):
-    """What one compilation serves for every value of."""
+    """The values that may change without a new compilation."""
 
     loop: UnrolledLoop
     beta_w: Array
@@ -67,36 +65,9 @@ class _Traced(NamedTuple):
     limit: Array
 
 
-class _State(NamedTuple):
-    """Of one seed: the iterate, sums of squared norms over the steps so far, the drawn iterate, when it diverged."""
-
-    w: PyTree
-    phi: PyTree
-    sums: Array
-    drawn: tuple[PyTree, PyTree]
-    diverged_at: Array
-
-
 def seed_keys(seed: int, seeds: int) -> Array:
     """One key per seed, shape (S,): seed s sees the same tasks however many seeds run beside it."""
     return jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(seeds))
-
-
-def task_indices(key: Array, step: Any, batch: int, num_tasks: int) -> Array:
-    """The tasks of outer step `step` of one seed: `batch` i.i.d. uniform indices in 0..T-1, with replacement."""
-    return jax.random.randint(jax.random.fold_in(key, step), (batch,), 0, num_tasks)
-
-
-def squared_norm(tree: PyTree) -> Array:
-    """The squared Euclidean norm of a pytree; 0 when it has no leaves."""
-    return sum((jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
-
-
-def pair_mean(gradients: PyTree) -> Array:
-    """Mean of <g_i, g_j> over ordered pairs i != j of the leading axis (B >= 2): unbiased for ||E g||^2."""
-    B = jax.tree.leaves(gradients)[0].shape[0] if jax.tree.leaves(gradients) else 2
-    total = squared_norm(jax.tree.map(lambda g: jnp.sum(g, axis=0), gradients))
-    return (total - squared_norm(gradients)) / (B * (B - 1))
 
 
 def outer_loop(
@@ -135,10 +106,9 @@ def outer_loop(
     Raises InvalidParameter for non-positive counts and step sizes, missing beta, blocks that are not float64, K beyond
     MOST_OUTER_STEPS, and NotEnoughMemory for sizes that do not fit into the memory.
     """
-    S, R = count("seeds", seeds), min(count("records", records), schedule.outer_steps)
-    if average is None:
-        average = "every" if eps is not None else "batch" if schedule.batch > 1 else "sampled"
-    one_of("average", average, AVERAGES)
+    S = count("seeds", seeds)
+    R = min(count("records", records), schedule.outer_steps)
+    average = one_of("average", _usual_average(schedule, eps) if average is None else average, AVERAGES)
     if average == "batch" and (schedule.batch < 2 or eps is not None):
         allowed = "'every' or 'sampled' when batch = 1 (no pair of draws) or eps is given (one seed's can be negative)"
         raise InvalidParameter("average", allowed, average)
@@ -150,7 +120,8 @@ def outer_loop(
     beta_w, beta_phi = _step_sizes(schedule, phi)
     K = schedule.outer_steps
     if frames is not None and not isinstance(schedule.alpha, float):
-        raise InvalidParameter("frames", "None with a step size for each part of w (frames rotate w)", "frames")
+        why = "frames and a step size for each part of w exclude each other: frames rotate w, and mix its parts"
+        raise ConflictingArguments("frames", why)
     used = frames.tasks if frames is not None else tasks
     if len(used) != len(tasks):
         raise InvalidParameter("frames", f"the frames of these {len(tasks)} tasks", len(used))
@@ -197,6 +168,13 @@ def check_run_size(schedule: Schedule, *, inner_steps: int, seeds: int, tasks: i
     require_memory("the records", FLOAT64 * 5 * seeds * records, {"seeds": seeds, "records": records})
 
 
+def _usual_average(schedule: Schedule, eps: float | None) -> str:
+    """The average that `outer_loop` takes where none is named."""
+    if eps is not None:
+        return "every"
+    return "batch" if schedule.batch > 1 else "sampled"
+
+
 def _step_sizes(schedule: Schedule, phi: PyTree) -> tuple[Array, Array]:
     if schedule.beta_w is None:
         raise InvalidParameter("beta_w", "a finite number > 0 (the outer loop moves w)", None)
@@ -225,87 +203,50 @@ def _run(
     drawn_step: Array,
     recorded: Array,
 ) -> dict[str, Any]:
-    tasks = TaskSet(static.support, static.query, data)
-    T = len(tasks)
+    population = Population(
+        tasks=TaskSet(static.support, static.query, data),
+        rotations=rotations,
+        loop=traced.loop,
+        method=static.method,
+    )
+    rule = Rule(
+        batch=static.batch,
+        average=static.average,
+        beta_w=traced.beta_w,
+        beta_phi=traced.beta_phi,
+        largest_norm=_largest_norm(population, start, traced.limit),
+    )
+    over_seeds = jax.vmap(partial(outer_step, population, rule), in_axes=(None, 0, 0, 0))
 
-    def here(w: PyTree, phi: PyTree, index: Array) -> tuple[PyTree, PyTree]:
-        return (w, phi) if rotations is None else (w @ rotations[0][index], phi @ rotations[1][index])
-
-    def gradient(w: PyTree, phi: PyTree, index: Array) -> tuple[PyTree, PyTree]:
-        found = meta_gradient(tasks.losses, *here(w, phi, index), tasks.task(index), traced.loop, method=static.method)
-        if rotations is None:
-            return found.w, found.phi
-        return rotations[0][index] @ found.w, rotations[1][index] @ found.phi
-
-    def loss(w: PyTree, phi: PyTree, index: Array) -> Array:
-        w, phi = here(w, phi, index)
-        adapted = inner_loop(static.support, w, phi, tasks.task(index), traced.loop)
-        return static.query(adapted.final, phi, tasks.task(index))
-
-    def inner_way(w: PyTree, phi: PyTree, index: Array) -> Array:
-        """||w_N - w_0|| of one task."""
-        w, phi = here(w, phi, index)
-        adapted = inner_loop(static.support, w, phi, tasks.task(index), traced.loop)
-        return jnp.sqrt(squared_norm(jax.tree.map(jnp.subtract, adapted.final, w)))
-
-    def mean(tree: PyTree) -> PyTree:
-        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), tree)
-
-    def over(f, w: PyTree, phi: PyTree, indices: Array) -> Any:
-        return jax.vmap(lambda index: f(w, phi, index))(indices)
-
-    def exact(w: PyTree, phi: PyTree) -> Array:
-        """Squared norms of the two blocks of the population gradient, shape (2,)."""
-        return jnp.stack([squared_norm(block) for block in mean(over(gradient, w, phi, jnp.arange(T)))])
-
-    def step(k: Array, state: _State, key: Array, drawn_step: Array) -> _State:
-        each = over(gradient, state.w, state.phi, task_indices(key, k, static.batch, T))
-        g_w, g_phi = mean(each)
-        if static.average == "batch":
-            square = jnp.stack([pair_mean(block) for block in each])
-        elif static.average == "every":
-            square = exact(state.w, state.phi)
-        else:
-            square = jnp.zeros(2)
-        moved = (
-            jax.tree.map(lambda x, g: x - traced.beta_w * g, state.w, g_w),
-            jax.tree.map(lambda x, g: x - traced.beta_phi * g, state.phi, g_phi),
-        )
-        # `<=` is false for NaN, so one comparison covers both ways to diverge.
-        good = (jnp.sqrt(squared_norm(moved)) <= largest_norm) & (state.diverged_at < 0)
-        keep = lambda new, old: jax.tree.map(partial(jnp.where, good), new, old)  # noqa: E731
-        w, phi = keep(moved, (state.w, state.phi))
-        drawn = jax.tree.map(partial(jnp.where, k == drawn_step), (state.w, state.phi), state.drawn)
-        diverged_at = jnp.where(good | (state.diverged_at >= 0), state.diverged_at, k + 1)
-        return _State(w, phi, keep(state.sums + square, state.sums), drawn, diverged_at)
-
-    def between(state: _State, segment: tuple[Array, Array, Array]) -> tuple[_State, tuple[Array, Array, Array]]:
+    def between(state: State, segment: tuple[Array, Array, Array]) -> tuple[State, tuple[Array, Array, Array]]:
         """All steps up to the next record, then the exact quantities there (or at the drawn iterates)."""
         low, high, at_drawn = segment
-        over_seeds = jax.vmap(step, in_axes=(None, 0, 0, 0))
         state = jax.lax.fori_loop(low, high, lambda k, state: over_seeds(k, state, keys, drawn_step), state)
         w, phi = jax.tree.map(partial(jnp.where, at_drawn), state.drawn, (state.w, state.phi))
-        value = jax.vmap(lambda w, phi: jnp.mean(over(loss, w, phi, jnp.arange(T))))(w, phi)
-        return state, (jax.vmap(exact)(w, phi), value, state.sums)
-
-    longest_way = jnp.max(over(inner_way, *start, jnp.arange(T)))
-    length = jnp.fmax(jnp.sqrt(squared_norm(start)), longest_way)
-    largest = jnp.finfo(length.dtype).max
-    largest_norm = jnp.where(length > 0, jnp.fmin(traced.limit * length, largest), largest)
+        losses = jax.vmap(population.mean_loss)(w, phi)
+        return state, (jax.vmap(population.squares)(w, phi), losses, state.sums)
 
     S = keys.shape[0]
     w, phi = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (S, *leaf.shape)), start)
-    state = _State(w, phi, jnp.zeros((S, 2)), (w, phi), jnp.full(S, -1))
+    state = State(w=w, phi=phi, sums=jnp.zeros((S, 2)), drawn=(w, phi), diverged_at=jnp.full(S, -1))
     # One more segment, without steps, evaluates the drawn iterates: the gradient is compiled once for both uses.
-    low, high = jnp.append(0, recorded), jnp.append(recorded, recorded[-1])
-    segments = (low, high, jnp.arange(len(high)) == len(recorded))
-    state, found = jax.lax.scan(between, state, segments)
-    squares, value, sums = (jnp.swapaxes(leaf, 0, 1) for leaf in found)  # seeds first
+    low = jnp.append(0, recorded)
+    high = jnp.append(recorded, recorded[-1])
+    at_drawn = jnp.arange(len(high)) == len(recorded)
+    state, of_segments = jax.lax.scan(between, state, (low, high, at_drawn))
+    squares, losses, sums = (jnp.swapaxes(leaf, 0, 1) for leaf in of_segments)  # seeds first
     return {
         "squares": squares[:, :-1],
-        "loss": value[:, :-1],
+        "loss": losses[:, :-1],
         "sums": sums[:, :-1],
         "drawn": squares[:, -1],
         "final": (state.w, state.phi),
         "diverged_at": state.diverged_at,
     }
+
+
+def _largest_norm(population: Population, start: tuple[PyTree, PyTree], limit: Array) -> Array:
+    """The norm beyond which a seed has diverged: `limit` times the run's own length, within the range of float64."""
+    length = jnp.fmax(jnp.sqrt(squared_norm(start)), population.longest_way(*start))
+    largest = jnp.finfo(length.dtype).max
+    return jnp.where(length > 0, jnp.fmin(limit * length, largest), largest)

@@ -32,8 +32,8 @@ class OuterRun:
     squared_w, squared_phi   (S, R) exact ||D_w L_meta(z_k)||^2 and ||D_phi L_meta(z_k)||^2 there;
     loss          (S, R) exact L_meta(z_k);
     running_w, running_phi   (S, R) the average of the squared norms over steps 0..k-1, estimated as `average` says; at
-                  k = 0, where there is none, the exact value at z_0. Of a seed that diverged: over the steps that it
-                  took, NaN when it took none;
+                  k = 0, where there is none, the exact value at z_0. A seed that diverged has the average over the
+                  steps that it took, and NaN when it took none;
     drawn_step    (S,) one uniform step in 0..K-1 per seed;  drawn_w, drawn_phi  (S,) exact squared norms there;
     final_w, final_phi       the last iterate, leaves with a leading axis S;
     diverged_at   (S,) index k >= 1 of the first iterate that was not finite or beyond the limit, or -1;
@@ -82,7 +82,8 @@ def assemble_run(
     eps: float | None,
 ) -> OuterRun:
     """Assemble a run from what the compiled loop returns."""
-    squares, K = raw["squares"], schedule.outer_steps
+    squares = raw["squares"]
+    K = schedule.outer_steps
     # A seed whose iterate d >= 1 was the first bad one took the steps 0..d-2.
     done = np.where(raw["diverged_at"] < 0, K, raw["diverged_at"] - 1)[:, None]
     if average == "sampled":
@@ -95,10 +96,7 @@ def assemble_run(
         errors = np.zeros(2)
     diverged = raw["diverged_at"] >= 0
     below = np.all(running[:, -1] < (-np.inf if eps is None else eps), axis=1)
-    status = tuple(
-        RunStatus.DIVERGED if bad else RunStatus.CONVERGED if good else RunStatus.RAN
-        for bad, good in zip(diverged.tolist(), below.tolist(), strict=True)
-    )
+    status = tuple(map(_status, diverged.tolist(), below.tolist()))
     return OuterRun(
         schedule=schedule,
         seed=seed,
@@ -120,6 +118,12 @@ def assemble_run(
     )
 
 
+def _status(diverged: bool, below: bool) -> RunStatus:
+    if diverged:
+        return RunStatus.DIVERGED
+    return RunStatus.CONVERGED if below else RunStatus.RAN
+
+
 def _stratified(squares: np.ndarray, steps: np.ndarray, K: int, done: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Running averages from one draw per stratum, (S, R + 2, 2), and the standard error of the last one, (2,).
 
@@ -134,7 +138,8 @@ def _stratified(squares: np.ndarray, steps: np.ndarray, K: int, done: np.ndarray
     sums = np.cumsum(np.where(weights[..., None] > 0, values * weights[..., None], 0.0), axis=1)
     sums = np.where(counted > 0, sums / np.maximum(counted, 1), np.nan)
     running = np.concatenate([squares[:, :1], sums, sums[:, -1:]], axis=1)
-    curve, share = values.mean(axis=0), sizes / K
+    curve = values.mean(axis=0)
+    share = sizes / K
     if R < 2 or K == R:  # one stratum says nothing about its own spread; strata of one step have none
         return running, np.full(2, 0.0 if K == R else np.inf)
     pairs = np.arange(0, R - 1, 2)

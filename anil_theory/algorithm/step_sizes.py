@@ -5,8 +5,6 @@ the entries of a pytree prefix of w, spread over the leaves that each stands for
 number. Source of the other form: Z. Li, F. Zhou, F. Chen, H. Li, Meta-SGD, arXiv:1707.09835.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +18,7 @@ from anil_theory._admissible import InvalidParameter, positive
 ALLOWED = "a finite number > 0, or a pytree prefix of w of finite numbers that broadcast to its leaves"
 
 
-def check_step_sizes(alpha: Any, w: PyTree) -> None:
+def check_step_sizes(alpha: PyTree, w: PyTree) -> None:
     """Raise InvalidParameter for a number that is not finite and positive, and for a tree that does not fit w.
 
     Traced values pass; their shapes are looked at all the same. The entries of a tree may be 0 (a part that is not
@@ -43,12 +41,12 @@ def check_step_sizes(alpha: Any, w: PyTree) -> None:
             raise InvalidParameter(name, "finite", np.asarray(sizes).tolist())
 
 
-def is_number(alpha: Any) -> bool:
+def is_number(alpha: PyTree) -> bool:
     """Whether alpha is one number (also traced) and not a tree or an array of several."""
     return jax.tree.structure(alpha).num_nodes == 1 and (np.ndim(alpha) == 0 or isinstance(alpha, (str, bytes)))
 
 
-def fits(sizes: Any, shape: tuple[int, ...]) -> bool:
+def fits(sizes: PyTree, shape: tuple[int, ...]) -> bool:
     """Whether an array broadcasts to `shape` and not beyond it."""
     try:
         return jnp.broadcast_shapes(jnp.shape(sizes), shape) == shape
@@ -56,22 +54,22 @@ def fits(sizes: Any, shape: tuple[int, ...]) -> bool:
         return False
 
 
-def scaled(alpha: Any, direction: PyTree) -> PyTree:
+def scaled(alpha: PyTree, direction: PyTree) -> PyTree:
     """A times a pytree of the structure of w, each leaf in its own dtype (whatever the dtype of alpha)."""
     spread = jax.tree.broadcast(alpha, direction)
     return jax.tree.map(lambda sizes, leaf: jnp.asarray(sizes, jnp.result_type(leaf)) * leaf, spread, direction)
 
 
-def diagonal(alpha: Any, w: PyTree) -> PyTree:
+def diagonal(alpha: PyTree, w: PyTree) -> PyTree:
     """The diagonal of A, as a pytree of the shapes and dtypes of w."""
     return scaled(alpha, jax.tree.map(jnp.ones_like, w))
 
 
-def descended(w: PyTree, alpha: Any, slope: PyTree) -> PyTree:
+def descended(w: PyTree, alpha: PyTree, slope: PyTree) -> PyTree:
     """w - A slope."""
     return jax.tree.map(lambda x, move: x - move, w, scaled(alpha, slope))
 
 
-def flat_diagonal(alpha: Any, w: PyTree) -> Array:
+def flat_diagonal(alpha: PyTree, w: PyTree) -> Array:
     """The diagonal of A, as one vector."""
     return ravel_pytree(diagonal(alpha, w))[0]

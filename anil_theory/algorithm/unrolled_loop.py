@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter, count
+from anil_theory._admissible import ConflictingArguments, InvalidParameter, count
 from anil_theory.schedule import Schedule
 
 
@@ -57,15 +57,16 @@ class LoopKeywords(TypedDict, total=False):
 
 
 def given_loop(loop: UnrolledLoop | None, keywords: LoopKeywords) -> UnrolledLoop:
-    """The loop of a call: the one that it was given, or the one that its keywords make.
+    """The loop of a call: the one that was passed, or the one that the keywords make.
 
-    Raises InvalidParameter for both at once, and for keywords without alpha or inner_steps.
+    Raises ConflictingArguments for both at once, and InvalidParameter for keywords without alpha or inner_steps.
     """
     if loop is None:
         for name in ("alpha", "inner_steps"):
             if name not in keywords:
-                raise InvalidParameter(name, "given, or else a loop", None)
+                raise InvalidParameter(name, "a number, unless a loop is passed", None)
         return UnrolledLoop(**keywords)
     if keywords:
-        raise InvalidParameter("loop", "given alone, without " + ", ".join(keywords), "a loop and keywords")
+        names = ", ".join(keywords)
+        raise ConflictingArguments("loop", f"pass a loop or keywords and not both: a loop came with {names}", loop)
     return loop

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from anil_theory._admissible import InvalidParameter
 from anil_theory._printable import in_markdown
 from anil_theory.audit.base import template_of
+from anil_theory.errors import NotOneRecordEach
 from anil_theory.ledger import FACTS, SECTIONS
 from anil_theory.record import Record, RecordStore
 from anil_theory.report.audit_report import legend_of_findings
@@ -62,10 +62,10 @@ def _by_finding(records: Iterable[Record]) -> dict[str, Record]:
         if key is None:
             continue
         if key in by_key:
-            raise InvalidParameter("records", "one for each finding", f"two of finding {key}")
+            raise NotOneRecordEach(f"two records are of finding {key}: the page would not know which one to print")
         by_key[key] = record
     if not by_key:
-        raise InvalidParameter("records", "at least one of `anil-theory audit`", [])
+        raise NotOneRecordEach("there is no record of a finding: `anil-theory audit --out FOLDER` writes them")
     return dict(sorted(by_key.items()))
 
 

@@ -22,8 +22,12 @@ from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.separable import SeparableFamily
 
 CONSTANTS = Constants(None, 1.0, 1.0, 0.5, 1.0)
-TOTAL, SMALL, LARGE = 0.7, 1e-5, 0.1
-"""c of alpha = c/(N L); alpha L that keeps alpha N L small; alpha L that does not."""
+TOTAL = 0.7
+"""The c of alpha = c/(N L)."""
+SMALL = 1e-5
+"""An alpha L that keeps alpha N L small."""
+LARGE = 0.1
+"""An alpha L that does not."""
 
 INNER_STEPS = {
     "alpha = c/(N L)": (1, 2, 5, 10, 20, 50, 100),

@@ -14,7 +14,7 @@ import numpy as np
 from anil_theory.audit.base import Curve, Finding, Panel, verdict, worded
 from anil_theory.constants import Constants
 from anil_theory.estimators.local_program import LocalChoice, hessian_of_choice
-from anil_theory.ledger import FACTS, Status, enter
+from anil_theory.ledger import FACTS, ProofStatus, enter
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements import table1_complexity_orders as table1
@@ -108,7 +108,7 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
     powers = {term: exponent(term) for term in TERMS}
     proofs = {name: enter(FACTS[name]) for name in FACT_NAMES}
     refused = {
-        f"{name}: {fault}": enter(FACTS[name].claiming(wrong)).status is Status.FAILED
+        f"{name}: {fault}": enter(FACTS[name].claiming(wrong)).status is ProofStatus.FAILED
         for name in FACT_NAMES
         for fault, wrong in FACTS[name].controls.items()
     }
@@ -123,7 +123,7 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
             max(corrected) < 10,
             min(corrected) > 0.01,
             growth > 5,
-            all(proof.status is Status.PROVED for proof in proofs.values()),
+            all(proof.status is ProofStatus.PROVED for proof in proofs.values()),
             all(refused.values()),
             all(w["witness_ratio"] > 1 for w in witnesses),
         ),
@@ -135,7 +135,7 @@ def run(*, seed: int = 0, quick: bool = False) -> Finding:
             "misread_growth": growth,
             "exponents": powers,
             "proofs": {name: proof.status for name, proof in proofs.items()},
-            "proved": sum(proof.status is Status.PROVED for proof in proofs.values()),
+            "proved": sum(proof.status is ProofStatus.PROVED for proof in proofs.values()),
             "facts": len(proofs),
             "refused": refused,
             "misread_refused": sum(refused.values()),

@@ -27,7 +27,7 @@ from anil_theory.tasks.few_shot import BoundedFamily
 
 SOFTMAX_HEAD: dict[str, Any] = {"classes": 3, "inputs": 4, "width": 3, "shots": 3, "regularisation": 0.1}
 RADIUS = 2.0
-"""Of the region of the softmax head: a choice, and twice the norm that training starts from."""
+"""The radius of the softmax head's region: a choice, and twice the norm that training starts from."""
 RELU_SIZES = {"width": 3, "hidden": 4, "radius": 4.0}
 CLASSES = 3
 TASKS = 8

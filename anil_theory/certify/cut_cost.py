@@ -28,8 +28,14 @@ CELLS = 4000
 So short that the bound is within 1 % of what it bounds, and far nearer to it where that is close to 1.
 """
 
-SLOPE, CURVE, TWIST = 15 / 8, 10 / 3**0.5, 60.0
-"""The largest S', |S''| and |S'''|: at the middle of the ramp, at 1/2 +- 1/sqrt(12), and at its ends."""
+SLOPE = 15 / 8
+"""The largest S', at the middle of the ramp."""
+
+CURVE = 10 / 3**0.5
+"""The largest |S''|, at 1/2 +- 1/sqrt(12)."""
+
+TWIST = 60.0
+"""The largest |S'''|, at the ends of the ramp."""
 
 
 @lru_cache(maxsize=4096)

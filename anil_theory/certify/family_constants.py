@@ -60,7 +60,7 @@ from anil_theory.tasks.base import Family, TaskSet
 
 NAMES = ("M", "L", "mu", "rho", "tau")
 MU_FLOOR = 0.01
-"""In units of L: a smaller curvature than this is not resolved any further."""
+"""A curvature below this many times L is not resolved any further."""
 _BITS = 80
 
 
@@ -190,7 +190,9 @@ class _Derivatives:
     """Derivatives of both losses of order 0 to 4 as jaxprs, traced when they are first asked for."""
 
     def __init__(self, family: Family, tasks: TaskSet):
-        self.n_w, self.n, self.shift = family.n_w, family.n_w + family.n_phi, family.constants.L
+        self.n_w = family.n_w
+        self.n = family.n_w + family.n_phi
+        self.shift = family.constants.L
         data = tasks.task(0)
         centre = jnp.zeros(self.n)
         plain = plain_losses(tasks.losses, data, centre[: self.n_w], centre[self.n_w :])
@@ -199,7 +201,7 @@ class _Derivatives:
         self.converted: dict[tuple[int, int], FieldPrograms] = {}
 
     def programs(self, name: str, which: int) -> FieldPrograms:
-        """Of L_S (0) or L_D (1): the field whose Lipschitz constant the constant is, and its derivatives."""
+        """The field of L_S (0) or L_D (1) whose Lipschitz constant is sought, and its derivatives."""
         order = ORDERS[name]
         if (which, order) not in self.traced:
             field = self.losses[which]
@@ -211,7 +213,7 @@ class _Derivatives:
         return self.traced[which, order]
 
     def of_intervals(self, name: str, which: int) -> FieldPrograms:
-        """The same with their constants as intervals."""
+        """The same programs with their constants as intervals."""
         key = which, ORDERS[name]
         if key not in self.converted:
             self.converted[key] = self.programs(name, which).of_intervals()
@@ -252,7 +254,7 @@ ORDERS = {"M": 1, "L": 2, "mu": 2, "rho": 3, "tau": 3}
 def _search(
     programs: _Derivatives, name: str, radius: float, widths: tuple[float, float], work: Shares, clock: Shares
 ) -> Maximum:
-    """`widths`: relative and absolute, of which one is to be reached."""
+    """Search for the supremum until its enclosure has the relative or the absolute width of `widths`."""
     reach = np.full(programs.n, radius)
     # Label 0 is L_S, label 1 is L_D.
     labels = {"M": [1], "L": [0, 1]}.get(name, [0])
@@ -278,7 +280,9 @@ def _search(
         for which in np.unique(boxes.label[kept]):
             i = np.flatnonzero(kept & (boxes.label == which))
             found = of_boxes(int(which), boxes.take(i), points[i])
-            bounds.high[i], bounds.low[i], bounds.axis[i] = found.high, found.low, found.axis
+            bounds.high[i] = found.high
+            bounds.low[i] = found.low
+            bounds.axis[i] = found.axis
             jumps[i] = found.jumps
         return bounds._replace(low=np.where(inside, bounds.low, -np.inf))
 
@@ -310,7 +314,10 @@ def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes
 
 
 def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:
-    highs, lows, pulls, jumps = [], [], [], []
+    highs = []
+    lows = []
+    pulls = []
+    jumps = []
     with precision(_BITS):
         for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
             found = enclosed_balls(programs.programs(name, which), lower, upper, point)

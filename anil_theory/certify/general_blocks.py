@@ -21,12 +21,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import flint
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
+from jax.extend.core import JaxprEqn
+from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
@@ -180,9 +180,11 @@ class _Programs:
     """The programs of the meta-gradient and its derivatives, and what they say of boxes (kept: blocks share boxes)."""
 
     def __init__(self, losses: Losses, data: PyTree, schedule: Schedule, n_w: int, n: int, bits: int):
-        self.n_w, self.n, self.bits = n_w, n, bits
+        self.n_w = n_w
+        self.n = n
+        self.bits = bits
 
-        def field(z: Any) -> Any:
+        def field(z: Array) -> Array:
             loop = UnrolledLoop(schedule.one_alpha, schedule.inner_steps)
             return jnp.concatenate(list(meta_gradient(losses, z[:n_w], z[n_w:], data, loop)))
 
@@ -190,7 +192,7 @@ class _Programs:
         self.of_intervals = self.programs.of_intervals()
         self.kept: dict[bytes, BallEnclosures] = {}
         self.kept_batches: dict[bytes, IntervalEnclosures] = {}
-        self.jump: Any = None
+        self.jump: JaxprEqn | None = None
         """An equation of the meta-gradient that was undecided."""
 
     def block(self, name: str, hessian: np.ndarray) -> np.ndarray:
@@ -216,7 +218,7 @@ class _Programs:
         return [[Enclosure.of(x) for x in row] for row in here]
 
     def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
-        """A whole batch in float64 intervals."""
+        """Bounds of a block over a whole batch of boxes, in float64 intervals."""
         points = boxes.lower / 2 + boxes.upper / 2
         found = self._enclosed_batch(boxes, points)
         of_block = partial(self.block, block)
@@ -235,9 +237,12 @@ class _Programs:
         return self.kept_batches[key]
 
     def bounds(self, block: str, boxes: Boxes) -> BoxBounds:
-        """The same in balls, box by box."""
+        """Bounds of a block in balls, box by box."""
         points = boxes.lower / 2 + boxes.upper / 2
-        highs, lows, pulls, jumps = [], [], [], []
+        highs = []
+        lows = []
+        pulls = []
+        jumps = []
         with precision(self.bits):
             for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
                 found = self._enclosed(lower, upper, point)
@@ -284,7 +289,7 @@ def _frobenius(entries: list[flint.arb]) -> flint.arb:
 
 
 def _singular_vectors(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right singular vectors of the midpoints, in float64 (whatever they are, the quotient is a bound)."""
+    """Left and right singular vectors of the midpoints, in float64: the quotient is a bound for any vectors."""
     if not all(x.is_finite() for x in block.flat):
         return np.eye(block.shape[0])[0], np.eye(block.shape[1])[0]
     left, _, right = np.linalg.svd(np.array([[float(x.mid()) for x in row] for row in block]))

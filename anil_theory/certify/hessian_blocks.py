@@ -42,7 +42,7 @@ from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import QUERY_LOSSES, SeparableFamily, SeparableTask, support_loss
 
 NEGLIGIBLE = 1e-10
-"""In units of L: a block this small counts as closed, so that one that is identically 0 does not search for ever."""
+"""A block below this many times L counts as closed, so that the search of one that is identically 0 ends."""
 
 
 OPERATIONS_A_STEP = 200
@@ -119,7 +119,9 @@ class PairEnclosure:
     """|h_k(u, v)| of one block over boxes: label l is coordinate l % k of task l // k."""
 
     def __init__(self, family: SeparableFamily, data: SeparableTask, schedule: Schedule, block: str, radius: float):
-        self.family, self.block, self.radius = family, block, radius
+        self.family = family
+        self.block = block
+        self.radius = radius
         self.inner_steps = schedule.inner_steps
         self.pairs: PairConstants = pair_constants(data, schedule.one_alpha)
         self.rotations = np.asarray(data.rotation_w), np.asarray(data.rotation_phi)

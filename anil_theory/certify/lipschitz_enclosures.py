@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import flint
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, JaxprEqn
+from jaxtyping import Array
 
 from anil_theory.certify.balls.interpreter import run
 from anil_theory.certify.enclosures.branches import Branches, recorded
@@ -37,18 +38,18 @@ from anil_theory.certify.search.branch_and_bound import Boxes, widest_axis
 
 
 class FieldPrograms(NamedTuple):
-    """The flat programs of a field, of its derivative and of that one's derivative (coordinates last)."""
+    """The flat programs of a field and of its first two derivatives (coordinates last)."""
 
     field: ClosedJaxpr
     first: ClosedJaxpr
     second: ClosedJaxpr
 
     def of_intervals(self) -> "FieldPrograms":
-        """The same with their constants as intervals."""
+        """The same programs with their constants as intervals."""
         return FieldPrograms(*map(interval_program, self))
 
 
-def field_programs(field: Callable[[Any], Any], n: int, bits: int) -> FieldPrograms:
+def field_programs(field: Callable[[Array], Array], n: int, bits: int) -> FieldPrograms:
     """`field` takes a float64 vector of n entries and returns an array; it is traced and never run.
 
     bits   the precision of the numbers that depend on data alone.
@@ -63,7 +64,7 @@ def field_programs(field: Callable[[Any], Any], n: int, bits: int) -> FieldProgr
 
 
 class IntervalEnclosures(NamedTuple):
-    """Of n boxes: DF over each and at a point of each, (n, ..), what widens it, and whether F may jump.
+    """Enclosures for n boxes: DF over each and at a point of each, (n, ..), what widens it, and whether F may jump.
 
     pull     (n, d) how much each coordinate widens DF;
     jumps    (n,) a branch of F is undecided, so that F may be discontinuous in the box;
@@ -76,18 +77,18 @@ class IntervalEnclosures(NamedTuple):
     pull: np.ndarray
     jumps: np.ndarray
     unknown: np.ndarray
-    jump: Any
+    jump: JaxprEqn | None
 
 
 class BallEnclosures(NamedTuple):
-    """The same of one box in balls."""
+    """The same for one box, in balls."""
 
     over: np.ndarray
     here: np.ndarray
     pull: np.ndarray
     jumps: bool
     unknown: bool
-    jump: Any
+    jump: JaxprEqn | None
 
 
 @np.errstate(all="ignore")
@@ -104,7 +105,7 @@ def serves_intervals(programs: FieldPrograms, n: int) -> bool:
 
 @np.errstate(all="ignore")
 def enclosed_intervals(programs: FieldPrograms, boxes: Boxes, points: np.ndarray) -> IntervalEnclosures:
-    """A batch of boxes, and `points` (n, d), one in each."""
+    """Enclose a batch of boxes in intervals; `points` (n, d) holds one point of each."""
     box, at = Intervals(boxes.lower, boxes.upper), Intervals.exact(points)
     number = len(points)
     with recorded(number) as of_field:
@@ -141,7 +142,7 @@ def _finite(values: Intervals) -> np.ndarray:
 
 
 def enclosed_balls(programs: FieldPrograms, lower: np.ndarray, upper: np.ndarray, point: np.ndarray) -> BallEnclosures:
-    """One box, at the current precision."""
+    """Enclose one box in balls, at the current precision."""
     box = [flint.arb(float(a)).union(flint.arb(float(b))) for a, b in zip(lower, upper, strict=True)]
     centre = [flint.arb(float(x)) for x in point]
     values, of_field = _run(programs.field, box)
@@ -192,8 +193,8 @@ def pulled_axis(pull: np.ndarray, boxes: Boxes) -> np.ndarray:
     return np.where(known, np.argmax(np.where(np.isfinite(pull), pull, 0.0), axis=1), widest_axis(boxes))
 
 
-def where_undecided(equation: Any) -> str:
-    """ ": `max` (file:line)", or "" where it is not known: for the reason of a certificate."""
+def where_undecided(equation: JaxprEqn | None) -> str:
+    """The equation in words for the reason of a certificate, as ": `max` (file:line)"; "" where it is not known."""
     if equation is None:
         return ""
     return f": {equation.primitive.name}{user_line(equation)}"

@@ -17,14 +17,16 @@ enclosures over small boxes are wider than the range by the square of the box's 
 Source: the sensitivity recursions of docs/sharp_bounds.md, to third order; derived for this project.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flint
 import numpy as np
+from numpy.typing import ArrayLike
 
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.certify.intervals.outward import Intervals
+from anil_theory.tasks.separable import SeparableTask
 
 ORDERS = {"ww": (1, 1), "wphi": (1, 2), "phiphi": (2, 2)}
 """The derivative of L_meta that a block consists of: 1 is u, 2 is v."""
@@ -56,13 +58,19 @@ class PairConstants(NamedTuple):
         return PairConstants(*(Intervals(c.lo[index], c.hi[index]) for c in self))
 
 
-def pair_constants(data: Any, alpha: float) -> PairConstants:
+def pair_constants(data: SeparableTask, alpha: float) -> PairConstants:
     """The constants of all pairs of a population (T tasks, k coordinates), P = T k of them, task by task.
 
     The float64 numbers of the task and of alpha are taken as exact; so are the angles, whose sine and cosine are
     enclosed in ball arithmetic.
     """
-    exact = lambda values: Intervals.exact(np.asarray(values, float).reshape(-1))  # noqa: E731
+
+    def exact(values: ArrayLike) -> Intervals:
+        return Intervals.exact(np.asarray(values, float).reshape(-1))
+
+    def ends(enclosures: list[Enclosure]) -> Intervals:
+        return Intervals(np.array([e.low for e in enclosures]), np.array([e.high for e in enclosures]))
+
     one, step = Intervals.exact(1.0), Intervals.exact(alpha)
     w1, w2 = exact(data.frequency_w), exact(data.frequency_phi)
     slope = step * exact(data.amplitude) * w1
@@ -71,7 +79,6 @@ def pair_constants(data: Any, alpha: float) -> PairConstants:
     with precision(100):
         angles = [flint.arb(float(x)) for x in np.asarray(data.angle, float).reshape(-1)]
         cosine, sine = ([Enclosure.of(getattr(x, name)()) for x in angles] for name in ("cos", "sin"))
-    ends = lambda found: Intervals(np.array([e.low for e in found]), np.array([e.high for e in found]))  # noqa: E731
     return PairConstants(
         keep=one - step * exact(data.h),
         alpha_c=step * exact(data.c),
@@ -117,8 +124,12 @@ def inner_step(x: Jet, v: Intervals, pair: PairConstants) -> Jet:
     sine, cosine = (w1 * x.value + w2 * v + pair.phase).sin_cos()
     f = pair.keep + pair.curvature * sine
     t1, t2 = w1 * x.d1, w1 * x.d2 + w2
-    t11, t12, t22 = w1 * x.d11, w1 * x.d12, w1 * x.d22
-    p11, p12, p22 = t1.squared(), t1 * t2, t2.squared()
+    t11 = w1 * x.d11
+    t12 = w1 * x.d12
+    t22 = w1 * x.d22
+    p11 = t1.squared()
+    p12 = t1 * t2
+    p22 = t2.squared()
     push, turn = pair.slope * cosine, pair.slope * sine
     three = Intervals.exact(3.0)
     two = Intervals.exact(2.0)

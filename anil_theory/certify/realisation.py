@@ -14,7 +14,7 @@ is one constant: all points share it too, and the cubic forms are in w alone, cu
 is bounded from above (`cut_cost`), and the forms are divided by it. The declared constants are upper bounds, therefore.
 
 Why a lower bound: a difference quotient of the meta-gradient is one for its Lipschitz constant, whatever the losses'
-smoothness. Of the declared constants nothing but upper bounds is asked.
+smoothness. The declared constants need only be upper bounds.
 
 Direction: lower, for the supremum over all tasks. Source: derived for this project; docs/sharp_bounds.md.
 """
@@ -103,7 +103,9 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     cubics, log_cubic = _cubics(constants, schedule, choice, span, audit)
 
     if shared:
-        base, quadratics, log_quadratic = hessians[0], np.zeros_like(hessians), log_cubic
+        base = hessians[0]
+        quadratics = np.zeros_like(hessians)
+        log_quadratic = log_cubic
     else:
         base, quadratics = np.zeros((3, 3)), hessians / cut_cost.quadratic_cost(span)
         audit["smoothness of the quadratic forms"] = 1 - MARGIN
@@ -208,7 +210,9 @@ def _completed(H: np.ndarray, C: np.ndarray) -> np.ndarray:
     """Full Hessians: G is what keeps the norm at L (the third row a reflection's; H and C are diagonal here)."""
     N = len(H)
     full = np.zeros((N, 3, 3))
-    full[:, :2, :2], full[:, 2:, :2], full[:, :2, 2:] = H, C, np.swapaxes(C, 1, 2)
+    full[:, :2, :2] = H
+    full[:, 2:, :2] = C
+    full[:, :2, 2:] = np.swapaxes(C, 1, 2)
     full[:, 2, 2] = -H[:, 1, 1]
     return full
 

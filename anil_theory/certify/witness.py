@@ -1,16 +1,16 @@
 """The witness of a block estimate, evaluated again in ball arithmetic on the very task that it was found on."""
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify._replay import replay
 from anil_theory.certify.enclosures.enclosure import Enclosure
+from anil_theory.errors import NoWitness
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.schedule import Schedule
@@ -32,11 +32,11 @@ def replay_witness(tasks: TaskSet, schedule: Schedule, estimate: Estimate, n_w: 
     estimate   a block estimate with a witness: a point and two directions ("z", "u", "v"), or a pair ("z1", "z2").
 
     The directions are normalised inside the arithmetic, so rounding in them costs nothing: the lower end of the
-    enclosure is a proven lower bound of the block's Lipschitz constant for this task. Raises InvalidParameter when
-    the estimate has no witness.
+    enclosure is a proven lower bound of the block's Lipschitz constant for this task. Raises NoWitness for an estimate
+    without one.
     """
     if estimate.witness is None:
-        raise InvalidParameter("estimate", "one with a witness", estimate.method)
+        raise NoWitness(f"the estimate of {estimate.quantity} by {estimate.method!r} has no witness to compute again")
     points = {name: np.asarray(value, float) for name, value in estimate.witness.points.items()}
     data = tasks.task(estimate.witness.task)
     size = next(iter(points.values())).size
@@ -52,7 +52,7 @@ def replay_witness(tasks: TaskSet, schedule: Schedule, estimate: Estimate, n_w: 
     return replay(_quotient(field, mask), points["z1"], points["z2"], data, schedule.alpha)
 
 
-def _rayleigh(field: Any):
+def _rayleigh(field: Callable[..., Array]) -> Callable[..., Array]:
     def value(z: Array, u: Array, v: Array, data: PyTree, alpha: Array) -> Array:
         curved = jax.jvp(lambda z: field(z, data, alpha), (z,), (v,))[1]
         return u @ curved / jnp.sqrt((u @ u) * (v @ v))
@@ -60,7 +60,7 @@ def _rayleigh(field: Any):
     return value
 
 
-def _quotient(field: Any, mask: Array):
+def _quotient(field: Callable[..., Array], mask: Array) -> Callable[..., Array]:
     def value(z1: Array, z2: Array, data: PyTree, alpha: Array) -> Array:
         change = mask * (field(z2, data, alpha) - field(z1, data, alpha))
         move = z2 - z1

@@ -41,7 +41,7 @@ class Packing:
             raise ValueError("the coordinates are too many for this checker")
         self.length = int(last) + 1
         self.places = {m: (_power(m, self.exponents), math.prod(map(math.factorial, m))) for m in wanted}
-        """Of every monomial its power of t, and what its coefficient is multiplied with."""
+        """The power of t of every monomial, and what its coefficient is multiplied with."""
 
     def variable(self, i: int, value: flint.arb) -> flint.arb_series:
         """Coordinate i about a ball of points."""

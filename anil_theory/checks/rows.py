@@ -94,7 +94,7 @@ def row_of(measured: Measured, constants: Constants, schedule: Schedule, **commo
     decisive = [v for v in verdicts if v.kind is not Kind.ORDER]
     worst = min(decisive or verdicts, key=lambda v: (SEVERITY.index(v.outcome), _limit(v)))
     powers = [v for v in decisive if not math.isnan(v.power)]
-    # Of bounds that are equal the sharp one is named; rounding may put it a little above the others.
+    # The sharp one is named where bounds are equal; rounding may put it a little above the others.
     smallest = min(powers, key=lambda v: (v.kind is not Kind.SHARP, _limit(v)), default=None)
     return Row(
         **common,

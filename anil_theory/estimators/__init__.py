@@ -23,7 +23,7 @@ from anil_theory.estimators.identity import measure_identity
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.measurement import Effort, Finding, Measurement
 from anil_theory.estimators.not_finite import NotFinite
-from anil_theory.estimators.rates import Interval, Rate, fit_rate
+from anil_theory.estimators.rates import FittedRate, Interval, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
 from anil_theory.estimators.worst_task import WorstTask, worst_task
@@ -52,10 +52,10 @@ __all__ = [
     "Estimate",
     "Extrapolation",
     "Finding",
+    "FittedRate",
     "Interval",
     "Measurement",
     "NotFinite",
-    "Rate",
     "Saturation",
     "TrajectoryAudit",
     "Witness",

@@ -6,7 +6,6 @@ meta-gradient all the same, and none of these exceeds the Lipschitz constant.
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +13,14 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rounding import heuristic, rounding_at, with_rounding
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 from anil_theory.tasks.extremal import ExtremalFamily
 
 QUANTITY = "meta_gradient_lipschitz/ww"
@@ -41,7 +40,10 @@ def measure_attained(family: ExtremalFamily) -> dict[str, Estimate]:
 
 
 def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort) -> Estimate:
-    """One-dimensional in w, so that u = -v = 1 says it all: the meta-gradient falls at the full rate of the bound."""
+    """The Rayleigh quotient at the attaining point, where the meta-gradient falls at the full rate of the bound.
+
+    The task is one-dimensional in w, so that u = -v = 1 are the only directions.
+    """
     tasks, z = problem.tasks, problem.attaining_point
     assert z is not None, "a problem that names no such point is refused before"
     loop = UnrolledLoop.of_schedule(schedule, effort.max_inner_steps or 1)
@@ -49,7 +51,7 @@ def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort)
     losses = (tasks.support, tasks.query)
     setting = (tasks.task(0), z, loop)
     value = float(_curvature(losses, *setting))
-    operations = 64 * schedule.inner_steps
+    operations = counted_roundings(0, schedule.inner_steps)
     if not math.isfinite(value):
         raise NotFinite(f"{QUANTITY} is not finite at the attaining point z = {np.asarray(z).tolist()}")
     if longest > DERIVED_UP_TO:
@@ -69,14 +71,14 @@ def _measured_at_the_point(problem: Problem, schedule: Schedule, effort: Effort)
 
 
 @partial(jax.jit, static_argnums=0)
-def _curvature(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> Array:
+def _curvature(losses: tuple[Loss, Loss], data: PyTree, z: Array, loop: UnrolledLoop) -> Array:
     batch = jax.tree.map(lambda leaf: leaf[None], data)
     field = meta_field(TaskSet(*losses, batch), (z[:1], z[1:]), loop)
     return -jax.jvp(lambda z: field(z, data), (z,), (jnp.array([1.0, 0.0]),))[1][0]
 
 
 @partial(jax.jit, static_argnums=0)
-def _rounded(losses: tuple[Any, Any], data: PyTree, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
+def _rounded(losses: tuple[Loss, Loss], data: PyTree, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
     """The same number, and the bound of its error."""
     return with_rounding(partial(_curvature, losses))(data, z, loop)
 

@@ -16,7 +16,7 @@ from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.algorithm.population import task_losses
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import COUNTED, Direction, Estimate
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, counted_roundings
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.problem import Domain
 from anil_theory.schedule import Schedule
@@ -27,8 +27,12 @@ QUANTITIES = ("w", "phi", "weighted")
 
 @dataclass(frozen=True)
 class AverageGradient:
-    """estimates: {"w" | "phi" | "weighted": Estimate}, empty when a seed diverged (dropping it would bias the mean)
-    or when fewer than two seeds ran (no standard error); `reason` then says so.
+    """The averages of one run, or the reason why there are none.
+
+    estimates   {"w" | "phi" | "weighted": Estimate}; empty when a seed diverged (dropping it would bias the mean) and
+                when fewer than two seeds ran (no standard error);
+    diverged    how many seeds diverged;
+    reason      why there is no estimate, or "".
     """
 
     estimates: dict[str, Estimate]
@@ -58,21 +62,21 @@ def average_gradient(run: OuterRun) -> AverageGradient:
     }
     if sum(leaf.size for leaf in jax.tree.leaves(run.final_phi)) == 0:
         del per_seed["phi"]
-    found = {}
+    estimates = {}
     for name, (values, thinned) in per_seed.items():
         value = float(values.mean())
-        found[name] = Estimate(
+        estimates[name] = Estimate(
             quantity=f"average_squared_gradient/{name}",
             value=value,
             direction=Direction.MEAN,
             method=run.average,
-            rounding=gamma(run.schedule.outer_steps + 64) * float(np.abs(values).mean()),
+            rounding=gamma(run.schedule.outer_steps + counted_roundings(0)) * float(np.abs(values).mean()),
             rounding_kind=COUNTED,
             stderr=float(math.hypot(values.std(ddof=1) / math.sqrt(S), thinned)),
             samples=S,
             seed=run.seed,
         )
-    return AverageGradient(found, 0, "")
+    return AverageGradient(estimates, 0, "")
 
 
 def initial_gap(family: Domain, tasks: TaskSet, schedule: Schedule, w: PyTree, phi: PyTree) -> Estimate:
@@ -93,7 +97,7 @@ def initial_gap(family: Domain, tasks: TaskSet, schedule: Schedule, w: PyTree, p
         value=float(at_start.mean() - lowest.mean()),
         direction=Direction.UPPER,
         method="query infimum",
-        rounding=gamma(len(tasks) + 64 * schedule.inner_steps) * size,
+        rounding=gamma(len(tasks) + counted_roundings(0, schedule.inner_steps)) * size,
         rounding_kind=COUNTED,
         samples=len(tasks),
     )

@@ -16,13 +16,30 @@ COUNTED = "heuristic: a number of roundings that the loss was not asked for"
 """The `rounding_kind` of estimates whose rounding is not derived from their program."""
 
 
+def counted_roundings(n: int, inner_steps: int = 1) -> int:
+    """The roundings in a row that a measurement is charged with where they are not derived from its program.
+
+    n             the numbers in (w, phi); 0 where a task has one coordinate and nothing is summed;
+    inner_steps   N, or 1 for a derivative of a loss itself.
+
+    Derivation, for a loss that is a sum over the coordinates. Such a sum is a chain of n roundings, and the way back
+    through it, which gives the gradient, another n. A tangent doubles both, because the derivative of a product is a
+    sum of two products. An inner step is taken on the way out and again on the way back: 8 n in all. Each of the four
+    evaluations also has elementary functions, whose number does not grow with n; 16 roundings are allowed for them.
+
+    No loss is asked for its own operations, so this is a convention and no bound: a loss that sums over many examples
+    rounds more often. Estimates that rest on it say so in `rounding_kind`.
+    """
+    return inner_steps * (8 * n + 64)
+
+
 def is_heuristic(rounding_kind: str) -> bool:
     """Whether a rounding of this kind is no bound of the error."""
     return rounding_kind.startswith("heuristic")
 
 
 def leading_kind(kinds: Iterable[str]) -> str:
-    """Of several `rounding_kind`s the one to tell: a heuristic, if there is one, or else the first that says anything.
+    """The `rounding_kind` to report for several: a heuristic, if there is one, or else the first that says anything.
 
     Empty where there is none.
     """
@@ -96,7 +113,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if math.isnan(self.value):
-            raise InvalidParameter("value", "a number (a diverging run is a status, not an estimate)", self.value)
+            raise InvalidParameter("value", "a number: a run that diverges has a status and no estimate", self.value)
         if math.isinf(self.value) and self.direction is not Direction.UPPER:
             raise InvalidParameter("value", "finite (only a certified upper bound can fail to be)", self.value)
         if self.stderr > 0 and self.direction is not Direction.MEAN:

@@ -13,7 +13,6 @@ declaration is false, never that it is true.
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,14 +22,14 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
 from anil_theory.constants import Region
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.fields import block_masks, loss_field
 from anil_theory.estimators.forms import Form, Search, ascend, start_directions
 from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.problem import Domain, Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 CURVATURE_RANGE = "L - mu"
 """The name of L minus the smallest curvature: a supremum, which mu itself is not."""
@@ -70,7 +69,7 @@ def audit_constants(
     generator = np.random.default_rng(seed)
     L = family.constants.L
     starting = family.points(generator, (len(tasks), starts))
-    found = _search(
+    searches = _search(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
         iterations,
@@ -81,9 +80,9 @@ def audit_constants(
         jnp.asarray(family.length_scale),
         jnp.asarray(region.radius),
     )
-    relative = gamma(8 * (family.n_w + family.n_phi) + 64)
+    relative = gamma(counted_roundings(family.n_w + family.n_phi))
     best: dict[str, Estimate] = {}
-    for name, search in found.items():
+    for name, search in searches.items():
         constant, loss = name.split("_")[0], _FORMS[name][0]
         values = np.asarray(search.value)
         explain_first = partial(explain, tasks, None, family.n_w, constant)
@@ -114,7 +113,7 @@ def audit_constants(
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _search(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     iterations: int,
     data: PyTree,
@@ -127,7 +126,7 @@ def _search(
     template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
     fields = {"support": loss_field(losses[0], template), "query": loss_field(losses[1], template)}
     masks = block_masks(*sizes)
-    found = {}
+    searches = {}
     for name, (loss, blocks) in _FORMS.items():
         if name == "tau" and sizes[1] == 0:
             continue
@@ -139,8 +138,8 @@ def _search(
             options = {"iterations": iterations, "first_step": length_scale / 4, "radius": radius}
             return ascend(field, form, z, data, directions, **options)
 
-        found[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, normals)
-    return found
+        searches[name] = jax.vmap(jax.vmap(climb, in_axes=(0, None, 0)))(z, data, normals)
+    return searches
 
 
 def _measured_constants(problem: Problem, schedule: Schedule, effort: Effort) -> Found:

@@ -27,7 +27,7 @@ MEASURES = ("average", "recorded")
 
 @dataclass(frozen=True, eq=False)
 class CostToAccuracy:
-    """Per seed, NaN where eps was not reached within K steps (`reached` says which; a median over some is no answer).
+    """What each seed took to reach eps: NaN where K steps did not suffice (a median over the other seeds is no answer).
 
     steps             (S,) outer iterations;  resolution  the largest gap between records, in iterations;
     diverged          (S,) which seeds diverged: these have not reached eps, whatever they were before;

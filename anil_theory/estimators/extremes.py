@@ -31,6 +31,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+from numpy.typing import ArrayLike
 
 from anil_theory._admissible import InvalidParameter, count, one_of, within
 from anil_theory._precision import require_float64
@@ -40,7 +42,7 @@ from anil_theory.estimators.fields import BLOCK_DIRECTIONS, block_masks, live_bl
 from anil_theory.estimators.forms import Form, norm_at, start_directions
 from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Family, TaskSet
+from anil_theory.tasks.base import Family, Loss, TaskSet
 
 MIN_TAIL = 20
 _NULL_DRAWS = 20_000
@@ -74,7 +76,7 @@ class Extrapolation:
 
 
 def extrapolate_supremum(
-    samples: Any,
+    samples: ArrayLike,
     *,
     confidence: float = 0.95,
     tail: int | None = None,
@@ -127,7 +129,9 @@ def extrapolate_supremum(
     return Extrapolation(value, low, high, shape=-1 / rate, fit_pvalue=pvalue, **rest)
 
 
-def _endpoint_gaps(values: np.ndarray, k: int, confidence: float) -> tuple[np.ndarray, list[float]]:
+def _endpoint_gaps(
+    values: Float[np.ndarray, " n"], k: int, confidence: float
+) -> tuple[Float[np.ndarray, "1 k"], list[float]]:
     """The k largest in units of their width, (1, k), and the gaps of the interval and its middle: low, value, high."""
     threshold, width = values[k], values[0] - values[k]
     scaled = ((values[:k] - threshold) / width)[None]
@@ -137,7 +141,7 @@ def _endpoint_gaps(values: np.ndarray, k: int, confidence: float) -> tuple[np.nd
     return scaled, [float(_solve(scaled, float(np.quantile(null, q)))[0]) for q in (1 - beyond, 0.5, beyond)]
 
 
-def _one_axis(samples: Any) -> np.ndarray:
+def _one_axis(samples: ArrayLike) -> Float[np.ndarray, " n"]:
     values = np.asarray(samples, float)
     if values.ndim != 1 or values.size <= MIN_TAIL:
         raise InvalidParameter("samples", f"one axis with more than {MIN_TAIL} numbers", values.shape)
@@ -146,7 +150,7 @@ def _one_axis(samples: Any) -> np.ndarray:
     return values
 
 
-def _exponents(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
+def _exponents(scaled: Float[np.ndarray, "rows k"], gap: Float[np.ndarray, " rows"]) -> Float[np.ndarray, "rows k"]:
     """Y_i (..., k) for exceedances in units of the largest and endpoints at 1 + gap; scaled itself at gap = inf."""
     finite = np.where(np.isinf(gap), 1.0, gap)[..., None]
     with np.errstate(divide="ignore"):
@@ -155,21 +159,21 @@ def _exponents(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(gap)[..., None], scaled, logs)
 
 
-def _variation(y: np.ndarray) -> np.ndarray:
+def _variation(y: Float[np.ndarray, "rows k"]) -> Float[np.ndarray, " rows"]:
     return np.std(y, axis=-1) / np.mean(y, axis=-1)
 
 
-def _rates(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
+def _rates(scaled: Float[np.ndarray, "rows k"], gap: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
     return 1 / np.mean(_exponents(scaled, gap), axis=-1)
 
 
 @cache
-def _exponential_variation(k: int) -> np.ndarray:
+def _exponential_variation(k: int) -> Float[np.ndarray, " draws"]:
     """The coefficient of variation of k exponentials, simulated."""
     return _variation(np.random.default_rng(k).standard_exponential((_NULL_DRAWS, k)))
 
 
-def _solve(scaled: np.ndarray, target: float) -> np.ndarray:
+def _solve(scaled: Float[np.ndarray, "rows k"], target: float) -> Float[np.ndarray, " rows"]:
     """The gap at which the coefficient of variation of each row, which falls in it, is the target; inf if none."""
     low, high = (np.full(scaled.shape[0], end) for end in _LOG_GAPS)
     for _ in range(60):
@@ -180,7 +184,7 @@ def _solve(scaled: np.ndarray, target: float) -> np.ndarray:
     return np.where(unbounded | (high >= _LOG_GAPS[1]), np.inf, np.exp((low + high) / 2))
 
 
-def _anderson_darling(u: np.ndarray) -> np.ndarray:
+def _anderson_darling(u: Float[np.ndarray, "rows k"]) -> Float[np.ndarray, " rows"]:
     """A^2 of each row against the uniform distribution on [0, 1]."""
     u = np.clip(np.sort(u, axis=-1), 1e-300, 1 - 2**-53)
     k = u.shape[-1]
@@ -188,12 +192,12 @@ def _anderson_darling(u: np.ndarray) -> np.ndarray:
     return -k - np.sum(weights * (np.log(u) + np.log1p(-u[..., ::-1])), axis=-1) / k
 
 
-def _statistic(scaled: np.ndarray, gap: np.ndarray) -> np.ndarray:
+def _statistic(scaled: Float[np.ndarray, "rows k"], gap: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
     y = _exponents(scaled, gap)
     return _anderson_darling(np.exp(-y / np.mean(y, axis=-1, keepdims=True)))
 
 
-def _fit_pvalue(scaled: np.ndarray, gap: float, rate: float, bootstrap: int, seed: int) -> float:
+def _fit_pvalue(scaled: Float[np.ndarray, "1 k"], gap: float, rate: float, bootstrap: int, seed: int) -> float:
     from scipy import stats  # here: its import takes longer than that of the whole package
 
     observed = _statistic(scaled, np.array([gap]))[0]
@@ -218,7 +222,7 @@ def sample_block_norms(
     spread: float = 4.0,
     region: Region = WHOLE_SPACE,
     max_inner_steps: int | None = None,
-) -> np.ndarray:
+) -> Float[np.ndarray, " finite"]:
     """Norms of one block of the meta-gradient's Jacobian at i.i.d. random points of random tasks, shape (samples,).
 
     Points at which the norm is not finite are left out: the result is shorter by as many.
@@ -238,13 +242,14 @@ def sample_block_norms(
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > region.radius, z * (region.radius / norm), z)
     normals = jnp.asarray(generator.standard_normal((samples, 2, n)))
-    static = ((tasks.support, tasks.query), (family.n_w, family.n_phi), lanczos_steps)
     which = jnp.asarray(generator.integers(0, len(tasks), samples))
     every = block_masks(family.n_w, family.n_phi)
     masks = jnp.stack([every[name] for name in BLOCK_DIRECTIONS[block]])
     # The active steps are traced at every length, so that schedules that differ in N share a compilation.
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps or schedule.inner_steps)
-    norms = np.asarray(_block_norms(static, tasks.data, z, normals, which, masks, loop))
+    losses = (tasks.support, tasks.query)
+    sizes = (family.n_w, family.n_phi)
+    norms = np.asarray(_block_norms(losses, sizes, lanczos_steps, tasks.data, z, normals, which, masks, loop))
     finite = np.isfinite(norms)
     if not finite.any():
         reason = explain(tasks, schedule, family.n_w, block, int(which[0]), z[0])
@@ -252,14 +257,24 @@ def sample_block_norms(
     return norms[finite]
 
 
-@partial(jax.jit, static_argnums=0)
-def _block_norms(static: Any, data: Any, z: Any, normals: Any, which: Any, masks: Any, loop: Any) -> Any:
-    (support, query), sizes, lanczos_steps = static
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _block_norms(
+    losses: tuple[Loss, Loss],
+    sizes: tuple[int, int],
+    lanczos_steps: int,
+    data: PyTree,
+    z: Float[Array, "samples n"],
+    normals: Float[Array, "samples 2 n"],
+    which: Int[Array, " samples"],
+    masks: Float[Array, "2 n"],
+    loop: UnrolledLoop,
+) -> Float[Array, " samples"]:
+    """The norm at each point, of the task that belongs to it."""
     template = tuple(jnp.zeros(size) for size in sizes)
-    field = meta_field(TaskSet(support, query, data), template, loop)
+    field = meta_field(TaskSet(*losses, data), template, loop)
     form = Form(masks)
 
-    def one(z: Any, normals: Any, index: Any) -> Any:
+    def one(z: Float[Array, " n"], normals: Float[Array, "2 n"], index: Int[Array, ""]) -> Float[Array, ""]:
         task = jax.tree.map(lambda leaf: leaf[index], data)
         return norm_at(field, form, z, task, start_directions(form, normals)[1], lanczos_steps).top.value
 

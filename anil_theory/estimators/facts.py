@@ -4,16 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from anil_theory._admissible import InvalidParameter
 from anil_theory.estimators.average_gradient import initial_gap
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.not_finite import NotFinite
-from anil_theory.problem import Problem
+from anil_theory.problem import Problem, UnknownFact
 from anil_theory.schedule import Schedule
 
 
 def measured_gap(problem: Problem, schedule: Schedule) -> Estimate:
-    """L_meta(z_0) - inf L_meta from above, up to its rounding. Raises NotFinite where nothing bounds it."""
+    """An upper bound of L_meta(z_0) - inf L_meta, up to its rounding. Raises NotFinite where nothing bounds it."""
     if not np.isfinite(np.asarray(problem.query_infimum(problem.tasks.data))).all():
         raise NotFinite(f"the query loss of {problem.name} has no finite infimum: nothing bounds the initial gap D0")
     w, phi = problem.split(problem.start)
@@ -36,11 +35,13 @@ FACTS: dict[str, Callable[[Problem, Schedule], float | int]] = {
 def fact(problem: Problem, name: str, schedule: Schedule) -> float | int:
     """One fact: the problem's own number where it has one, or else what FACTS computes.
 
-    Raises InvalidParameter for a fact that neither knows, and NotFinite for D0 where it is infinite.
+    Raises UnknownFact for a fact that neither knows, and NotFinite for D0 where it is infinite.
     """
     if name in problem.facts:
         return problem.facts[name]
     if name not in FACTS:
         known = ", ".join([*FACTS, *problem.facts])
-        raise InvalidParameter("facts", f"given to the problem ({known} are known of {problem.name})", name)
+        raise UnknownFact(
+            f"{name!r} is not among the facts of {problem.name}, which are {known}: pass it to the problem"
+        )
     return FACTS[name](problem, schedule)

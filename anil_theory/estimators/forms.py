@@ -10,6 +10,7 @@ gradient in z at once. Whatever the search does, F at unit directions is a lower
 the norm of a Hessian block needs no search: Lanczos has it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -55,9 +56,16 @@ class NormAt(NamedTuple):
 
 def _jets(field: Field, z: Array, data: PyTree, directions: Array) -> Array:
     """All mixed derivatives of the field: axis i of the (2, .., 2, n) result says whether d_i was applied."""
-    f = lambda z: field(z, data)  # noqa: E731 - rebound below
+
+    def with_derivative(f: Callable[[Array], Array], d: Array, z: Array) -> Array:
+        return jnp.stack(jax.jvp(f, (z,), (d,)))
+
+    def gradient(z: Array) -> Array:
+        return field(z, data)
+
+    f = gradient
     for d in directions[::-1]:
-        f = partial(lambda f, d, z: jnp.stack(jax.jvp(f, (z,), (d,))), f, d)
+        f = partial(with_derivative, f, d)
     return f(z)
 
 

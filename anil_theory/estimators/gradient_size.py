@@ -1,7 +1,6 @@
 """How large the two blocks of one task's meta-gradient get: the sigma_w and sigma_phi of the rates, from below."""
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +9,13 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._precision import require_float64
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import Direction, Estimate, Witness
+from anil_theory.estimators.base import Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.fields import block_masks, meta_field
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.estimators.rounding import rounding_at, with_rounding
 from anil_theory.problem import Domain
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 
 def measure_gradient_size(
@@ -39,8 +38,8 @@ def measure_gradient_size(
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     losses, sizes = (tasks.support, tasks.query), (family.n_w, family.n_phi)
     norms = np.asarray(_norms(losses, sizes, tasks.data, z, loop))
-    operations = schedule.inner_steps * (8 * sum(sizes) + 64)
-    found = {}
+    operations = counted_roundings(sum(sizes), schedule.inner_steps)
+    estimates = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
         explain_first = partial(explain, tasks, schedule, family.n_w, block)
         dropped, reason = left_out(norms[..., i], np.asarray(z), explain_first, f"gradient_size/{block}")
@@ -50,7 +49,7 @@ def measure_gradient_size(
         mask = block_masks(*sizes)[block]
         shown = (tasks.task(int(task)), z[task, point], mask, loop)
         rounding = rounding_at(partial(_rounded, losses, sizes), *shown, value=value, operations=operations)
-        found[block] = Estimate(
+        estimates[block] = Estimate(
             f"gradient_size/{block}",
             value,
             Direction.LOWER,
@@ -63,12 +62,12 @@ def measure_gradient_size(
             first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
         )
-    return found
+    return estimates
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _norms(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     data: PyTree,
     z: Array,
@@ -84,7 +83,7 @@ def _norms(
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _rounded(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     data: PyTree,
     z: Array,

@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +13,12 @@ from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness
+from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.problem import Domain, Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 DENSE_LIMIT = 64
 """Above this many entries of w + phi the dense product formula is left out."""
@@ -56,21 +55,23 @@ def measure_identity(
     apart, size = np.asarray(apart), np.asarray(size)
     largest = float(np.max(size, where=np.isfinite(size), initial=0.0))
 
-    constants, alpha, N = family.constants, schedule.alpha, schedule.inner_steps
+    constants = family.constants
+    alpha = schedule.alpha
+    N = schedule.inner_steps
     contracts = constants.mu is not None and alpha * constants.L <= 1
     # The growth of a long loop is capped below the largest float64, beyond which Python raises.
     amplification = 1.0 if contracts else math.exp(min(2 * N * math.log1p(alpha * constants.L), 700.0))
     sensitivity = constants.L + alpha * N * constants.rho * constants.M
-    operations = N * (8 * (family.n_w + family.n_phi) + 64)
+    operations = counted_roundings(family.n_w + family.n_phi, N)
     rounding = gamma(operations) * amplification * (constants.M + sensitivity * largest)
-    found = {}
+    estimates = {}
     for i, block in enumerate(("w", "phi")[: 2 if family.n_phi else 1]):
         explain_first = partial(explain, tasks, schedule, family.n_w, block)
         quantity = f"meta_gradient_discrepancy/{block}"
         dropped, reason = left_out(apart[..., i], np.asarray(z), explain_first, quantity)
         distances = np.where(np.isfinite(apart[..., i]), apart[..., i], -np.inf)
         task, point = np.unravel_index(np.argmax(distances), apart.shape[:2])
-        found[block] = Estimate(
+        estimates[block] = Estimate(
             quantity,
             float(apart[task, point, i]),
             Direction.LOWER,
@@ -83,12 +84,12 @@ def measure_identity(
             first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
         )
-    return found
+    return estimates
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _compare(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     methods: tuple[str, ...],
     data: PyTree,
@@ -111,8 +112,10 @@ def _compare(
 
 
 def _measured_identity(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
-    found = measure_identity(problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps)
-    return keyed(found)
+    estimates = measure_identity(
+        problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps
+    )
+    return keyed(estimates)
 
 
 MEASUREMENT = Measurement(

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from anil_theory.estimators.trajectory import Trajectory, derivatives
 from anil_theory.problem import TaskSet
 from anil_theory.problem.flat import FlatLoss
 
-Pattern = Callable[[Any, Any, Any], Any]
+Pattern = Callable[[PyTree, PyTree, PyTree], Bool[Array, "..."]]
 """`pattern(w, phi, data) -> array of Booleans`, constant on every piece where L_S is smooth; takes what L_S takes."""
 
 DISTANCES = tuple(10.0**-j for j in range(1, 10))
@@ -34,10 +35,10 @@ class Kink(NamedTuple):
     iteration: int
     batch_index: int
     inner_step: int
-    point: np.ndarray
+    point: Float[np.ndarray, " n"]
 
 
-def block_norms(matrices: np.ndarray) -> np.ndarray:
+def block_norms(matrices: Float[np.ndarray, "*batch x y"]) -> Float[np.ndarray, "*batch"]:
     """Spectral norms of a stack of matrices; 0 where they have no entries (an empty phi)."""
     if 0 in matrices.shape[-2:]:
         return np.zeros(matrices.shape[:-2])
@@ -114,7 +115,7 @@ def jumps(quotients: list[float], declared: float) -> bool:
     return near > JUMP * max(1.0, declared) and near > far / 2
 
 
-def _direction(move: np.ndarray) -> np.ndarray:
+def _direction(move: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """The unit vector of a move; the first coordinate's where the inner loop stands still."""
     length = np.linalg.norm(move)
     return move / length if length > 0 else np.eye(move.size)[0]
@@ -127,13 +128,19 @@ def _as_the_loss_takes_it(pattern: Pattern, tasks: TaskSet) -> Pattern:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _patterns(pattern: Pattern, n_w: int, data: Any, points: Any, indices: Any) -> Any:
-    """(K, B, places, signs) at points (K, B, places, n), of the tasks with the indices (K, B)."""
+def _patterns(
+    pattern: Pattern,
+    n_w: int,
+    data: PyTree,
+    points: Float[Array, "K B places n"],
+    indices: Int[Array, "K B"],
+) -> Bool[Array, "K B places signs"]:
+    """The patterns at points, of the tasks with the indices."""
 
-    def at(z: Any, task: Any) -> Any:
+    def at(z: Float[Array, " n"], task: PyTree) -> Bool[Array, " signs"]:
         return jnp.ravel(pattern(z[:n_w], z[n_w:], task))
 
-    def along(points: Any, index: Any) -> Any:
+    def along(points: Float[Array, "places n"], index: Int[Array, ""]) -> Bool[Array, "places signs"]:
         task = jax.tree.map(lambda leaf: leaf[index], data)
         return jax.vmap(at, in_axes=(0, None))(points, task)
 

@@ -38,7 +38,7 @@ FINAL_PRODUCTS = 2
 """Products beyond the steps: B v and B^T u."""
 
 SQUARINGS = 40
-"""Of the small matrix: singular values that are farther apart than 2^-40 of the top one are told apart."""
+"""Squarings of the small matrix: singular values that are farther apart than 2^-40 of the top one are told apart."""
 
 BREAKDOWN = 16.0
 """Units of roundoff, relative to the largest coefficient, below which what is left of a product is rounding."""
@@ -133,8 +133,8 @@ def best_direction(krylov: Krylov, masks: Float[Array, "2 n"]) -> Float[Array, "
     in_columns = jnp.all(masks[0] == masks[1]) | (jnp.arange(m) % 2 == 0)
     small = jnp.where(in_columns, coefficients, 0.0).astype(jnp.float64)
     _, weights = top_directions(small, squarings=SQUARINGS)
-    found = unit(weights.astype(basis.dtype) @ basis[:m])
-    return jnp.where(jnp.all(found == 0), basis[0], found)
+    direction = unit(weights.astype(basis.dtype) @ basis[:m])
+    return jnp.where(jnp.all(direction == 0), basis[0], direction)
 
 
 def mixed_directions(krylov: Krylov, masks: Float[Array, "2 n"], iterations: int) -> Float[Array, "2 n"]:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
+from jax.extend.core import JaxprEqn
+from jax.typing import ArrayLike
 from jaxtyping import Array
 
 from anil_theory._precision import UNIT_ROUNDOFF, gamma
@@ -28,7 +30,7 @@ LOGARITHMIC = 512
 TINY = 2.0**-1022
 """Smaller results may be flushed to zero."""
 
-Rule = Callable[..., Any]
+Rule = Callable[[JaxprEqn, list[Array], Array], Array | None]
 """`rule(equation, inputs, result) -> bound of the rounding of the result`, or None."""
 
 
@@ -36,7 +38,7 @@ class NoRule(AnilTheoryError, NotImplementedError):
     """A primitive whose rounding is not known here; the message names it."""
 
 
-def floats(value: Any) -> bool:
+def floats(value: ArrayLike) -> bool:
     """Whether an array is real and floating."""
     return jnp.issubdtype(jnp.result_type(value), jnp.floating)
 
@@ -51,23 +53,23 @@ def unit(value: Array) -> float:
     return float(jnp.finfo(value.dtype).eps) / 2
 
 
-def _exact(equation: Any, inputs: list[Array], result: Array) -> None:
+def _exact(equation: JaxprEqn, inputs: list[Array], result: Array) -> None:
     return None
 
 
 def _units(units: float) -> Rule:
-    """So many units of the result."""
+    """A rule for results that may be off by a number of units of roundoff."""
 
-    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+    def rule(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
         return units * unit(result) * size(result) + TINY
 
     return rule
 
 
-def _absolute(scale: Callable[[Array], Any]) -> Rule:
+def _absolute(scale: Callable[[Array], Array]) -> Rule:
     """ELEMENTARY units of scale(x): functions that have zeros elsewhere than at 0."""
 
-    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+    def rule(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
         return ELEMENTARY * unit(result) * scale(size(inputs[0])) + TINY
 
     return rule
@@ -76,18 +78,18 @@ def _absolute(scale: Callable[[Array], Any]) -> Rule:
 def _exponential(units: float, power: int, scale: float) -> Rule:
     """Units that grow with the argument of the exponential, |x|^power: units + scale |x|^power."""
 
-    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+    def rule(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
         grown = units + scale * size(inputs[0]) ** power
         return grown * unit(result) * size(result) + TINY
 
     return rule
 
 
-def _integer_power(equation: Any, inputs: list[Array], result: Array) -> Array:
+def _integer_power(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
     return (2 * abs(equation.params["y"]) + 1) * unit(result) * size(result) + TINY
 
 
-def _bound(equation: Any, *values: Array, **changed: Any) -> Any:
+def _bound(equation: JaxprEqn, *values: Array, **changed: Any) -> Any:
     return equation.primitive.bind(*values, **{**equation.params, **changed})
 
 
@@ -96,24 +98,24 @@ def _summed(terms: int, unit_roundoff: float, total: Array) -> Array:
     return gamma(terms) / UNIT_ROUNDOFF * unit_roundoff * total + TINY * terms
 
 
-def _sum(equation: Any, inputs: list[Array], result: Array) -> Array:
+def _sum(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
     (terms,) = inputs
     return _summed(terms.size // max(result.size, 1), unit(result), _bound(equation, size(terms)))
 
 
-def _cumulative_sum(equation: Any, inputs: list[Array], result: Array) -> Array:
+def _cumulative_sum(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
     (terms,) = inputs
     return _summed(terms.shape[equation.params["axis"]], unit(result), _bound(equation, size(terms)))
 
 
-def _product(equation: Any, inputs: list[Array], result: Array) -> Array:
+def _product(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
     return _summed(inputs[0].size // max(result.size, 1), unit(result), size(result))
 
 
-def _bilinear(terms_of: Callable[[Any, Array, Array], int]) -> Rule:
+def _bilinear(terms_of: Callable[[JaxprEqn, Array, Array], int]) -> Rule:
     """Sums of products: matrix products and convolutions."""
 
-    def rule(equation: Any, inputs: list[Array], result: Array) -> Array:
+    def rule(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
         a, b = inputs
         total = _bound(equation, size(a), size(b), preferred_element_type=None)
         return _summed(terms_of(equation, a, b) + 1, unit(result), total)
@@ -121,7 +123,7 @@ def _bilinear(terms_of: Callable[[Any, Array, Array], int]) -> Rule:
     return rule
 
 
-def _contracted(equation: Any, a: Array, b: Array) -> int:
+def _contracted(equation: JaxprEqn, a: Array, b: Array) -> int:
     (axes, _), _ = equation.params["dimension_numbers"]
     terms = 1
     for axis in axes:
@@ -129,19 +131,19 @@ def _contracted(equation: Any, a: Array, b: Array) -> int:
     return terms
 
 
-def _kernel(equation: Any, a: Array, kernel: Array) -> int:
+def _kernel(equation: JaxprEqn, a: Array, kernel: Array) -> int:
     out_channels = kernel.shape[equation.params["dimension_numbers"].rhs_spec[0]]
     return kernel.size // out_channels
 
 
-def _scatter_add(equation: Any, inputs: list[Array], result: Array) -> Array:
+def _scatter_add(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array:
     operand, indices, updates = inputs
     return _summed(updates.size + 1, unit(result), _bound(equation, size(operand), indices, size(updates)))
 
 
-def _converted(equation: Any, inputs: list[Array], result: Array) -> Any:
-    (given,) = inputs
-    if floats(given) and jnp.finfo(given.dtype).nmant <= jnp.finfo(result.dtype).nmant:
+def _converted(equation: JaxprEqn, inputs: list[Array], result: Array) -> Array | None:
+    (before,) = inputs
+    if floats(before) and jnp.finfo(before.dtype).nmant <= jnp.finfo(result.dtype).nmant:
         return None
     return unit(result) * size(result) + TINY
 

@@ -68,11 +68,18 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
     Raises InvalidParameter for an unknown block and, with mu, for alpha > 1/L (no contraction to attain).
     """
     one_of("block", block, BLOCKS)
-    L, mu, rho, tau, M = constants.L, constants.mu, constants.rho, constants.tau, constants.M
-    alpha, N = schedule.one_alpha, schedule.inner_steps
+    L = constants.L
+    mu = constants.mu
+    rho = constants.rho
+    tau = constants.tau
+    M = constants.M
+    alpha = schedule.one_alpha
+    N = schedule.inner_steps
     if mu is not None and alpha * L > 1 + 1e-12:
         raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", alpha)
-    H, C, T = np.zeros((N, 2, 2)), np.zeros((N, 1, 2)), np.zeros((N, 2, 3, 3))
+    H = np.zeros((N, 2, 2))
+    C = np.zeros((N, 1, 2))
+    T = np.zeros((N, 2, 3, 3))
     s = 0.0
     for m in range(N):
         low = mu if mu is not None else -L
@@ -136,8 +143,12 @@ def _shared_moves(h: np.ndarray, c: np.ndarray, schedule: Schedule) -> np.ndarra
 
 def _shared_value(block: str, s: np.ndarray, constants: Constants, schedule: Schedule) -> np.ndarray:
     """The block's value, without a factor that all pairs share."""
-    L, M, rho, alpha = constants.L, constants.M, constants.rho, schedule.one_alpha
-    r, N = 1 + alpha * L, schedule.inner_steps
+    L = constants.L
+    M = constants.M
+    rho = constants.rho
+    alpha = schedule.one_alpha
+    r = 1 + alpha * L
+    N = schedule.inner_steps
     if block == "wphi":
         return M * alpha * rho * s[:N].sum(axis=0) / r + L * np.hypot(s[N], 1)
     if block == "phiphi":
@@ -231,15 +242,24 @@ def admissibility(choice: TensorChoice, constants: Constants) -> Admissibility:
     H, C, T, p, D = (np.asarray(x) for x in choice)
     n_w = p.size
     low = constants.lowest_curvature
-    norm = lambda a: float(np.linalg.norm(a, ord=2, axis=(-2, -1)).max())  # noqa: E731
-    share = lambda value, limit: value / limit if limit else (0.0 if value == 0 else math.inf)  # noqa: E731
+    curvature_range = constants.L - low
+    curvature = float(constants.L - np.linalg.eigvalsh(H).min())
     return Admissibility(
-        smoothness=norm(np.concatenate([H, np.swapaxes(C, 1, 2)], axis=2)) / constants.L,
-        curvature=float((constants.L - np.linalg.eigvalsh(H).min()) / (constants.L - low))
-        if low < constants.L
-        else 1.0,
-        rho=share(float(spectral_norms(T[:, :, :n_w]).max()), constants.rho),
-        tau=share(float(spectral_norms(T[:, :, n_w:]).max()), constants.tau),
-        gradient=share(float(np.linalg.norm(p)), constants.M),
-        outer_smoothness=norm(D) / constants.L,
+        smoothness=_largest_norm(np.concatenate([H, np.swapaxes(C, 1, 2)], axis=2)) / constants.L,
+        curvature=curvature / curvature_range if curvature_range > 0 else 1.0,
+        rho=_share(float(spectral_norms(T[:, :, :n_w]).max()), constants.rho),
+        tau=_share(float(spectral_norms(T[:, :, n_w:]).max()), constants.tau),
+        gradient=_share(float(np.linalg.norm(p)), constants.M),
+        outer_smoothness=_largest_norm(D) / constants.L,
     )
+
+
+def _largest_norm(matrices: np.ndarray) -> float:
+    return float(np.linalg.norm(matrices, ord=2, axis=(-2, -1)).max())
+
+
+def _share(value: float, limit: float) -> float:
+    """value / limit. For a limit of 0 it is 0 where the value is 0 too, and otherwise infinite."""
+    if limit:
+        return value / limit
+    return 0.0 if value == 0 else math.inf

@@ -32,5 +32,5 @@ def top_directions(
 
 
 def _scaled(matrix: Array) -> Array:
-    """Divided by the largest entry, so that no square underflows or overflows."""
+    """The matrix divided by its largest entry, so that no square underflows or overflows."""
     return matrix / jnp.maximum(jnp.max(jnp.abs(matrix)), 1e-300)

@@ -7,19 +7,19 @@ still a lower bound. The explanation says which loss, at which inner step, for w
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, PyTree
 
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.errors import AnilTheoryError
 from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 DERIVATIVES = ("value", "gradient", "Hessian")
 
@@ -28,8 +28,8 @@ class NotFinite(AnilTheoryError, ArithmeticError):
     """A quantity that is finite at none of the points at which it was measured; the message explains the first."""
 
 
-def explain(tasks: TaskSet, schedule: Schedule | None, n_w: int, block: str, task: int, points: Any) -> str:
-    """ "task 3, block ww, at z = [...]: the Hessian of the support loss is not finite at inner step 0".
+def explain(tasks: TaskSet, schedule: Schedule | None, n_w: int, block: str, task: int, points: ArrayLike) -> str:
+    """What is not finite at a point, such as "task 3, block ww, at z = [...]: the Hessian of the support loss is ...".
 
     schedule   alpha and N; None when the losses themselves are measured, at the point;
     points     one point z, or the points of a pair (2, n): the one to blame is named.
@@ -63,7 +63,7 @@ def _blame(tasks: TaskSet, schedule: Schedule | None, n_w: int, task: int, z: np
 
 
 def left_out(
-    values: np.ndarray, points: np.ndarray, explain_first: Callable[[int, Any], str], quantity: str
+    values: np.ndarray, points: np.ndarray, explain_first: Callable[[int, np.ndarray], str], quantity: str
 ) -> tuple[int, str]:
     """How many of the values (T, P) at points (T, P, ..) are not finite, and the first of them in words.
 
@@ -80,16 +80,22 @@ def left_out(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _finite(losses: Any, n_w: int, data: Any, z: Array, loop: UnrolledLoop) -> tuple[Array, Array]:
-    """Whether value, gradient and Hessian are finite: of L_S at w_0..w_{N-1}, (N, 3), and of L_D at w_N, (3,)."""
+def _finite(
+    losses: tuple[Loss, Loss],
+    n_w: int,
+    data: PyTree,
+    z: Float[Array, " n"],
+    loop: UnrolledLoop,
+) -> tuple[Bool[Array, "N 3"], Bool[Array, "3"]]:
+    """Whether value, gradient and Hessian are finite: of L_S at w_0..w_{N-1}, and of L_D at w_N."""
     support, query = losses
     w, phi = z[:n_w], z[n_w:]
     run = inner_loop(support, w, phi, data, loop)
 
-    def derivatives(loss: Any, w: Array) -> Array:
-        here = jnp.concatenate([w, phi])
+    def derivatives(loss: Loss, w: Float[Array, " n_w"]) -> Bool[Array, "3"]:
+        z = jnp.concatenate([w, phi])
         slope = loss_field(loss, (w, phi))
-        orders = loss(w, phi, data), slope(here, data), jax.jacfwd(slope)(here, data)
+        orders = (loss(w, phi, data), slope(z, data), jax.jacfwd(slope)(z, data))
         return jnp.stack([jnp.all(jnp.isfinite(order)) for order in orders])
 
     return jax.vmap(partial(derivatives, support))(run.iterates), derivatives(query, run.final)

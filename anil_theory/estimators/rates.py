@@ -26,7 +26,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Rate:
+class FittedRate:
     """slope of log(y - floor) against log x; residual = root mean square misfit of the logarithms; S seeds."""
 
     slope: float
@@ -79,8 +79,8 @@ def _best_floor(log_x: np.ndarray, y: np.ndarray) -> float:
     def cost(share: float) -> float:
         return float(_lines(log_x, y[None], share * y.min())[2][0])
 
-    found = minimize_scalar(cost, bounds=(0.0, 1 - 1e-9), method="bounded", options={"xatol": 1e-7})
-    return float(found.x) * float(y.min()) if found.fun < cost(0.0) else 0.0
+    optimum = minimize_scalar(cost, bounds=(0.0, 1 - 1e-9), method="bounded", options={"xatol": 1e-7})
+    return float(optimum.x) * float(y.min()) if optimum.fun < cost(0.0) else 0.0
 
 
 def fit_rate(
@@ -91,7 +91,7 @@ def fit_rate(
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> Rate:
+) -> FittedRate:
     """Fit y = floor + C x^slope to curves (S, P) over x (P,).
 
     floor   None for 0, a number that is known, or "fit" (needs 4 points);
@@ -119,4 +119,11 @@ def fit_rate(
         slopes = _lines(log_x, means, fixed)[0]
     slope, intercept, misfit = _lines(log_x, mean[None], fixed)
     interval = expanded(slopes, float(slope[0]), len(curves), level)
-    return Rate(float(slope[0]), interval, float(np.exp(intercept[0])), fixed, float(np.sqrt(misfit[0])), len(curves))
+    return FittedRate(
+        slope=float(slope[0]),
+        interval=interval,
+        constant=float(np.exp(intercept[0])),
+        floor=fixed,
+        residual=float(np.sqrt(misfit[0])),
+        seeds=len(curves),
+    )

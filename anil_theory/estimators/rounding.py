@@ -3,7 +3,7 @@
     value = f(x) + sum_i (D f in the result of operation i) r_i + O(u^2),    |r_i| <= the bound of `local_rounding`
 
 One pass of reverse mode through the program gives sum_i |D f in i| |r_i| at the point, loops and their steps included.
-The derivatives are those of the program at hand: a contraction damps the errors made before it, a sum that cancels
+The derivatives are those of the program itself: a contraction damps the errors made before it, a sum that cancels
 keeps those of its terms. Claim: to first order in the unit roundoff this bounds the error, in any order of additions,
 with f(x) in exact arithmetic at exact inputs. The terms of higher order are left to a factor of 2, which is no proof; a
 test compares the result with ball arithmetic on a sum of 20,000 terms that cancel, on loops and on searches.
@@ -22,17 +22,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, Var
 from jaxtyping import Array, PyTree
 
 from anil_theory._precision import gamma
 from anil_theory._scan_layout import scan_layout
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.estimators.base import Estimate
+from anil_theory.estimators.base import Estimate, counted_roundings
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.local_rounding import RULES, NoRule, floats
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import TaskSet
+from anil_theory.tasks.base import Loss, TaskSet
 
 HIGHER_ORDERS = 2.0
 """Times the first order. In every case of the tests the first order alone suffices."""
@@ -94,7 +94,7 @@ def _run(closed: ClosedJaxpr, inputs: list[Array], tap: Array) -> list[Array]:
     known: dict[Any, Array] = dict(zip(jaxpr.constvars, map(jnp.asarray, closed.consts), strict=True))
     known.update(zip(jaxpr.invars, inputs, strict=True))
 
-    def read(atom: Any) -> Array:
+    def read(atom: Literal | Var) -> Array:
         return jnp.asarray(atom.val, getattr(atom.aval, "dtype", None)) if isinstance(atom, Literal) else known[atom]
 
     for equation in jaxpr.eqns:
@@ -105,7 +105,7 @@ def _run(closed: ClosedJaxpr, inputs: list[Array], tap: Array) -> list[Array]:
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _operation(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _operation(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     out = equation.primitive.bind(*values, **equation.params)
     results = list(out) if equation.primitive.multiple_results else [out]
     if not any(map(floats, results)):
@@ -122,13 +122,13 @@ def _operation(equation: Any, values: list[Array], tap: Array) -> list[Array]:
     ]
 
 
-def _call(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _call(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
     inner = next(equation.params[name] for name in names if name in equation.params)
     return _run(inner if hasattr(inner, "consts") else ClosedJaxpr(inner, ()), values, tap)
 
 
-def _scan(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _scan(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     p = equation.params
     layout = scan_layout(equation)
     first, second = layout.constants, layout.constants + layout.carry
@@ -142,12 +142,12 @@ def _scan(equation: Any, values: list[Array], tap: Array) -> list[Array]:
     return [*carry, *stacked]
 
 
-def _cond(equation: Any, values: list[Array], tap: Array) -> list[Array]:
+def _cond(equation: JaxprEqn, values: list[Array], tap: Array) -> list[Array]:
     branches = [lambda operands, b=branch: _run(b, operands, tap) for branch in equation.params["branches"]]
     return jax.lax.switch(values[0], branches, values[1:])
 
 
-CONTROL: dict[str, Callable[[Any, list[Array], Array], list[Array]]] = {
+CONTROL: dict[str, Callable[[JaxprEqn, list[Array], Array], list[Array]]] = {
     **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"), _call),
     **dict.fromkeys(("custom_jvp_call", "custom_vjp_call"), _call),
     "scan": _scan,
@@ -183,7 +183,7 @@ def heuristic(value: float, operations: int, reason: str) -> Rounding:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _forms(
-    losses: tuple[Any, Any],
+    losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
     pairs: bool,
     data: PyTree,
@@ -235,7 +235,7 @@ def mark_roundings(
         # One shape for all, so that nothing is compiled anew where a block has no estimate.
         index = np.resize(np.arange(len(rows)), 4 if pairs else 8)
         owners = np.array([e.witness.task for _, _, e in rows if e.witness])
-        operations = schedule.inner_steps * (8 * n + 64)
+        operations = counted_roundings(n, schedule.inner_steps)
         try:
             found = _forms(
                 (tasks.support, tasks.query),

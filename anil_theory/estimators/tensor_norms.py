@@ -18,7 +18,9 @@ def spectral_norms(tensors: np.ndarray, *, starts: int = STARTS, sweeps: int = S
     v[: min(b, starts)], x[: min(c, starts)] = np.eye(b)[:starts], np.eye(c)[:starts]
     v, x = (np.broadcast_to(_unit(y), (S, *y.shape)) for y in (v, x))
     value = np.zeros((S, starts))
-    by_u, by_v, by_x = tensors, np.swapaxes(tensors, 1, 2), np.moveaxis(tensors, 3, 1)
+    by_u = tensors
+    by_v = np.swapaxes(tensors, 1, 2)
+    by_x = np.moveaxis(tensors, 3, 1)
     for _ in range(sweeps):
         u = _unit(_contract(by_u, v, x))
         v = _unit(_contract(by_v, u, x))

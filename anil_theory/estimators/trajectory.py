@@ -5,7 +5,7 @@ k + 1; the gradient and the Hessian of L_S there; the gradient and the Hessian o
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,8 @@ from jaxtyping import Array, Float, Int, PyTree
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.meta_gradient import meta_gradient
-from anil_theory.algorithm.outer_loop import seed_keys, task_indices
+from anil_theory.algorithm.outer_loop import seed_keys
+from anil_theory.algorithm.outer_step import task_indices
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
@@ -25,26 +26,27 @@ from anil_theory.tasks.base import Loss, TaskSet
 class Trajectory(NamedTuple):
     """points (K, B, N + 2, n): w_0..w_N with phi_k, and last the start of the next outer step; tasks (K, B)."""
 
-    points: np.ndarray
-    tasks: np.ndarray
+    points: Float[np.ndarray, "K B points n"]
+    tasks: Int[np.ndarray, "K B"]
 
 
 class Local(NamedTuple):
     """Derivatives along a trajectory: of L_S at all N + 2 points, of L_D at (w_N, phi_k)."""
 
-    gradient: np.ndarray
-    hessian: np.ndarray
-    query_gradient: np.ndarray
-    query_hessian: np.ndarray
+    gradient: Float[np.ndarray, "K B points n"]
+    hessian: Float[np.ndarray, "K B points n n"]
+    query_gradient: Float[np.ndarray, "K B n"]
+    query_hessian: Float[np.ndarray, "K B n n"]
 
 
-def train(tasks: TaskSet, schedule: Schedule, z: Any, n_w: int, seed: int) -> Trajectory:
+def train(tasks: TaskSet, schedule: Schedule, z: Float[Array, " n"], n_w: int, seed: int) -> Trajectory:
     """Algorithm 1 from the flat point z, one seed, with the iterates of its inner loops.
 
     schedule   alpha, N, beta_w, beta_phi, B and K. Raises InvalidParameter without beta_w and beta_phi.
     """
     if schedule.beta_w is None or schedule.beta_phi is None:
-        raise InvalidParameter("schedule", "one with beta_w and beta_phi", schedule)
+        missing = "beta_w" if schedule.beta_w is None else "beta_phi"
+        raise InvalidParameter(missing, "a finite number > 0: a run moves both blocks", None)
     betas = jnp.concatenate([jnp.full(n_w, schedule.beta_w), jnp.full(z.size - n_w, schedule.beta_phi)])
     sizes = _Sizes(n_w, schedule.batch, schedule.outer_steps)
     key = seed_keys(seed, 1)[0]
@@ -54,7 +56,7 @@ def train(tasks: TaskSet, schedule: Schedule, z: Any, n_w: int, seed: int) -> Tr
 
 
 class _Sizes(NamedTuple):
-    """What a compiled run depends on besides shapes and the inner loop."""
+    """The numbers that a compilation depends on, besides the shapes and the inner loop."""
 
     n_w: int
     batch: int
@@ -73,14 +75,14 @@ def _train(
 ) -> tuple[Float[Array, "K B points n"], Int[Array, "K B"]]:
     tasks = TaskSet(*losses, data)
 
-    def one(z: Array, index: Array) -> tuple[Array, Array]:
+    def one(z: Float[Array, " n"], index: Int[Array, ""]) -> tuple[Float[Array, " n"], Float[Array, "points n"]]:
         w, phi = z[: sizes.n_w], z[sizes.n_w :]
         adapted = inner_loop(tasks.support, w, phi, tasks.task(index), loop)
         inner = jnp.concatenate([adapted.iterates, adapted.final[None]])
         points = jnp.concatenate([inner, jnp.broadcast_to(phi, (loop.inner_steps + 1, phi.size))], axis=1)
         return jnp.concatenate(meta_gradient(tasks.losses, w, phi, tasks.task(index), loop)), points
 
-    def step(z: Array, k: Array) -> tuple[Array, tuple[Array, Array]]:
+    def step(z: Float[Array, " n"], k: Int[Array, ""]) -> tuple[Array, tuple[Array, Array]]:
         drawn = task_indices(key, k, sizes.batch, len(tasks))
         gradients, points = jax.vmap(partial(one, z))(drawn)
         after = z - betas * jnp.mean(gradients, axis=0)
@@ -97,14 +99,23 @@ def derivatives(tasks: TaskSet, n_w: int, trajectory: Trajectory) -> Local:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _derivatives(losses: Any, n_w: int, data: Any, points: Any, indices: Any) -> Any:
-    def at(loss: Any, z: Any, task: Any) -> tuple[Any, Any]:
+def _derivatives(
+    losses: tuple[Loss, Loss],
+    n_w: int,
+    data: PyTree,
+    points: Float[Array, "K B points n"],
+    indices: Int[Array, "K B"],
+) -> tuple[Array, Array, Array, Array]:
+    """The fields of `Local`, in their order."""
+
+    def at(loss: Loss, z: Float[Array, " n"], task: PyTree) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
         slope = loss_field(loss, (z[:n_w], z[n_w:]))
         return slope(z, task), jax.jacfwd(slope)(z, task)
 
-    def along(points: Any, index: Any) -> Any:
+    def along(points: Float[Array, "points n"], index: Int[Array, ""]) -> tuple[Array, Array, Array, Array]:
         task = jax.tree.map(lambda leaf: leaf[index], data)
-        support = jax.vmap(lambda z: at(losses[0], z, task))(points)
-        return *support, *at(losses[1], points[-2], task)
+        support, query = losses
+        gradients, hessians = jax.vmap(lambda z: at(support, z, task))(points)
+        return gradients, hessians, *at(query, points[-2], task)
 
     return jax.vmap(jax.vmap(along))(points, indices)

@@ -68,7 +68,7 @@ CHOSEN = f"heuristic: a share of {SLACK:g} of what is declared, chosen for the w
 
 @dataclass(frozen=True)
 class TrajectoryAudit:
-    """What `audit_trajectory` found.
+    """The result of `audit_trajectory`.
 
     problem         name of the problem; seed, schedule: what was run;
     quantities      {name: one value per outer step}, see the module docstring;

@@ -18,7 +18,7 @@ from anil_theory.ledger import (
     step_condition,
     sums,
 )
-from anil_theory.ledger.base import Entry, Fact, Proof, Status, enter
+from anil_theory.ledger.base import Entry, Fact, Proof, ProofStatus, enter
 
 GROUPS = (iterates, sums, block_recursions, refinements, conditioning, step_condition, rate_limits, descent, counts)
 
@@ -33,4 +33,4 @@ SECTIONS = {
 }
 """The sections of the ledger by their keys, in the order of the derivation."""
 
-__all__ = ["FACTS", "GROUPS", "SECTIONS", "Entry", "Fact", "Proof", "Status", "enter"]
+__all__ = ["FACTS", "GROUPS", "SECTIONS", "Entry", "Fact", "Proof", "ProofStatus", "enter"]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Status(StrEnum):
+class ProofStatus(StrEnum):
     """The outcome of running a proof."""
 
     PROVED = "PROVED"
@@ -22,13 +22,13 @@ class Status(StrEnum):
 class Proof:
     """The outcome of one proof: `method` says how it was proved, `detail` what was left over when it was not."""
 
-    status: Status
+    status: ProofStatus
     method: str
     detail: str = ""
 
     def __and__(self, other: "Proof") -> "Proof":
         """Both proofs together: the weaker status, the methods one after the other (each once)."""
-        order = (Status.FAILED, Status.CHECKED, Status.PROVED)
+        order = (ProofStatus.FAILED, ProofStatus.CHECKED, ProofStatus.PROVED)
         status = min(self.status, other.status, key=order.index)
         parts = dict.fromkeys([*self.method.split("; "), *other.method.split("; ")])
         return Proof(status, "; ".join(parts), "; ".join(filter(None, (self.detail, other.detail))))
@@ -72,7 +72,7 @@ class Entry:
     section: str
     assumptions: tuple[str, ...]
     method: str
-    status: Status
+    status: ProofStatus
     seconds: float
     detail: str = ""
 
@@ -83,7 +83,7 @@ def enter(fact: Fact) -> Entry:
     try:
         proof = fact.prove(fact.claimed)
     except (ArithmeticError, AttributeError, NotImplementedError, TypeError, ValueError) as error:
-        proof = Proof(Status.FAILED, "the proof broke off", f"{type(error).__name__}: {error}")
+        proof = Proof(ProofStatus.FAILED, "the proof broke off", f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - started
     return Entry(
         fact.name,

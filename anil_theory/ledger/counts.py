@@ -1,5 +1,7 @@
 """Ledger section 5, complexity: oracle calls of one outer step, entries of Table 2, and the K and B that suffice."""
 
+from itertools import product
+
 import sympy as sp
 
 from anil_theory.ledger.base import Fact
@@ -13,10 +15,7 @@ eps = sp.Symbol("varepsilon", positive=True)
 _ANIL = {name: forms.with_phi(count) for name, count in forms.ANIL.items()}
 _POINTS = [
     {"inner_steps": N_, "batch": B_, "n_w": w, "n_phi": p}
-    for N_ in (1, 2, 5, 30)
-    for B_ in (1, 3, 32)
-    for w in (1, 4)
-    for p in (1, 7)
+    for N_, B_, w, p in product((1, 2, 5, 30), (1, 3, 32), (1, 4), (1, 7))
 ]
 
 

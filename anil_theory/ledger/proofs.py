@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from anil_theory.ledger.base import Proof, Status
+from anil_theory.ledger.base import Proof, ProofStatus
 from anil_theory.ledger.normal_form import leftover, unroll
 from anil_theory.statements.forms.symbols import N
 
@@ -19,8 +19,8 @@ Expr = Any
 
 def _verdict(rest: Expr, method: str, where: str = "") -> Proof:
     if rest == 0:
-        return Proof(Status.PROVED, method)
-    return Proof(Status.FAILED, method, f"{where}left over: {rest}"[:400])
+        return Proof(ProofStatus.PROVED, method)
+    return Proof(ProofStatus.FAILED, method, f"{where}left over: {rest}"[:400])
 
 
 def all_of(proofs: Iterable[Proof]) -> Proof:
@@ -71,11 +71,11 @@ def nonnegative(expression: Expr, substitution: Sequence[tuple[Expr, Expr]] = ()
     top, bottom = sp.expand(top), sp.expand(bottom)
     symbols = top.free_symbols | bottom.free_symbols
     if not all(symbol.is_nonnegative for symbol in symbols):
-        return Proof(Status.FAILED, method, f"a symbol may be negative: {symbols}")
+        return Proof(ProofStatus.FAILED, method, f"a symbol may be negative: {symbols}")
     signs = {all(_nonnegative_term(t) for t in sp.Add.make_args(part)) for part in (top, bottom)}
     if signs == {True} and bottom != 0:
-        return Proof(Status.PROVED, method)
-    return Proof(Status.FAILED, method, f"a term may be negative: {sp.factor(top)}"[:400])
+        return Proof(ProofStatus.PROVED, method)
+    return Proof(ProofStatus.FAILED, method, f"a term may be negative: {sp.factor(top)}"[:400])
 
 
 def _nonnegative_term(term: Expr) -> bool:
@@ -89,9 +89,9 @@ def positive_by_derivatives(function: Expr, x: Any, order: int) -> Proof:
     for k in range(order):
         value = sp.simplify(sp.diff(function, x, k).subs(x, 0))
         if not value.is_nonnegative:
-            return Proof(Status.FAILED, method, f"derivative {k} at 0 is {value}")
+            return Proof(ProofStatus.FAILED, method, f"derivative {k} at 0 is {value}")
     last = sp.simplify(sp.diff(function, x, order))
-    status = Status.PROVED if last.is_positive else Status.FAILED
+    status = ProofStatus.PROVED if last.is_positive else ProofStatus.FAILED
     return Proof(status, method, "" if last.is_positive else f"derivative {order} is {last}")
 
 
@@ -99,7 +99,7 @@ def limit(expression: Expr, x: Any, to: Expr, claimed: Expr, direction: str = "+
     """lim expression = claimed as x -> to."""
     found = sp.limit(expression, x, to, direction)
     if found == claimed:
-        return Proof(Status.PROVED, "limit")
+        return Proof(ProofStatus.PROVED, "limit")
     return _verdict(sp.simplify(sp.expand(found - claimed)), "limit", f"limit is {found}; ")
 
 
@@ -114,7 +114,7 @@ def at_points(difference: Callable[[dict[str, Any]], Any], points: Sequence[dict
     for point in points:
         rest = difference(point)
         if not isinstance(rest, (int, Fraction, sp.Rational)):
-            return Proof(Status.FAILED, method, f"not exact: {rest!r}")
+            return Proof(ProofStatus.FAILED, method, f"not exact: {rest!r}")
         if rest != 0:
-            return Proof(Status.FAILED, method, f"{rest} at {point}")
-    return Proof(Status.CHECKED, method)
+            return Proof(ProofStatus.FAILED, method, f"{rest} at {point}")
+    return Proof(ProofStatus.CHECKED, method)

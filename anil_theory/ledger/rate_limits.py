@@ -6,7 +6,7 @@ The regime is mu -> 0 with N = T L^2/mu^2 (alpha = mu/L^2), T > 0 fixed; see `st
 import sympy as sp
 
 from anil_theory.constants import Geometry
-from anil_theory.ledger.base import Fact, Proof, Status
+from anil_theory.ledger.base import Fact, Proof, ProofStatus
 from anil_theory.ledger.proofs import Expr, all_of, identity, limit, positive_by_derivatives, tends_to
 from anil_theory.statements.forms.limits import (
     D0,
@@ -88,7 +88,8 @@ def _term(name: str) -> Fact:
         order, term = order_limit(claimed, SCALE[name]), term_limits()[name]
         finite = bool(order.is_finite is not False and order != 0 and not order.has(sp.oo, sp.zoo, sp.nan))
         if not finite:
-            return Proof(Status.FAILED, "limit", f"mu^{SCALE[name]} order -> {order}, while the term's limit is {term}")
+            detail = f"mu^{SCALE[name]} order -> {order}, while the term's limit is {term}"
+            return Proof(ProofStatus.FAILED, "limit", detail)
         ratio = sp.simplify(term / order)
         # Positive numerators and denominators: products of the limits above, whose signs are facts of their own.
         known = {
@@ -99,9 +100,11 @@ def _term(name: str) -> Fact:
         }[name]
         ends = (sp.limit(ratio.subs({s: 1 for s in ratio.free_symbols - {T}}), T, end) for end in (0, sp.oo))
         bounded = all(end.is_finite for end in ends)
-        return tends_to(term, known) & Proof(
-            Status.PROVED if bounded else Status.FAILED, "limit", "" if bounded else "the ratio is unbounded in T"
-        )
+        if bounded:
+            stays_bounded = Proof(ProofStatus.PROVED, "limit")
+        else:
+            stays_bounded = Proof(ProofStatus.FAILED, "limit", "the ratio is unbounded in T")
+        return tends_to(term, known) & stays_bounded
 
     order = ORDERS[name]
     block, kind = name.split("_")

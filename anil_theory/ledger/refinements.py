@@ -3,7 +3,7 @@
 import sympy as sp
 
 from anil_theory.constants import Geometry
-from anil_theory.ledger.base import Fact, Proof, Status
+from anil_theory.ledger.base import Fact, Proof, ProofStatus
 from anil_theory.ledger.block_recursions import change_of_sensitivity, outer_term
 from anil_theory.ledger.normal_form import unroll
 from anil_theory.ledger.proofs import Expr, all_of, at_points, identity, nonnegative
@@ -91,7 +91,9 @@ def _never_larger(block: str) -> Fact:
 
 
 def _smoothness() -> Fact:
-    a, c, k = L_ww, L_x, L_phiphi
+    a = L_ww
+    c = L_x
+    k = L_phiphi
     claimed = SMOOTHNESS
 
     def prove(claimed: Expr):
@@ -99,7 +101,11 @@ def _smoothness() -> Fact:
         root = identity(sp.expand((matrix - claimed * sp.eye(2)).det()), sp.Integer(0))
         # The other eigenvalue is trace - claimed, so claimed is the larger one when this is not negative.
         largest = bool(sp.expand(2 * claimed - matrix.trace(), deep=False).is_nonnegative)
-        return root & Proof(Status.PROVED if largest else Status.FAILED, root.method, "" if largest else "smaller root")
+        if largest:
+            is_largest = Proof(ProofStatus.PROVED, root.method)
+        else:
+            is_largest = Proof(ProofStatus.FAILED, root.method, "smaller root")
+        return root & is_largest
 
     return Fact(
         name="3.2/total smoothness",

@@ -7,15 +7,18 @@ of the time of an iteration on the CPU (`experiments/speed/neural.py`). Source: 
 
 import ctypes
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+# The numbers that mallopt has for them.
+_TRIM_THRESHOLD = -1
+_TOP_PAD = -2
+_MMAP_MAX = -4
 _KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**28}
-"""No block by mmap, none given back, and the heap grows in steps of 256 MiB."""
+"""No block is made by mmap, none is returned to the system, and the heap grows in steps of 256 MiB."""
 
 
 def keep_freed_memory() -> bool:
-    """Make the C library keep what is freed, for this process; whether it could (elsewhere than on glibc it cannot).
+    """Make the C library of this process keep freed memory for later use. False where it cannot, which needs glibc.
 
-    The peak of the memory in use stays what it is, and becomes what the process holds.
+    The peak of the memory in use does not change, and the process holds on to that much.
     """
     try:
         library = ctypes.CDLL(None)

@@ -34,6 +34,24 @@ class Checkpoint(NamedTuple):
     history: Any
 
 
+class OtherConfiguration(InvalidParameter):
+    """The folder of a run holds a checkpoint of a run with other settings, which this one cannot go on from.
+
+    asked, kept   the settings that differ: those of this run, and those of the checkpoint.
+    """
+
+    def __init__(self, asked: Mapping[str, Any], kept: Mapping[str, Any]):
+        self.name = "checkpoint"
+        self.allowed = f"of a run with {_in_words(asked)}"
+        self.given = _in_words(kept)
+        sentence = f"the checkpoint is of a run with {self.given}, and this run has {_in_words(asked)}"
+        Exception.__init__(self, f"{sentence}: choose another --out")
+
+
+def _in_words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+
+
 def save_checkpoint(folder: Path, configuration: Mapping[str, Any], checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     """Write a checkpoint and prune all but the newest `keep`; returns its path.
 
@@ -55,8 +73,8 @@ def load_checkpoint(folder: Path, configuration: Mapping[str, Any], like: PyTree
     """The newest readable checkpoint of the folder, None where there is none.
 
     like   a state with the structure, shapes and types to expect.
-    Damaged files are passed over for older ones, with a warning in the log. Raises InvalidParameter, naming what
-    differs, for a checkpoint of another configuration or of other shapes.
+    Damaged files are passed over for older ones, with a warning in the log. Raises OtherConfiguration, naming
+    what differs, for a checkpoint of another configuration, and InvalidParameter for one of other shapes.
     """
     for path in reversed(_paths(folder)):
         try:
@@ -112,6 +130,7 @@ def _check_configuration(found: Mapping[str, Any], expected: Mapping[str, Any]) 
         name for name in found.keys() | expected.keys() if found.get(name, None) != expected.get(name, None)
     )
     if differing:
-        wanted = ", ".join(f"{name} = {expected.get(name)!r}" for name in differing)
-        given = ", ".join(f"{name} = {found.get(name)!r}" for name in differing)
-        raise InvalidParameter("checkpoint", f"of the same configuration ({wanted}); choose another --out", given)
+        raise OtherConfiguration(
+            asked={name: expected.get(name) for name in differing},
+            kept={name: found.get(name) for name in differing},
+        )

@@ -49,7 +49,7 @@ PLACES = 2
 
 @dataclass(frozen=True)
 class LocalConstants:
-    """What was found, see the module; `mu` and `contraction` are None where the Hessian in w was too large to form."""
+    """The constants of the module docstring; `mu` and `contraction` are None where the Hessian in w was too large."""
 
     mu: float | None
     contraction: float | None
@@ -122,7 +122,9 @@ def local_constants(
     images, labels = derivatives.objective.prepare(episodes, flat.dtype)
     rate, active = jnp.asarray(alpha, flat.dtype), jnp.asarray(inner_steps, jnp.int32)
     places = sorted({round(m) for m in np.linspace(0, inner_steps - 1, PLACES)})
-    rows, ends, extremes = [], [], []
+    rows = []
+    ends = []
+    extremes = []
     tasks = len(episodes.support_labels)
     for task in range(tasks):
         data = jax.tree.map(lambda x, i=task: x[i], (images, labels))
@@ -138,12 +140,18 @@ def local_constants(
         ends.append(_query_norms(derivatives, (final, phi), data, starts["joint"], steps))
     smooth, mixed, rho, tau = np.max(rows, axis=0)
     query, M = np.max(ends, axis=0)
-    low, high = (np.min(extremes), np.max(extremes)) if dense else (np.nan, np.nan)
+    low = np.min(extremes) if dense else np.nan
+    high = np.max(extremes) if dense else np.nan
     return LocalConstants(
         mu=float(low) if dense else None,
         contraction=float(max(abs(1 - alpha * low), abs(1 - alpha * high))) if dense else None,
-        **{"L": float(max(smooth, query)), "smoothness": float(query), "mixed": float(mixed)},
-        **{"rho": float(rho), "tau": float(tau), "M": float(M), "tasks": tasks},
+        L=float(max(smooth, query)),
+        smoothness=float(query),
+        mixed=float(mixed),
+        rho=float(rho),
+        tau=float(tau),
+        M=float(M),
+        tasks=tasks,
     )
 
 

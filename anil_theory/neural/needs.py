@@ -7,7 +7,7 @@ FLOAT32 = 4
 """Bytes of a number: no setting has smaller parameters."""
 
 COPIES = 4
-"""Of the parameters: themselves, their gradient, and what an outer step makes of both."""
+"""Copies of the parameters: themselves, their gradient, and what an outer step makes of both."""
 
 
 def require_memory_for(settings: Settings, image_shape: tuple[int, int, int]) -> None:

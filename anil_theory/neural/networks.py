@@ -129,7 +129,9 @@ def cnn(
     Raises InvalidParameter for sizes below 1, images that pooling would use up, and other types.
     """
     height, across, channels = (count("image_shape", side) for side in image_shape)
-    width, blocks, ways = count("width", width), count("blocks", blocks, 0), count("ways", ways, 2)
+    width = count("width", width)
+    blocks = count("blocks", blocks, 0)
+    ways = count("ways", ways, 2)
     name = one_of("dtype", jnp.dtype(dtype).name, ("float32", "float64"))
     # The powers themselves would be long for a block number that is absurd.
     if blocks >= min(height, across).bit_length():
@@ -148,7 +150,8 @@ def cnn(
         last = i == len(sizes)
         kernel = _xavier(keys[blocks + i], (into, out), into, out, name)
         layers.append(Linear(kernel, jnp.zeros(out, name), activate=not last))
-        names.append("linear" if last else "hidden" if len(sizes) == 1 else f"hidden{i + 1}")
+        hidden_name = "hidden" if len(sizes) == 1 else f"hidden{i + 1}"
+        names.append("linear" if last else hidden_name)
     return Network(tuple(layers), tuple(names))
 
 

@@ -38,26 +38,47 @@ class CurvatureProbe:
         model = replace(program.model, body_dtype=None)
         objective = replace(program.objective, model=model, first_order=False)
         self.derivatives = TaskDerivatives(objective)
-        self.objective, self.alpha = objective, settings.alpha
+        self.objective = objective
+        self.alpha = settings.alpha
         self.product = meta_hessian(objective)
-        sizes = {"ways": settings.ways, "shots": settings.shots, "queries": settings.queries}
-        self.episodes = sample_episodes(jax.random.key(0), program.splits["train"], **sizes, count=TASKS)
+        self.episodes = sample_episodes(
+            jax.random.key(0),
+            program.splits["train"],
+            ways=settings.ways,
+            shots=settings.shots,
+            queries=settings.queries,
+            count=TASKS,
+        )
 
     def at(self, inner_steps: int) -> Callable[[tuple[PyTree, PyTree]], dict[str, Any]]:
         """The measurement with N = inner_steps: (w, phi) -> {"blocks": BlockNorms, "constants": LocalConstants}, plain.
 
         A point with numbers that are not finite, or whose measurement is not, gives None in both places.
         """
-        how: dict[str, Any] = {"alpha": self.alpha, "inner_steps": count("inner_steps", inner_steps)}
+        steps = count("inner_steps", inner_steps)
 
         def measure(params: tuple[PyTree, PyTree]) -> dict[str, Any]:
             key = jax.random.key(1)
             blocks = block_norms(
-                *(self.objective, *params, self.episodes),
-                **{**how, "key": key, "steps": STEPS["blocks"], "product": self.product},
+                self.objective,
+                *params,
+                self.episodes,
+                alpha=self.alpha,
+                inner_steps=steps,
+                key=key,
+                steps=STEPS["blocks"],
+                product=self.product,
             )
-            found = local_constants(self.derivatives, *params, self.episodes, **how, key=key, steps=STEPS["constants"])
-            measured = {"blocks": asdict(blocks), "constants": asdict(found)}
+            constants = local_constants(
+                self.derivatives,
+                *params,
+                self.episodes,
+                alpha=self.alpha,
+                inner_steps=steps,
+                key=key,
+                steps=STEPS["constants"],
+            )
+            measured = {"blocks": asdict(blocks), "constants": asdict(constants)}
             numbers = [x for part in measured.values() for x in part.values() if x is not None]
             return measured if np.all(np.isfinite(numbers)) else dict.fromkeys(measured)
 
@@ -65,7 +86,7 @@ class CurvatureProbe:
 
 
 def probe_points(points: int, iterations: int) -> tuple[int, ...]:
-    """So many numbers of iterations, evenly from 0 to the end; one point is the end."""
+    """The iterations after which to measure: `points` of them, evenly from 0 to the end. A single one is the end."""
     count("curvature", points, 0)
     ends = np.linspace(0, iterations, points) if points > 1 else [iterations] * points
     return tuple(sorted({round(float(x)) for x in ends}))

@@ -37,7 +37,7 @@ class Accuracy(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an iteration maps to the next one: (w, phi) and the optimiser's state."""
+    """What an iteration changes: (w, phi) and the optimiser's state."""
 
     params: tuple[PyTree, PyTree]
     optimizer: Any

@@ -52,7 +52,7 @@ class History:
 
     @classmethod
     def kept(cls, plain: Any, iterations: int) -> Self:
-        """The history that a checkpoint keeps, of so many iterations. Raises InvalidParameter for anything else."""
+        """The history in a checkpoint after this many iterations. Raises InvalidParameter for anything else."""
         names = {f.name for f in fields(cls)}
         if not isinstance(plain, dict) or plain.keys() != names or not all(isinstance(v, list) for v in plain.values()):
             raise InvalidParameter("checkpoint", f"one with the lists {', '.join(sorted(names))}", type(plain).__name__)
@@ -91,7 +91,7 @@ def train(
 
     checkpoints  folder, or None;  every  iterations between them;  resume  go on from the newest one;
     on_iteration called with the number of iterations done and the last loss;
-    probe        called with (w, phi) after so many iterations as `probe_at` has; kept in the history, with "iteration".
+    probe        called with (w, phi) after each number of iterations in `probe_at`; kept in the history.
 
     A run whose loss or gradient is not finite, or whose loss exceeds EXPLOSION log(ways), ends with the status
     DIVERGED and the iteration; (w, phi) are then those after the dispatch it was in. Raises InvalidParameter for N
@@ -107,10 +107,14 @@ def train(
         sizes = jax.tree.leaves(program.alpha)
         configuration |= {"step_sizes": zlib.crc32(b"".join(np.asarray(leaf).tobytes() for leaf in sizes))}
     del configuration["iterations"]  # a longer run may go on from a shorter one
-    state, history, start = program.initial_state(seed), History(), 0
-    found = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
-    if found is not None:
-        start, state, history = found.iteration, found.state, History.kept(found.history, found.iteration)
+    state = program.initial_state(seed)
+    history = History()
+    start = 0
+    checkpoint = load_checkpoint(checkpoints, configuration, state) if checkpoints is not None and resume else None
+    if checkpoint is not None:
+        start = checkpoint.iteration
+        state = checkpoint.state
+        history = History.kept(checkpoint.history, checkpoint.iteration)
     limit = EXPLOSION * math.log(settings.ways)
 
     def look(done: int) -> None:

@@ -24,8 +24,10 @@ _ENCRYPTED = 1
 _KINDS = "biufU"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _CHUNK = 2**20
-LARGEST_RATIO, FREE_BYTES = 64, 2**24
-"""Together the arrays may take so many times the size of the file, and so many bytes more."""
+LARGEST_RATIO = 64
+"""The arrays together may take this many times the size of the file."""
+FREE_BYTES = 2**24
+"""The arrays together may take this many bytes more."""
 
 
 class _Unsound(Exception):

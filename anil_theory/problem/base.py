@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, positive, real
+from anil_theory._registry import ExtensionError
 from anil_theory.constants import Constants
 from anil_theory.problem.flat import FlatLoss, Layout
 from anil_theory.problem.task_set import Loss, TaskSet
@@ -33,6 +34,10 @@ class Domain(Protocol):
     def points(self, generator: np.random.Generator, shape: tuple[int, ...], spread: float = 4.0) -> Array: ...
     def split(self, z: Array) -> tuple[Array, Array]: ...
     def query_infimum(self, data: PyTree) -> Array: ...
+
+
+class UnknownFact(ExtensionError):
+    """A number that a bound needs is not known of this problem: whoever makes the problem has to state it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +138,9 @@ class Problem:
         return z[..., : self.n_w], z[..., self.n_w :]
 
     def query_infimum(self, data: PyTree) -> Array:
-        """A lower bound of L_D over all points for each task. Raises InvalidParameter where none is known."""
+        """A lower bound of L_D over all points for each task. Raises UnknownFact where none is known."""
         if self.lowest_query is None:
-            raise InvalidParameter("query_infimum", "given to the problem: D0 cannot be bounded without it", None)
+            raise UnknownFact(f"{self.name} has no query_infimum, and D0 cannot be bounded without it")
         return self.lowest_query(data)
 
 

@@ -8,6 +8,7 @@ import jax
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory.errors import EmptyPopulation
 from anil_theory.problem.padding import stacked
 
 Loss = Callable[[Any, Any, Any], Array]
@@ -42,7 +43,7 @@ class TaskSet(eqx.Module):
                 "data", "a pytree whose leaves share one leading task axis (TaskSet.stack makes one)", sizes
             )
         if sizes == {(0,)} or not sizes:
-            raise InvalidParameter("data", "at least one task", "an empty batch")
+            raise EmptyPopulation("the data hold no task: they need a leading axis of length 1 or more")
 
     @classmethod
     def stack(cls, support: Loss, query: Loss, tasks: Sequence[PyTree], *, pad: bool = False) -> "TaskSet":

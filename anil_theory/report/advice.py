@@ -10,7 +10,7 @@ from anil_theory.report.tables import print_whole
 
 
 def print_advice(console: Console, advice: dict[str, Any]) -> None:
-    """`advice` is the plain form of `anil_theory.advice.Advice`."""
+    """Print advice in its plain form, that of `anil_theory.advice.Advice`."""
     console.print(
         f"geometry: {advice['geometry']}; accuracy eps = {advice['eps']:g}, initial gap D0 = {advice['D0']:g}; "
         f"objective: {advice['objective']}",

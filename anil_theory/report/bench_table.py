@@ -19,7 +19,9 @@ def print_runs(console: Console, records: Sequence[Record], verdicts: Sequence[M
         table.add_column(name, justify="left" if name == "geometry" else "right", no_wrap=True)
     for record in records:
         measured = record.measurements
-        losses, seconds, test = measured["loss"], sorted(measured["seconds"]), measured["test"]
+        losses = measured["loss"]
+        seconds = sorted(measured["seconds"])
+        test = measured["test"]
         tail = max(1, len(losses) // 4)
         table.add_row(
             record.cell["settings"]["geometry"],

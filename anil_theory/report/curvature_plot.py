@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BLOCKS = tuple(HESSIAN_TITLES)
 HEADROOM = 6.0
-"""Predictions further than so many powers of ten above the largest measured block are off the figure, and noted."""
+"""Predictions more than this many powers of ten above the largest measured block are off the figure, and noted."""
 
 NOTE = (
     "Constants are estimated from below (the lowest curvature in w, mu where it is positive, from above) at one "

@@ -27,12 +27,12 @@ GivenAxes = Axes | Sequence[Axes] | np.ndarray | None
 """What a plot function takes as `axes`: one, several, an array as `subplots` returns it; or None for a new figure."""
 
 MOST_DECADES = 200
-"""A logarithmic axis that ends further than so many decades from 1 has limits set here."""
+"""A logarithmic axis that ends further than this many decades from 1 has limits set here."""
 FIRST_DECADE = -323.3
 """The logarithm of the least number of float64."""
 LAST_DECADE = 308.0
 LETTERS_AN_INCH = 14
-"""Of a title, at its size in the house style."""
+"""Letters of a title to an inch, at its size in the house style."""
 LINE = 0.16
 """Height of a line of a title or of a legend, in inches."""
 LEGEND_KEY = 0.45
@@ -62,7 +62,7 @@ class Panels:
             self.figure.suptitle("\n".join(lines))
 
     def _grow(self, height: float) -> None:
-        """Make room for so many inches beside the panels."""
+        """Make the figure higher by this many inches, beside the panels."""
         self.figure.set_figheight(self.figure.get_figheight() + height)
 
     def legend(self, handles: Mapping[str, Any], *, columns: int, recolour: str | None = None) -> None:
@@ -84,7 +84,7 @@ class Panels:
 
 @contextmanager
 def house_figure(*, width: float, height: float) -> Iterator[Figure]:
-    """An empty figure of so many inches, which lays its own parts out, and the house style while it is drawn."""
+    """An empty figure of this size in inches, which lays out its own parts, in the house style while it is drawn."""
     with matplotlib.rc_context(STYLE):
         yield Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
@@ -119,8 +119,8 @@ def panels(
 
 
 def columns_in(width: float, labels: Iterable[str]) -> int:
-    """How many columns of a legend with these labels fit so many inches."""
-    # Of the commands of mathematics, as \\varphi, most letters are not shown.
+    """How many columns of a legend with these labels fit into a width in inches."""
+    # Most letters of the commands of mathematics, as \\varphi, are not shown.
     longest = max(len(re.sub(r"\\[a-z]+|[${}_^]", "", line)) for label in labels for line in label.splitlines())
     return max(1, int(width / (LEGEND_KEY + LEGEND_LETTER * longest)))
 

@@ -182,7 +182,7 @@ def _drawable(value: float) -> bool:
 def _draw_block(axis: "Axes", rows: Sequence[Row], colour: str) -> dict[str, Any]:
     """Bounds as lines and measured values as markers; returns the handles for a legend.
 
-    Of a row on sampled tasks both numbers are drawn: the largest value on those tasks, and on the worst instance.
+    A row on sampled tasks has two numbers, which are both drawn: the largest on those tasks and on the worst instance.
     """
     handles: dict[str, Any] = {}
     bounds = {_steps(r): r["bounds"] for r in sorted(rows, key=_steps)}
@@ -202,7 +202,7 @@ def _draw_block(axis: "Axes", rows: Sequence[Row], colour: str) -> dict[str, Any
 
 
 def _seen(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """The points of a line; of a single one a short level piece, for a line of one point is not seen."""
+    """The points of a line. A single point becomes a short level piece, because a line of one point is invisible."""
     if len(points) > 1:
         return points
     ((N, value),) = points

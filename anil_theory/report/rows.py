@@ -110,7 +110,7 @@ def left_out(row: Row) -> str:
 
 
 def weakest_rows(rows: Iterable[Row]) -> list[Row]:
-    """Of each statement the row with the least power, among those that have one."""
+    """The row of each statement with the least power, among those that have one."""
     weakest: dict[str, Row] = {}
     for row in rows:
         value = row.get("power", math.nan)

@@ -202,7 +202,7 @@ def _covers(hole: str, leaf: str) -> bool:
 
 
 def _to_digits(value: float, digits: int) -> str:
-    """At least so many significant digits and all those before the point: 0.33, 4.3, 49, 4999."""
+    """The number with `digits` significant digits or more, and with all before the point: 0.33, 4.3, 49, 4999."""
     if not math.isfinite(value) or value == 0:
         return format(value, "g")
     behind_the_point = digits - 1 - math.floor(math.log10(abs(value)))

@@ -33,7 +33,7 @@ STYLES = {
 
 
 FEW_ROWS = 40
-"""Up to so many rows are printed one by one; beyond, the tightest of each statement and block."""
+"""The most rows that are printed one by one. Of more rows, the tightest of each statement and block are printed."""
 
 WIDE = 100
 """Columns from which the table also shows the sharp bound and the power."""
@@ -113,7 +113,7 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
 
 
 def _print_power(console: Console, rows: list[Row]) -> None:
-    """Of each statement: how wrong a bound would have been noticed in every one of its rows."""
+    """Print for each statement how wrong a bound would have been noticed in every one of its rows."""
     for row in weakest_rows(rows):
         least = f"{row['statement']} would notice, in every row, {row['powered']} bounds {power(row)} or smaller"
         where = f"least in {BLOCK_LABELS.get(row['block'], row['block'])} at {row['setting']}"
@@ -139,7 +139,7 @@ def print_heuristics(console: Console, legend: str) -> None:
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
     """Counts of outcomes, heuristic roundings and samples left out; why rows say nothing or are refuted, with suspects.
 
-    Of every outcome but CONSISTENT and CONFIRMED the reasons are shown, of refutations the replay too.
+    The reasons of every outcome but CONSISTENT and CONFIRMED are shown, and the replay of a refutation.
     """
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
     parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]

@@ -24,7 +24,7 @@ from anil_theory.statements.contraction import (
     gradient_sizes,
     mixed_norm,
 )
-from anil_theory.statements.scaled import Enclosure, Scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled
 
 STATEMENTS: Registry[Statement] = Registry(
     "statement",
@@ -60,10 +60,10 @@ __all__ = [
     "Blocks",
     "Bound",
     "Claim",
-    "Enclosure",
     "Hypothesis",
     "Kind",
     "MissingFact",
+    "RoundingRange",
     "Scaled",
     "Statement",
     "block_bound",

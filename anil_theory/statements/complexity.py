@@ -108,7 +108,7 @@ class Demand:
 
 
 def exact(x: Scaled) -> Fraction:
-    """The number that `x` is."""
+    """The exact value of `x`, as a fraction."""
     return Fraction(x.mantissa) * Fraction(2) ** x.exponent
 
 
@@ -198,7 +198,9 @@ def multi_step_maml_smoothness(L: float, rho: float, alpha: float, inner_steps: 
     Kind: upper bound, derived; it becomes our L_ww at r = A when A^N ||D l_i(w)||, which bounds the gradient after the
     inner loop, is replaced by M. Source of the form: K. Ji, J. Yang, Y. Liang 2020.
     """
-    L, alpha, N = positive("L", L), positive("alpha", alpha), count("inner_steps", inner_steps)
+    L = positive("L", L)
+    alpha = positive("alpha", alpha)
+    N = count("inner_steps", inner_steps)
     rho = nonnegative("rho", rho)
     size = nonnegative("gradient_norm", gradient_norm)
     A = formulas.expanding(L=L, alpha=alpha)

@@ -29,7 +29,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Kind
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled, scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 from anil_theory.statements.sequences import InnerLoop
 from anil_theory.statements.sharp import sharp_blocks
 
@@ -55,7 +55,7 @@ class Blocks:
         return min(self.wphi, self.phiw)
 
     def symmetric(self) -> "Blocks":
-        """Both cross constants replaced by their minimum (theory 3.2, item 3)."""
+        """The same with both cross constants at their minimum: a symmetric Hessian has one cross norm."""
         return replace(self, wphi=self.cross, phiw=self.cross)
 
     def smoothness(self) -> Scaled:
@@ -109,8 +109,14 @@ def block_constants(
 
     Raises InvalidParameter for ingredients outside r >= 0, alpha > 0, N >= 1, L > 0, the rest >= 0, or another kind.
     """
-    r, cbar, rho, tau = nonnegative("r", r), nonnegative("cbar", cbar), nonnegative("rho", rho), nonnegative("tau", tau)
-    alpha, N, L, M = positive("alpha", alpha), count("inner_steps", inner_steps), positive("L", L), nonnegative("M", M)
+    r = nonnegative("r", r)
+    cbar = nonnegative("cbar", cbar)
+    rho = nonnegative("rho", rho)
+    tau = nonnegative("tau", tau)
+    alpha = positive("alpha", alpha)
+    N = count("inner_steps", inner_steps)
+    L = positive("L", L)
+    M = nonnegative("M", M)
     if kind not in PER_STEP:
         raise InvalidParameter("kind", "explicit or refined", kind)
     loop = InnerLoop.of(r, N)
@@ -168,7 +174,7 @@ def block_bound(
         return four.smoothness() if block == "smoothness" else getattr(four, block)
 
     r = contraction_factor(constants, schedule, geometry)
-    return Enclosure.of(at, r).bound(roundings(schedule.inner_steps), note)
+    return RoundingRange.of(at, r).bound(roundings(schedule.inner_steps), note)
 
 
 def gradient_sizes(
@@ -192,4 +198,4 @@ def gradient_sizes(
 
     r = contraction_factor(constants, schedule, geometry)
     operations = roundings(N)
-    return Enclosure.of(of_w, r).bound(operations), Enclosure.of(of_phi, r).bound(operations)
+    return RoundingRange.of(of_w, r).bound(operations), RoundingRange.of(of_phi, r).bound(operations)

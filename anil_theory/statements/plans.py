@@ -70,14 +70,14 @@ class Question:
             raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", self.alpha)
         if not self.maml and (self.beta_w is None) != (self.beta_phi is None):
             missing = "beta_w" if self.beta_w is None else "beta_phi"
-            raise InvalidParameter(missing, "given (> 0) where the other outer step size is", None)
+            raise InvalidParameter(missing, "a finite number > 0 where the other outer step size is one", None)
 
     @property
     def geometry(self) -> Geometry:
         return self.constants.geometry
 
     def inner_step(self, inner_steps: int) -> float:
-        """alpha at N."""
+        """The inner step size of a loop of N steps."""
         if self.alpha is not None:
             return self.alpha
         if self.constants.mu is None:

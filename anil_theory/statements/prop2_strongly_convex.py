@@ -27,7 +27,7 @@ from anil_theory.statements.base import Bound, Hypothesis, Statement
 from anil_theory.statements.block_claims import POLY_IS_ONE, block_claims
 from anil_theory.statements.contraction import contraction_factor, roundings, step_margin
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled, scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
 NAME = "prop2"
 
@@ -58,7 +58,7 @@ def _order(block: str, constants: Constants, schedule: Schedule) -> Bound:
     def at(q: float) -> Scaled:
         return formulas.proposition_2(L=L, N=N, mu=mu, q=scaled(q))[block]
 
-    return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
+    return RoundingRange.of(at, q).bound(roundings(N), POLY_IS_ONE)
 
 
 STATEMENT = Statement(

@@ -33,7 +33,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Kind
 from anil_theory.statements.contraction import block_constants, contraction_factor, mixed_norm, roundings
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.scaled import Enclosure, Scaled, scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
 ROWS = ("weighted", "w", "phi")
 """The left-hand sides: both blocks weighted by their step sizes, and each block alone."""
@@ -81,7 +81,9 @@ class Ingredients:
         """The c at which beta_w Lam_w = beta_phi Lam_phi: the least demanding one, in closed form (1 if L_x = 0)."""
         if not self.cross:
             return 1.0
-        x, y, mixed = self.ww * beta_w, self.phiphi * beta_phi, self.cross * (scaled(beta_w) * beta_phi).sqrt()
+        x = self.ww * beta_w
+        y = self.phiphi * beta_phi
+        mixed = self.cross * (scaled(beta_w) * beta_phi).sqrt()
         top = max(x, y, mixed)
         low, high = sorted((float(x / top), float(y / top)))
         gap, root = top * (high - low), mixed * mixed * 4
@@ -182,7 +184,10 @@ def ingredients(
     Raises InvalidParameter where `contraction_factor` does, and for a kind other than EXPLICIT and REFINED.
     """
     r = contraction_factor(constants, schedule, geometry) if r is None else r
-    alpha, N, M, cbar = schedule.one_alpha, schedule.inner_steps, constants.M, mixed_norm(constants, geometry, kind)
+    alpha = schedule.one_alpha
+    N = schedule.inner_steps
+    M = constants.M
+    cbar = mixed_norm(constants, geometry, kind)
     four = block_constants(
         r=r,
         alpha=alpha,
@@ -219,9 +224,9 @@ def step_sizes(
 
 def _betas(schedule: Schedule, phi: bool) -> tuple[float, float]:
     if schedule.beta_w is None:
-        raise InvalidParameter("beta_w", "given (> 0)", None)
+        raise InvalidParameter("beta_w", "a finite number > 0", None)
     if phi and schedule.beta_phi is None:
-        raise InvalidParameter("beta_phi", "given (> 0)", None)
+        raise InvalidParameter("beta_phi", "a finite number > 0 where phi is not empty", None)
     return schedule.beta_w, schedule.beta_phi or schedule.beta_w
 
 
@@ -291,9 +296,9 @@ class Rate:
     def _operations(self) -> int:
         return roundings(self.schedule.inner_steps) + FURTHER_ROUNDINGS
 
-    def _enclosed(self, function: Callable[[Ingredients], Scaled]) -> Enclosure:
+    def _enclosed(self, function: Callable[[Ingredients], Scaled]) -> RoundingRange:
         r = contraction_factor(self.constants, self.schedule, self.geometry)
-        return Enclosure.of(lambda r: function(self.at(r)), r)
+        return RoundingRange.of(lambda r: function(self.at(r)), r)
 
     def _smoothness(self, index: int, c: float) -> tuple[Scaled, float]:
         """Lam_w or Lam_phi, and how far rounding can have moved it, relatively."""

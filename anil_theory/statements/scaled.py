@@ -169,7 +169,7 @@ def sqrt(x: Scaled | float) -> Scaled | float:
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class RoundingRange:
     """What rounding can do to an increasing function of a number r >= 0 that is itself rounded.
 
     at    the function at r as computed;

@@ -33,7 +33,7 @@ from anil_theory.statements.generated import formulas
 from anil_theory.statements.generated.latex import CLAIMS, TABLE_1_ORDERS, TABLE_1_TERMS
 from anil_theory.statements.rate_claims import GAP
 from anil_theory.statements.rates import FURTHER_ROUNDINGS, Ingredients, ingredients
-from anil_theory.statements.scaled import Enclosure, Scaled, scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
 NAME = "table1"
 
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Entry:
+class OrderEntry:
     """One row at given constants. `measured` is filled in by whoever measured, NaN until then."""
 
     name: str
@@ -83,7 +83,7 @@ def order_value(row: Row, constants: Constants, schedule: Schedule) -> Bound:
         return formulas.table_1_convex(N=N, mu=mu, q=scaled(q))[row.name]
 
     q = contraction_factor(constants, schedule, constants.geometry)
-    return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
+    return RoundingRange.of(at, q).bound(roundings(N), POLY_IS_ONE)
 
 
 def _terms(found: Ingredients, D0: float) -> dict[str, Scaled]:
@@ -107,15 +107,15 @@ def term_value(row: Row, constants: Constants, schedule: Schedule, kind: Kind, D
         return _terms(ingredients(constants, schedule, constants.geometry, kind, r=r), D0)[row.name]
 
     r = contraction_factor(constants, schedule, constants.geometry)
-    three = Enclosure.of(at, r)
-    turned = Enclosure(min(three.low, three.high, three.at), three.at, max(three.low, three.high, three.at))
+    three = RoundingRange.of(at, r)
+    turned = RoundingRange(min(three.low, three.high, three.at), three.at, max(three.low, three.high, three.at))
     return turned.bound(2 * (roundings(schedule.inner_steps) + FURTHER_ROUNDINGS), f"D0 = {D0:.6g}, c = 1")
 
 
-def rows(constants: Constants, schedule: Schedule, D0: float) -> tuple[Entry, ...]:
+def rows(constants: Constants, schedule: Schedule, D0: float) -> tuple[OrderEntry, ...]:
     """The table at given constants, in their own geometry."""
     return tuple(
-        Entry(
+        OrderEntry(
             row.name,
             row.symbol,
             row.printed(constants.geometry),
@@ -126,7 +126,7 @@ def rows(constants: Constants, schedule: Schedule, D0: float) -> tuple[Entry, ..
     )
 
 
-def with_measured(entries: tuple[Entry, ...], measured: dict[str, float]) -> tuple[Entry, ...]:
+def with_measured(entries: tuple[OrderEntry, ...], measured: dict[str, float]) -> tuple[OrderEntry, ...]:
     """The table with measured numbers, by name. Raises InvalidParameter for a name that no row has."""
     unknown = sorted(measured.keys() - {entry.name for entry in entries})
     if unknown:

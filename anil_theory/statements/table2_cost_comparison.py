@@ -40,7 +40,7 @@ def symbol(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CountEntry:
     """One number of the table: the exact count, what is printed (None where nothing is), what was counted by a run."""
 
     name: str
@@ -57,7 +57,9 @@ class Entry:
 
 def counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, OracleCount]:
     """The counts of one outer iteration, by method: "anil" and "maml"."""
-    N, B, n_phi = schedule.inner_steps, schedule.batch, count("n_phi", n_phi)
+    N = schedule.inner_steps
+    B = schedule.batch
+    n_phi = count("n_phi", n_phi)
     return {"anil": anil_count(N, B, n_w, n_phi), "maml": maml_count(N, B, n_w, n_phi)}
 
 
@@ -71,7 +73,7 @@ def exact_counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, int]:
     }
 
 
-def rows(schedule: Schedule, n_w: int, n_phi: int, counted: dict[str, int] | None = None) -> tuple[Entry, ...]:
+def rows(schedule: Schedule, n_w: int, n_phi: int, counted: dict[str, int] | None = None) -> tuple[CountEntry, ...]:
     """The table at given dimensions, with a run's own counters where they are given, by name."""
     counted = counted or {}
     exact = exact_counts(schedule, n_w, n_phi)
@@ -81,7 +83,7 @@ def rows(schedule: Schedule, n_w: int, n_phi: int, counted: dict[str, int] | Non
     printed: dict[str, int] = {name: exact[name] for name in exact if name.endswith("_entries")}
     printed["anil_gradient_entries"] = printed_anil_gradient_entries(schedule.inner_steps, schedule.batch, n_w, n_phi)
     return tuple(
-        Entry(name, symbol(name), value, printed.get(name), counted.get(name)) for name, value in exact.items()
+        CountEntry(name, symbol(name), value, printed.get(name), counted.get(name)) for name, value in exact.items()
     )
 
 

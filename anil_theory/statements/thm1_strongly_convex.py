@@ -28,7 +28,7 @@ from anil_theory.statements.block_claims import POLY_IS_ONE
 from anil_theory.statements.contraction import contraction_factor, roundings
 from anil_theory.statements.generated import formulas
 from anil_theory.statements.rate_claims import rate_claims
-from anil_theory.statements.scaled import Enclosure, Scaled, scaled
+from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
 NAME = "thm1"
 GEOMETRY = Geometry.STRONGLY_CONVEX
@@ -44,7 +44,7 @@ def _order(row: str, constants: Constants, schedule: Schedule) -> Bound:
     def at(q: float) -> Scaled:
         return formulas.theorem_1(B=schedule.batch, K=schedule.outer_steps, N=N, mu=mu, q=scaled(q))[row]
 
-    return Enclosure.of(at, q).bound(roundings(N), POLY_IS_ONE)
+    return RoundingRange.of(at, q).bound(roundings(N), POLY_IS_ONE)
 
 
 def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:

@@ -60,7 +60,9 @@ class CosineFamily(Family):
             raise InvalidParameter("rho", "> 0 for the cosine family", constants.rho)
         if low >= L:
             raise InvalidParameter("mu", f"below L = {L:g} for the cosine family", constants.mu)
-        self.constants, self.n_w, self.n_phi = constants, 1, 1
+        self.constants = constants
+        self.n_w = 1
+        self.n_phi = 1
         self.swing, self.mean = (L - low) / 2, (L + low) / 2
         self.frequency = constants.rho / self.swing
         self.length_scale = 1 / self.frequency
@@ -69,7 +71,7 @@ class CosineFamily(Family):
 
     @classmethod
     def made_for(cls, setting: Setting) -> "CosineFamily":
-        """At the constants of the setting, whatever tau is (its own is 0); 1 + 1 dimensions, its own query loss."""
+        """The family at the constants of the setting; tau = 0, the 1 + 1 dimensions and the query loss are its own."""
         return cls(setting.constants)
 
     def sample(self, key: Array, num_tasks: int) -> TaskSet:
@@ -83,6 +85,6 @@ class CosineFamily(Family):
         return jnp.full(data.slope.shape, -jnp.inf)
 
     def points(self, generator: np.random.Generator, shape: tuple[int, ...], spread: float = 4.0) -> Array:
-        """Uniform in [-reach, reach] for w (times spread/4), 0 for the idle phi."""
+        """Points with w uniform in [-reach, reach] (times spread/4) and the idle phi at 0."""
         w = generator.uniform(-self.reach, self.reach, (*shape, 1)) * (spread / 4)
         return jnp.asarray(np.concatenate([w, np.zeros_like(w)], axis=-1))

@@ -68,10 +68,15 @@ class ExtremalFamily(Family):
     def __init__(self, constants: Constants, schedule: Schedule, max_inner_steps: int | None = None):
         if constants.rho == 0:
             raise InvalidParameter("rho", "> 0 for the extremal family", constants.rho)
-        self.constants, self.schedule = constants, schedule
+        self.constants = constants
+        self.schedule = schedule
         self.max_inner_steps = max(schedule.inner_steps, max_inner_steps or 1)
-        self.n_w, self.n_phi = 1, 1
-        low, L, rho, alpha = constants.lowest_curvature, constants.L, constants.rho, schedule.one_alpha
+        self.n_w = 1
+        self.n_phi = 1
+        low = constants.lowest_curvature
+        L = constants.L
+        rho = constants.rho
+        alpha = schedule.one_alpha
         self.contraction = 1 - alpha * low
         if self.contraction <= 0 or low >= L:
             raise InvalidParameter("alpha", f"below 1/mu = {1 / low:g}, with mu < L", alpha)
@@ -98,8 +103,11 @@ class ExtremalFamily(Family):
 
     def trajectory(self) -> tuple[np.ndarray, np.ndarray]:
         """The inner iterates w_0..w_N and the slopes g_0..g_N there."""
-        low, rho, alpha = self.constants.lowest_curvature, self.constants.rho, self.schedule.one_alpha
-        w, g = [0.0], [self.first_slope]
+        low = self.constants.lowest_curvature
+        rho = self.constants.rho
+        alpha = self.schedule.one_alpha
+        w = [0.0]
+        g = [self.first_slope]
         for _ in range(self.schedule.inner_steps):
             gap = alpha * g[-1]
             w.append(w[-1] - gap)
@@ -118,7 +126,7 @@ class ExtremalFamily(Family):
 
     @classmethod
     def made_for(cls, setting: Setting) -> "ExtremalFamily":
-        """At the constants and schedule of the setting; it has 1 + 1 dimensions and a query loss of its own."""
+        """The family at the constants and schedule of the setting, with its own 1 + 1 dimensions and query loss."""
         return cls(setting.constants, setting.schedule, setting.max_inner_steps)
 
     def problem(self, *, tasks: int = 1, seed: int = 0) -> Problem:
@@ -130,7 +138,9 @@ class ExtremalFamily(Family):
         return jnp.array([distance * self.length_scale, 0.0])
 
     def _support(self) -> PiecewiseCubic:
-        low, L, rho = self.constants.lowest_curvature, self.constants.L, self.constants.rho
+        low = self.constants.lowest_curvature
+        L = self.constants.L
+        rho = self.constants.rho
         w, g = (a[::-1] for a in self.trajectory())
         middle = (w[:-1] + w[1:]) / 2
         ramp = (L - low) / rho

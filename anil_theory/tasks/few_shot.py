@@ -51,7 +51,7 @@ class BoundedFamily(Family):
 
     @property
     def _numbers(self) -> int:
-        """Of one task: the inputs of both sets, of every class."""
+        """How many numbers the inputs of one task are: both sets, every class."""
         return 2 * self.outputs * self.shots * self.inputs
 
     def _classification(self, losses: tuple[Loss, Loss], key: Array, num_tasks: int) -> TaskSet:

@@ -31,7 +31,7 @@ class LogCutForms(NamedTuple):
     log_radii: Any
     span: Any
     weights: Any
-    """Of each coordinate in |x|: 1, or 0 for one that the cut-offs do not see (and the forms do not contain)."""
+    """The weight of each coordinate in |x|: 1, or 0 for one that neither the cut-offs nor the forms contain."""
 
 
 class LogCutTask(NamedTuple):

@@ -90,7 +90,9 @@ def loss_constants(
     Rounded up by a few units in the last place, because the bounds are evaluated in float64.
     """
     l1, l2, l3 = ell
-    ww, wphi, phiphi = l2 * o.w**2 + l1 * o.ww, l2 * o.w * o.phi + l1 * o.wphi, l2 * o.phi**2 + l1 * o.phiphi
+    ww = l2 * o.w**2 + l1 * o.ww
+    wphi = l2 * o.w * o.phi + l1 * o.wphi
+    phiphi = l2 * o.phi**2 + l1 * o.phiphi
     www = l3 * o.w**3 + 3 * l2 * o.w * o.ww + l1 * o.www
     wwphi = l3 * o.w**2 * o.phi + l2 * (2 * o.w * o.wphi + o.phi * o.ww) + l1 * o.wwphi
     wphiphi = l3 * o.w * o.phi**2 + l2 * (2 * o.phi * o.wphi + o.w * o.phiphi) + l1 * o.wphiphi
@@ -99,8 +101,14 @@ def loss_constants(
         l2 * o.total**2 + l1 * symmetric_norm(o.ww, o.wphi, o.phiphi) + regularisation,
     )
     mu = regularisation if strongly_convex and regularisation > 0 else None
-    rho, tau, M = math.hypot(www, wwphi), math.hypot(wwphi, wphiphi), l1 * o.total
-    return upper_bound_constants(mu, smooth, rho, tau, M, radius)
+    return upper_bound_constants(
+        mu=mu,
+        L=smooth,
+        rho=math.hypot(www, wwphi),
+        tau=math.hypot(wwphi, wphiphi),
+        M=l1 * o.total,
+        radius=radius,
+    )
 
 
 def upper_bound_constants(mu: float | None, L: float, rho: float, tau: float, M: float, radius: float) -> Constants:

@@ -63,5 +63,9 @@ def integrate(
         if np.isnan(slope[j]):
             slope[j] = slope[j + 1] - rise[j]
     value = np.concatenate([[0.0], np.cumsum(slope[:-1] * widths + c[1:-1] * widths**2 / 2 + q[1:-1] * widths**3 / 6)])
-    first = lambda a: np.concatenate([a[:1], a])  # noqa: E731 - pieces 0 and 1 share the anchor at break 0
+
+    def first(a: np.ndarray) -> np.ndarray:
+        """The entries of the pieces: pieces 0 and 1 share the anchor at break 0."""
+        return np.concatenate([a[:1], a])
+
     return PiecewiseCubic(*map(jnp.asarray, (x, first(x), first(value), first(slope), c, q)))

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from anil_theory._admissible import InvalidParameter, count, one_of, within
+from anil_theory._admissible import ConflictingArguments, InvalidParameter, count, one_of, within
 from anil_theory.constants import Constants
 from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 from anil_theory.tasks.separable_coordinates import CurvatureEnds, coordinate_ends, oscillation
@@ -129,9 +129,8 @@ class SeparableFamily(Family):
             low = -L if lowest_curvature is None else lowest_curvature
             self.lowest_curvature = within("lowest_curvature", low, -L, 0.0, f"in [-L, 0] = [{-L:g}, 0]")
         elif lowest_curvature not in (None, constants.mu):
-            raise InvalidParameter(
-                "lowest_curvature", "left out: mu says it in the strongly convex geometry", lowest_curvature
-            )
+            why = f"mu = {constants.mu:g} and lowest_curvature = {lowest_curvature!r} both name the smallest curvature"
+            raise ConflictingArguments("lowest_curvature", why, lowest_curvature)
         else:
             self.lowest_curvature = constants.mu
         self._check_reachable()
@@ -140,7 +139,7 @@ class SeparableFamily(Family):
 
     @classmethod
     def made_for(cls, setting: Setting) -> "SeparableFamily":
-        """At the constants and dimensions of the setting; its schedule does not matter."""
+        """The family at the constants and dimensions of the setting, whose schedule does not matter."""
         return cls(setting.constants, setting.n_w, setting.n_phi, query=setting.query)
 
     @property
@@ -163,7 +162,10 @@ class SeparableFamily(Family):
         return fraction * min(L / (1 + self.ratio**2), (L - low) / 2)
 
     def _check_reachable(self) -> None:
-        mu, L, rho, tau = self.constants.mu, self.constants.L, self.constants.rho, self.constants.tau
+        mu = self.constants.mu
+        L = self.constants.L
+        rho = self.constants.rho
+        tau = self.constants.tau
         if rho == 0 and tau > 0:
             raise InvalidParameter("tau", "0 when rho = 0 (quadratic tasks have a constant mixed block)", tau)
         if self.n_phi == 0 and tau > 0:

@@ -21,7 +21,7 @@ from anil_theory.tasks.separable import QUERY_LOSSES, SeparableTask, support_los
 from anil_theory.tasks.trigonometry import with_polynomial_sines
 
 
-class Frames(NamedTuple):
+class SeparableFrames(NamedTuple):
     """A population equivalent to another: task i of `tasks`, at (rotation_w[i]^T w, rotation_phi[i]^T phi)."""
 
     rotation_w: Float[Array, "T n_w n_w"]
@@ -70,7 +70,7 @@ def is_separable(tasks: TaskSet) -> bool:
     return isinstance(tasks.data, SeparableTask) and tasks.support is support_loss
 
 
-def separable_frames(tasks: TaskSet) -> Frames:
+def separable_frames(tasks: TaskSet) -> SeparableFrames:
     """The frames of a population drawn by SeparableFamily. Raises InvalidParameter for any other population."""
     data = tasks.data
     if not is_separable(tasks):
@@ -89,4 +89,4 @@ def separable_frames(tasks: TaskSet) -> Frames:
         ]
         query = data._replace(rotation_w=between[0], rotation_phi=between[1], query_rotation=None)
     framed = TaskSet(framed_support, _FRAMED_QUERIES[tasks.query], FramedTask(coordinates, query))
-    return Frames(data.rotation_w, data.rotation_phi, framed)
+    return SeparableFrames(data.rotation_w, data.rotation_phi, framed)

@@ -69,7 +69,9 @@ class SoftmaxHeadFamily(BoundedFamily):
         regularisation: float = 0.1,
         radius: float = 3.0,
     ):
-        c, p, d = count("classes", classes, minimum=2), count("inputs", inputs), count("width", width)
+        c = count("classes", classes, minimum=2)
+        p = count("inputs", inputs)
+        d = count("width", width)
         super().__init__(p, c, shots, radius, n_w=c * d, n_phi=d * p)
         self.regularisation = positive("regularisation", regularisation)
         self.constants = softmax_constants(d, self.regularisation, self.radius)

@@ -7,12 +7,14 @@ on it); `with_polynomial_sines` rewrites the traced program, so that no formula 
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core
-from jaxtyping import Array
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree
 
 from anil_theory.tasks.base import Loss
 
@@ -57,16 +59,20 @@ def _inlined(name: str) -> bool:
     return name in ("jit", "pjit", "closed_call")
 
 
-def _evaluate(jaxpr: Any, consts: Any, *args: Any) -> list[Any]:
+def _evaluate(jaxpr: core.Jaxpr, consts: Sequence[ArrayLike], *args: ArrayLike) -> list[Any]:
     """Run a jaxpr with its float64 sines and cosines replaced, also inside the calls that it makes."""
     values: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
-    read = lambda v: v.val if isinstance(v, core.Literal) else values[v]  # noqa: E731
+
+    def read(atom: core.Literal | core.Var) -> ArrayLike:
+        return atom.val if isinstance(atom, core.Literal) else values[atom]
+
     for eqn in jaxpr.eqns:
-        inputs, name = [read(v) for v in eqn.invars], eqn.primitive.name
-        if name in _REPLACED and eqn.invars[0].aval.dtype == jnp.float64:
+        inputs = [read(v) for v in eqn.invars]
+        name = eqn.primitive.name
+        if name in _REPLACED and getattr(eqn.invars[0].aval, "dtype", None) == jnp.float64:
             outputs = [_REPLACED[name](*inputs)]
         elif _inlined(name):
-            inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+            inner = eqn.params["jaxpr"] if "jaxpr" in eqn.params else eqn.params["call_jaxpr"]
             outputs = _evaluate(inner.jaxpr, inner.consts, *inputs)
         else:
             outputs = eqn.primitive.bind(*inputs, **eqn.primitive.get_bind_params(eqn.params))
@@ -83,7 +89,7 @@ def with_polynomial_sines(loss: Loss) -> Loss:
     """
 
     @functools.wraps(loss)
-    def rewritten(w: Any, phi: Any, data: Any) -> Array:
+    def rewritten(w: PyTree, phi: PyTree, data: PyTree) -> Array:
         closed = jax.make_jaxpr(loss)(w, phi, data)
         return _evaluate(closed.jaxpr, closed.consts, *jax.tree.leaves((w, phi, data)))[0]
 

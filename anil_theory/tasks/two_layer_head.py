@@ -84,7 +84,9 @@ class TwoLayerHeadFamily(BoundedFamily):
     def __init__(
         self, classes: int = 2, inputs: int = 3, width: int = 2, hidden: int = 2, shots: int = 3, radius: float = 2.0
     ):
-        c, p, d = count("classes", classes, minimum=2), count("inputs", inputs), count("width", width)
+        c = count("classes", classes, minimum=2)
+        p = count("inputs", inputs)
+        d = count("width", width)
         h = count("hidden", hidden)
         super().__init__(p, c, shots, radius, n_w=h * (d + c), n_phi=d * p)
         self.constants = two_layer_constants(d, h, self.radius)

@@ -82,6 +82,10 @@ def _inside(family: Family, points: Array) -> Array:
     return points * jnp.minimum(1.0, family.constants.region.radius / jnp.maximum(norms, 1e-300))
 
 
+def _largest_norm(matrices: np.ndarray) -> float:
+    return float(np.linalg.norm(matrices, 2, axis=(-2, -1)).max())
+
+
 def _respects_constants(family: Family, tasks: TaskSet, points: Array, lowest: np.ndarray, where: str) -> None:
     constants, n_w = family.constants, family.n_w
     directions = np.random.default_rng(1).standard_normal(points.shape)
@@ -89,12 +93,11 @@ def _respects_constants(family: Family, tasks: TaskSet, points: Array, lowest: n
     curved, support, query, slope, value = map(np.asarray, _derivatives(family, tasks, points, directions))
     assert np.isfinite(value).all() and np.isfinite(curved).all(), f"{where}: a loss is not finite at a random point"
     lowest_curvature = np.linalg.eigvalsh(support[..., :n_w, :n_w])[..., 0].min()
-    norm: Any = lambda matrices: float(np.linalg.norm(matrices, 2, axis=(-2, -1)).max())  # noqa: E731
     found = {
-        "L": max(norm(support), norm(query)),
+        "L": max(_largest_norm(support), _largest_norm(query)),
         "M": float(np.linalg.norm(slope, axis=-1).max()),
-        "rho": norm(curved[..., :n_w, :n_w]),
-        "tau": norm(curved[..., :n_w, n_w:]) if family.n_phi else 0.0,
+        "rho": _largest_norm(curved[..., :n_w, :n_w]),
+        "tau": _largest_norm(curved[..., :n_w, n_w:]) if family.n_phi else 0.0,
     }
     slack = ROUNDING * constants.L
     for name, measured in found.items():

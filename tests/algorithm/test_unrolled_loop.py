@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from anil_theory import InvalidParameter
+from anil_theory._admissible import ConflictingArguments
 from anil_theory.algorithm import (
     UnrolledLoop,
     inner_loop,
@@ -51,10 +52,10 @@ def test_a_loop_is_what_its_keywords_say(name: str) -> None:
     one, other = jax.tree.leaves(call(LOOP)), jax.tree.leaves(call(**KEYWORDS))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
-    with pytest.raises(InvalidParameter, match="loop must be given alone, without alpha"):
+    with pytest.raises(ConflictingArguments, match="a loop came with alpha"):
         call(LOOP, alpha=0.3)
     for missing in KEYWORDS:
-        with pytest.raises(InvalidParameter, match=f"{missing} must be given, or else a loop"):
+        with pytest.raises(InvalidParameter, match=f"{missing} must be a number, unless a loop is passed"):
             call(**{k: v for k, v in KEYWORDS.items() if k != missing})
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from anil_theory._admissible import InvalidParameter
 from anil_theory.audit import FINDINGS
 from anil_theory.audit.base import template_of
 from anil_theory.audit.documentation import PAGE, RECORDS, findings_page, main, write_findings
+from anil_theory.errors import NotOneRecordEach
 from anil_theory.ledger import FACTS
 from anil_theory.record import Record, RecordStore
 from anil_theory.report.template import TemplateMismatch, plain_words
@@ -68,9 +68,9 @@ def test_a_record_without_its_numbers_and_records_that_are_none() -> None:
     bare = Record(cell=record.cell, measurements={**record.measurements, "numbers": numbers})
     with pytest.raises(TemplateMismatch, match=r"exponents\.decay"):
         findings_page([bare])
-    with pytest.raises(InvalidParameter, match="two of finding 3"):
+    with pytest.raises(NotOneRecordEach, match="two records are of finding 3"):
         findings_page([record, record])
-    with pytest.raises(InvalidParameter, match="at least one"):
+    with pytest.raises(NotOneRecordEach, match="no record of a finding"):
         findings_page([Record(cell={"command": "verify"})])
 
 

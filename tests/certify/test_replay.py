@@ -15,7 +15,6 @@ from anil_theory import (
     Budget,
     Constants,
     ExtremalFamily,
-    InvalidParameter,
     Schedule,
     SeparableFamily,
     measure_attained,
@@ -25,6 +24,7 @@ from anil_theory.certify._replay import float_error, replay
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.certify.witness import replay_witness
+from anil_theory.errors import NoWitness
 
 
 @given(st.fractions(min_value=-10, max_value=10, max_denominator=10**6))
@@ -82,5 +82,5 @@ def test_an_estimate_without_a_witness_is_refused() -> None:
     constants = Constants(0.2, 1.0, 1.0, 0.5, 1.0)
     family = ExtremalFamily(constants, Schedule(0.1, 2))
     bare = replace(measure_attained(family)["ww"], witness=None)
-    with pytest.raises(InvalidParameter, match="with a witness"):
+    with pytest.raises(NoWitness, match="meta_gradient_lipschitz/ww by 'witness' has no witness"):
         replay_witness(family.sample(jax.random.key(0), 1), Schedule(0.1, 2), bare, 1)

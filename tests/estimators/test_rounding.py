@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from anil_theory._precision import gamma
 from anil_theory.certify import replay_witness
 from anil_theory.certify._replay import replay
 from anil_theory.constants import Constants, Region
 from anil_theory.estimators import Budget, measure_block_lipschitz
+from anil_theory.estimators.base import counted_roundings
 from anil_theory.estimators.rounding import FIRST_ORDER, with_rounding
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
@@ -90,3 +92,14 @@ def test_a_primitive_without_a_rule_is_a_heuristic_that_says_so() -> None:
         for estimate in by_method.values():
             assert estimate.rounding_kind.startswith("heuristic") and "has no rule" in estimate.rounding_kind
             assert 0 < estimate.rounding < 1
+
+
+@pytest.mark.parametrize("n", [1, 10, 10_000])
+def test_a_counted_rounding_covers_a_sum_over_coordinates_and_not_one_over_examples(n: int) -> None:
+    """Coordinates are counted. Examples are not, which is why the count is called a heuristic."""
+    assert counted_roundings(n, 7) == 7 * counted_roundings(n) == 7 * (8 * n + 64)
+    values = 1.0 + np.arange(n) / n
+    whole, bound = with_rounding(lambda z: z @ z)(values)
+    assert float(bound) <= gamma(counted_roundings(n)) * float(whole)
+    covered_by_one_coordinate = float(bound) <= gamma(counted_roundings(1)) * float(whole)
+    assert covered_by_one_coordinate == (n < 100)

@@ -10,7 +10,7 @@ import sympy as sp
 from typer.testing import CliRunner
 
 from anil_theory.cli import app
-from anil_theory.ledger import FACTS, GROUPS, SECTIONS, Entry, Status, enter
+from anil_theory.ledger import FACTS, GROUPS, SECTIONS, Entry, ProofStatus, enter
 from anil_theory.ledger.normal_form import algebraic, leftover, normal, unroll
 from anil_theory.ledger.proofs import at_points, nonnegative, positive_by_derivatives, recursion, sum_by_induction
 from anil_theory.statements.forms.block_constants import CLOSED_FORMS, plain_block
@@ -25,8 +25,8 @@ def entry(name: str) -> Entry:
 @pytest.mark.parametrize("name", FACTS)
 def test_every_fact_is_proved_or_checked(name: str) -> None:
     found = entry(name)
-    assert found.status is not Status.FAILED, found.detail
-    assert (found.status is Status.CHECKED) == ("points" in found.method)
+    assert found.status is not ProofStatus.FAILED, found.detail
+    assert (found.status is ProofStatus.CHECKED) == ("points" in found.method)
 
 
 CONTROLS = [(name, fault) for name, fact in FACTS.items() for fault in fact.controls]
@@ -36,7 +36,7 @@ CONTROLS = [(name, fault) for name, fact in FACTS.items() for fault in fact.cont
 def test_every_wrong_formula_is_refused_by_its_proof(name: str, fault: str) -> None:
     """Not because the proof breaks off: it comes to an end and finds something left over."""
     found = enter(FACTS[name].claiming(FACTS[name].controls[fault]))
-    assert found.status is Status.FAILED
+    assert found.status is ProofStatus.FAILED
     assert found.method != "the proof broke off", found.detail
 
 
@@ -59,12 +59,12 @@ def test_faults_put_in_on_purpose_are_caught() -> None:
     }
     for name, wrong in faults.items():
         assert wrong != FACTS[name].claimed
-        assert enter(FACTS[name].claiming(wrong)).status is Status.FAILED, name
+        assert enter(FACTS[name].claiming(wrong)).status is ProofStatus.FAILED, name
 
 
 def test_a_proof_that_breaks_off_is_a_failure() -> None:
     found = enter(FACTS["3.1/S_N"].claiming(None))
-    assert found.status is Status.FAILED and "broke off" in found.method
+    assert found.status is ProofStatus.FAILED and "broke off" in found.method
 
 
 @pytest.mark.parametrize("name", [name for name in FACTS if name in {f"3.1/{key}" for key in CLOSED_FORMS}])
@@ -90,18 +90,18 @@ def test_the_ways_of_proving_can_fail() -> None:
     y = sp.Symbol("y")
     assert leftover(r ** (N + 1) - r * r**N) == 0 and leftover(r ** (N + 1) - r**N) != 0
     assert not algebraic(r ** (2 * N)).has(N)
-    assert recursion(r**N, sp.Integer(1), lambda f: r * f).status is Status.PROVED
-    assert recursion(r**N, sp.Integer(2), lambda f: r * f).status is Status.FAILED, "a wrong start"
-    assert recursion(r**N, sp.Integer(1), lambda f: r * f + 1).status is Status.FAILED, "a wrong step"
+    assert recursion(r**N, sp.Integer(1), lambda f: r * f).status is ProofStatus.PROVED
+    assert recursion(r**N, sp.Integer(2), lambda f: r * f).status is ProofStatus.FAILED, "a wrong start"
+    assert recursion(r**N, sp.Integer(1), lambda f: r * f + 1).status is ProofStatus.FAILED, "a wrong step"
     total: Any = sp.Sum(e[j], (j, 0, N - 1))
     wrong_start = sum_by_induction(total, total + 1)
-    assert wrong_start.status is Status.FAILED, "a step that holds does not make up for a base that fails"
-    assert nonnegative(x**2 - x).status is Status.FAILED and nonnegative(x**2 + x).status is Status.PROVED
-    assert nonnegative(y).status is Status.FAILED, "a symbol of unknown sign"
+    assert wrong_start.status is ProofStatus.FAILED, "a step that holds does not make up for a base that fails"
+    assert nonnegative(x**2 - x).status is ProofStatus.FAILED and nonnegative(x**2 + x).status is ProofStatus.PROVED
+    assert nonnegative(y).status is ProofStatus.FAILED, "a symbol of unknown sign"
     p = sp.Symbol("p", positive=True)
-    assert positive_by_derivatives(sp.exp(p) - 1 - p, p, 2).status is Status.PROVED
-    assert positive_by_derivatives(sp.exp(p) - 1 - 2 * p, p, 2).status is Status.FAILED
-    assert at_points(lambda point: 0.0, [{}]).status is Status.FAILED, "a float is not exact"
+    assert positive_by_derivatives(sp.exp(p) - 1 - p, p, 2).status is ProofStatus.PROVED
+    assert positive_by_derivatives(sp.exp(p) - 1 - 2 * p, p, 2).status is ProofStatus.FAILED
+    assert at_points(lambda point: 0.0, [{}]).status is ProofStatus.FAILED, "a float is not exact"
 
 
 def test_the_command_prints_and_exits() -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.neural.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from anil_theory.neural.checkpoints import Checkpoint, OtherConfiguration, load_checkpoint, save_checkpoint
 from anil_theory.neural.training import History
 from tests.neural.hostile_zips import DAMAGES, array_bytes, header, members, write
 
@@ -78,7 +78,8 @@ def test_other_arrays_are_passed_over_or_named(tmp_path: Path) -> None:
         with pytest.raises(InvalidParameter, match="arrays of shapes") as caught:
             load_checkpoint(tmp_path, CONFIGURATION, other)
         assert len(str(caught.value)) < 300
-    with pytest.raises(InvalidParameter, match=r"same configuration \(rate = 0\.25\)"):
+    sentence = r"the checkpoint is of a run with rate = 0\.5, and this run has rate = 0\.25: choose another --out"
+    with pytest.raises(OtherConfiguration, match=sentence):
         load_checkpoint(tmp_path, {"rate": 0.25}, STATE)
 
 

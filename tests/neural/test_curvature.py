@@ -24,7 +24,14 @@ def test_block_norms_are_those_of_the_dense_hessian() -> None:
     H = np.asarray(jax.jit(jax.jacfwd(gradient))(flat))
     assert np.max(np.abs(H - H.T)) < 1e-10
     found = block_norms(
-        *(p.objective, p.w, p.phi, p.episodes), alpha=0.2, inner_steps=2, key=jax.random.key(0), steps=60
+        p.objective,
+        p.w,
+        p.phi,
+        p.episodes,
+        alpha=0.2,
+        inner_steps=2,
+        key=jax.random.key(0),
+        steps=60,
     )
     dense = [np.linalg.norm(block, 2) for block in (H[:n_w, :n_w], H[n_w:, :n_w], H[n_w:, n_w:])]
     for measured, exact in zip((found.ww, found.cross, found.phiphi), dense, strict=True):

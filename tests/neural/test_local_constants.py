@@ -117,6 +117,11 @@ def test_maml_has_no_constants_of_blocks() -> None:
     m = tiny_problem("maml")
     with pytest.raises(InvalidParameter, match="maml"):
         local_constants(
-            *(TaskDerivatives(m.objective), m.w, m.phi, m.episodes),
-            **{"alpha": 0.1, "inner_steps": 1, "key": jax.random.key(0)},
+            TaskDerivatives(m.objective),
+            m.w,
+            m.phi,
+            m.episodes,
+            alpha=0.1,
+            inner_steps=1,
+            key=jax.random.key(0),
         )

@@ -18,8 +18,19 @@ from anil_theory.neural.training import RunState, train
 from tests.neural.tiny_images import tiny_dataset
 
 SETTINGS = Settings(
-    **{"ways": 3, "shots": 2, "queries": 2, "tasks": 4, "iterations": 6, "width": 4, "blocks": 1, "eval_tasks": 6},
-    **{"max_inner_steps": 5, "l2": 0.1, "chunk": 2, "beta_w": 0.01, "beta_phi": 0.01},
+    ways=3,
+    shots=2,
+    queries=2,
+    tasks=4,
+    iterations=6,
+    width=4,
+    blocks=1,
+    eval_tasks=6,
+    max_inner_steps=5,
+    l2=0.1,
+    chunk=2,
+    beta_w=0.01,
+    beta_phi=0.01,
 )
 
 
@@ -56,8 +67,13 @@ def test_a_resumed_run_is_bit_identical(program: Program, tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"checkpoint-{i:09d}.npz" for i in (2, 4)]
     seen: list[int] = []
     again = train(
-        *(program,),
-        **{"inner_steps": 3, "seed": 1, "checkpoints": tmp_path, "resume": True, "evaluate": False, "every": 2},
+        program,
+        inner_steps=3,
+        seed=1,
+        checkpoints=tmp_path,
+        resume=True,
+        evaluate=False,
+        every=2,
         on_iteration=lambda iteration, loss: seen.append(iteration),
     )
     assert seen == [5, 6]
@@ -112,8 +128,12 @@ def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_bit_identically(progr
     whole = train(program, inner_steps=3, seed=1, evaluate=False)
     seen: list[int] = []
     again = train(
-        *(program,),
-        **{"inner_steps": 3, "seed": 1, "checkpoints": tmp_path, "resume": True, "evaluate": False},
+        program,
+        inner_steps=3,
+        seed=1,
+        checkpoints=tmp_path,
+        resume=True,
+        evaluate=False,
         on_iteration=lambda iteration, loss: seen.append(iteration),
     )
     assert seen == [3, 4, 5, 6] and again.history.loss == whole.history.loss

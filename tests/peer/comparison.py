@@ -64,7 +64,12 @@ def make_problem(
     model = split_model(network, geometry, statistics=statistics)
     w, phi = model.split(network)
     episodes = sample_episodes(
-        *(jax.random.key(3), jnp.asarray(images)), ways=ways, shots=shots, queries=queries, count=tasks
+        jax.random.key(3),
+        jnp.asarray(images),
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        count=tasks,
     )
     objective = Objective(model, ways, l2, max_steps, first_order=first_order)
     add_up = jax.jit(objective.meta_sum)
@@ -120,15 +125,20 @@ class PeerRun:
     """A training run of the peer: its parameters, moved by its own Adam, from `start` times (1 + nudge noise)."""
 
     def __init__(self, program: Any, start: torch_anil.Parameters, inner_steps: int, nudge: float):
-        self.kind, settings = getattr(torch, program.settings.dtype), program.settings
+        settings = program.settings
+        self.kind = getattr(torch, settings.dtype)
         noise = torch.Generator().manual_seed(0)
         self.parameters = {
             name: (x * (1 + nudge * torch.randn(x.shape, generator=noise, dtype=self.kind))).detach().requires_grad_()
             for name, x in start.items()
         }
         self.recipe = torch_anil.Recipe(
-            *(torch_anil.adapted_layers(settings.geometry, start), settings.alpha, inner_steps, settings.l2),
-            *(program.model.statistics, settings.first_order),
+            torch_anil.adapted_layers(settings.geometry, start),
+            settings.alpha,
+            inner_steps,
+            settings.l2,
+            program.model.statistics,
+            settings.first_order,
         )
         self.optimizer = torch_anil.adam(self.parameters, self.recipe, settings.beta_w, settings.beta_phi)
 

@@ -64,8 +64,18 @@ def test_single_precision_agrees_as_far_as_it_goes() -> None:
 @pytest.mark.parametrize("geometry", ["nonconvex", "maml"])
 def test_training_runs_agree_step_by_step(geometry: str) -> None:
     settings = Settings(
-        *(geometry, 3, 2, 2, 4),
-        **{"l2": 0.1, "width": 4, "blocks": 2, "beta_w": 3e-3, "max_inner_steps": 3, "dtype": "float64", "chunk": 2},
+        geometry,
+        ways=3,
+        shots=2,
+        queries=2,
+        tasks=4,
+        l2=0.1,
+        width=4,
+        blocks=2,
+        beta_w=3e-3,
+        max_inner_steps=3,
+        dtype="float64",
+        chunk=2,
         eval_tasks=2,
     )
     runs = run_both(Program(settings, small_dataset()), seed=0, inner_steps=3, steps=20)

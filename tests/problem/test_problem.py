@@ -10,7 +10,7 @@ import pytest
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
 from anil_theory.estimators import NotFinite, fact
-from anil_theory.problem import Problem
+from anil_theory.problem import Problem, UnknownFact
 from anil_theory.problem.flat import FlatLoss, Layout
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import ExtremalFamily, SeparableFamily
@@ -64,9 +64,9 @@ def test_points_lie_about_the_start_and_facts_are_the_problem_s_own() -> None:
     schedule = Schedule(0.1, 1)
     facts = [fact(problem, name, schedule) for name in ("D0", "moons", "n_w", "n_phi")]
     assert facts == [7.0, 2.0, 5, 2]
-    with pytest.raises(InvalidParameter, match=r"facts must be given to the problem .*got 'height'"):
+    with pytest.raises(UnknownFact, match=r"'height' is not among the facts of .*pass it to the problem"):
         fact(problem, "height", schedule)
-    with pytest.raises(InvalidParameter, match="query_infimum must be given"):
+    with pytest.raises(UnknownFact, match="has no query_infimum, and D0 cannot be bounded"):
         fact(own(), "D0", schedule)
 
 

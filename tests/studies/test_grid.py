@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from anil_theory import Constants, Geometry, InvalidParameter, Schedule
 from anil_theory.statements import STATEMENTS
+from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.studies.verify.grid import SAMPLED, WITNESSES, cells_of, grid_cells, quick_statements
 from anil_theory.studies.verify.settings import Axes, VerifySettings
@@ -60,7 +61,7 @@ def test_the_extremal_task_is_left_out_where_it_does_not_exist() -> None:
         (Axes(mu=(0.5,), alpha=(2.0,), inner_steps=(1,)), ("prop2",)),
     )
     for axes, statements in nowhere:
-        with pytest.raises(InvalidParameter, match=r"at least one cell .*no task of extremal exists there"):
+        with pytest.raises(EmptyGrid, match=r"the grid has no cell: .*no task of extremal exists there"):
             grid_cells(replace(axes, family=WITNESSES), statements)
         both = grid_cells(axes, statements)
         assert {cell.family for cell in both} == set(SAMPLED)

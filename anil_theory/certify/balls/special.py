@@ -75,7 +75,11 @@ def power(base: flint.arb, exponent: Any) -> flint.arb:
 
 
 def _cube_root(a: flint.arb) -> flint.arb:
-    return a.root(3) if a >= 0 else -((-a).root(3)) if a <= 0 else flint.arb("nan")
+    if a >= 0:
+        return a.root(3)
+    if a <= 0:
+        return -((-a).root(3))
+    return flint.arb("nan")
 
 
 def _log_gamma(a: flint.arb) -> flint.arb:

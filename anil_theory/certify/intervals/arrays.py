@@ -46,13 +46,13 @@ def _dot(equation: Any, a: Value, b: Value) -> list[Value]:
 
 
 def matrix_product(a: Intervals, b: Intervals) -> Intervals:
-    """(boxes, l, m) times (boxes, m, n)."""
+    """The products of matrices (boxes, l, m) and (boxes, m, n)."""
     product = a.rearranged(lambda e: e[:, :, None, :]) * b.rearranged(lambda e: e.swapaxes(1, 2)[:, None])
     return summed(product, 3)
 
 
 def _grouped(x: Intervals, batch: Any, contract: Any) -> Intervals:
-    """(boxes, groups, free, contracted)."""
+    """The operand with its axes sorted and merged: (boxes, groups, free, contracted)."""
     shape = x.lo.shape[1:]
     free = [i for i in range(len(shape)) if i not in (*batch, *contract)]
     sizes = [int(np.prod([shape[i] for i in axes], dtype=int)) for axes in (batch, free, contract)]
@@ -67,8 +67,11 @@ def _moved(move: Callable[[Any, Any], Callable[[np.ndarray], np.ndarray]]) -> Ru
         function = move(equation, rest)
         if isinstance(a, np.ndarray):
             return [np.asarray(function(np.asarray(a)))]
+
         # The axis of boxes goes last, where the function does not see it.
-        over = lambda e: np.moveaxis(function(np.moveaxis(e, 0, -1)), -1, 0)  # noqa: E731
+        def over(e: np.ndarray) -> np.ndarray:
+            return np.moveaxis(function(np.moveaxis(e, 0, -1)), -1, 0)
+
         return [Truth(over(a.yes), over(a.no)) if isinstance(a, Truth) else a.rearranged(over)]
 
     return rule

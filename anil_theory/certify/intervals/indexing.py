@@ -19,18 +19,18 @@ def _indices(name: str, *indices: Value) -> list[np.ndarray]:
 
 
 def _flat(x: Intervals) -> Intervals:
-    """(boxes, entries)."""
+    """The same intervals with all axes of an entry in one: (boxes, entries)."""
     return x.rearranged(lambda e: e.reshape(len(e), -1))
 
 
 def _together(*parts: Intervals) -> list[Intervals]:
-    """Batches of the same boxes."""
+    """The parts with equally many boxes: one that is the same in all boxes is repeated."""
     boxes = max(len(x.lo) for x in parts)
     return [x.rearranged(lambda e: np.broadcast_to(e, (boxes, *e.shape[1:]))) for x in parts]
 
 
 def _taken(x: Intervals, table: np.ndarray) -> Intervals:
-    """Entries of (boxes, entries) by position; what is nowhere is unknown."""
+    """The entries at the positions of a table; a position NOWHERE gives an unknown number."""
     out = x.rearranged(lambda e: e[:, np.maximum(table, 0)])
     missing = table == positions.NOWHERE
     if not missing.any():
@@ -136,7 +136,7 @@ def _multiplied(x: Intervals, axis: int) -> Intervals:
 
 
 def _with_zero(x: Intervals) -> Intervals:
-    """One more entry, 0, at the end: position -1."""
+    """The entries and one more at the end, 0, which position -1 refers to."""
     flat = _flat(x)
     return flat.rearranged(lambda e: np.concatenate([e, np.zeros((len(e), 1))], 1))
 

@@ -17,7 +17,7 @@ SQUARINGS = 9
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def norms_above(block: Intervals) -> np.ndarray:
-    """(boxes, m, n) to (boxes,): the norm of the middles plus the Frobenius norm of the radii."""
+    """Upper bounds (boxes,) of the norms of matrices (boxes, m, n): that of the middles, plus that of the radii."""
     known = np.all(np.isfinite(block.lo) & np.isfinite(block.hi), axis=(1, 2))
     if block.lo.shape[1:] == (1, 1):
         return np.where(known, block.magnitude().hi[:, 0, 0], math.inf)
@@ -43,7 +43,7 @@ def norms_above(block: Intervals) -> np.ndarray:
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def norms_below(block: Intervals) -> np.ndarray:
-    """(boxes, m, n) to (boxes,): |u^T A v|/(|u| |v|) at the singular vectors of the middles, whatever they are."""
+    """Lower bounds (boxes,) of norms: |u^T A v|/(|u| |v|) at the singular vectors of the middles, or any others."""
     known = np.all(np.isfinite(block.lo) & np.isfinite(block.hi), axis=(1, 2))
     left, right = (Intervals.exact(x) for x in singular_vectors(block))
     form = left.rearranged(lambda e: e[:, :, None]) * block * right.rearranged(lambda e: e[:, None, :])

@@ -14,9 +14,9 @@ Source: R. E. Moore, R. B. Kearfott, M. J. Cloud, Introduction to Interval Analy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 PAD = 2.0**-46
 """Added to both ends of sin, cos and tanh, and as a share of the value to those of exp and log."""
@@ -26,11 +26,11 @@ _GUARD = 2.0**-28
 """In periods: an extremum this close to an end counts as inside. The error of x/(2 pi) for |x| <= 2^20 is below."""
 
 
-def _down(x: Any) -> np.ndarray:
+def _down(x: np.ndarray) -> np.ndarray:
     return np.nextafter(x, -math.inf)
 
 
-def _up(x: Any) -> np.ndarray:
+def _up(x: np.ndarray) -> np.ndarray:
     return np.nextafter(x, math.inf)
 
 
@@ -42,7 +42,7 @@ class Intervals:
     hi: np.ndarray
 
     @classmethod
-    def exact(cls, values: Any) -> "Intervals":
+    def exact(cls, values: ArrayLike) -> "Intervals":
         """float64 numbers as intervals without width."""
         array = np.asarray(values, float)
         return Intervals(array, array)
@@ -92,7 +92,7 @@ class Intervals:
         return Intervals(np.fmax(self.lo, other.lo), np.fmin(self.hi, other.hi))
 
     def sin_cos(self) -> tuple["Intervals", "Intervals"]:
-        """Both at once."""
+        """sin x and cos x."""
         return _wave(np.sin, self, 0.25), _wave(np.cos, self, 0.0)
 
     def exp(self) -> "Intervals":
@@ -118,7 +118,7 @@ class Intervals:
         with np.errstate(invalid="ignore"):
             return Intervals(np.maximum(_down(np.sqrt(self.lo)), 0.0), _up(np.sqrt(self.hi)))
 
-    def _rising(self, function: Any) -> "Intervals":
+    def _rising(self, function: Callable[[np.ndarray], np.ndarray]) -> "Intervals":
         """An increasing function with a relative error of at most PAD (and of half the smallest number)."""
         with np.errstate(all="ignore"):
             lo, hi = function(self.lo), function(self.hi)
@@ -129,7 +129,7 @@ class Intervals:
         return Intervals(np.maximum(np.tanh(self.lo) - PAD, -1.0), np.minimum(np.tanh(self.hi) + PAD, 1.0))
 
 
-def _wave(function: Any, x: Intervals, peak: float) -> Intervals:
+def _wave(function: Callable[[np.ndarray], np.ndarray], x: Intervals, peak: float) -> Intervals:
     """sin or cos, whose maxima lie at (peak + k) 2 pi and whose minima half a period later."""
     a, b = x.lo / (2 * math.pi) - peak, x.hi / (2 * math.pi) - peak
     tops = np.ceil(a - _GUARD) <= b + _GUARD

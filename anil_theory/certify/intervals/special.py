@@ -29,14 +29,14 @@ GAMMA_RANGE = (2.0**-20, 2.0**20)
 _LGAMMA_LEAST = -0.12148629053585
 
 
-def rising(function: Any, x: Intervals, size: float = 0.0) -> Intervals:
+def rising(function: Callable[[np.ndarray], np.ndarray], x: Intervals, size: float = 0.0) -> Intervals:
     """An increasing function of an interval."""
     with np.errstate(all="ignore"):
         lo, hi = function(x.lo), function(x.hi)
     return _padded(lo, hi, size)
 
 
-def falling(function: Any, x: Intervals, size: float = 0.0) -> Intervals:
+def falling(function: Callable[[np.ndarray], np.ndarray], x: Intervals, size: float = 0.0) -> Intervals:
     """A decreasing function of an interval."""
     return rising(function, Intervals(x.hi, x.lo), size)
 

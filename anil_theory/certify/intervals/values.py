@@ -79,13 +79,14 @@ def aligned(equation: Any, *inputs: Value) -> list[Value]:
     rank = len(equation.outvars[0].aval.shape)
 
     def spread(array: np.ndarray) -> np.ndarray:
-        return array.reshape(*array.shape, *(1,) * (rank + 1 - array.ndim))
+        ones = (1,) * (rank + 1 - array.ndim)
+        return array.reshape(*array.shape, *ones)
 
-    return [
-        x.rearranged(spread)
-        if isinstance(x, Intervals)
-        else Truth(spread(x.yes), spread(x.no))
-        if isinstance(x, Truth)
-        else x
-        for x in inputs
-    ]
+    def one(x: Value) -> Value:
+        if isinstance(x, Intervals):
+            return x.rearranged(spread)
+        if isinstance(x, Truth):
+            return Truth(spread(x.yes), spread(x.no))
+        return x
+
+    return [one(x) for x in inputs]

@@ -16,7 +16,7 @@ from anil_theory.certify.losses.known_values import Atom, Flat, Known, Rule, kno
 MOST_EQUATIONS = 200_000
 """A scan that would make a program longer is refused: interpreting it over thousands of boxes would never end."""
 MOST_STEPS = 100_000
-"""Of a `while_loop`."""
+"""Iterations of a `while_loop`."""
 
 
 def _scan(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:

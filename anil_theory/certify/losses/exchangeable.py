@@ -29,10 +29,10 @@ FUNCTIONS = ("add", "sub", "mul", "div", "neg", "exp", "log", "sqrt", "sin", "co
 REDUCTIONS = {"reduce_prod": "mul", "reduce_max": "max", "reduce_min": "min", "reduce_and": "and", "reduce_or": "or"}
 
 MOVES = (
-    *("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "rev", "slice", "concatenate", "pad"),
-    *("gather", "dynamic_slice", "dynamic_update_slice", "split", "unstack", "stack", "copy", "copy_p"),
-    *("optimization_barrier", "select_n"),
-)
+    "reshape", "squeeze", "expand_dims", "broadcast_in_dim", "transpose", "rev", "slice", "concatenate", "pad",
+    "gather", "dynamic_slice", "dynamic_update_slice", "split", "unstack", "stack", "copy", "copy_p",
+    "optimization_barrier", "select_n",
+)  # fmt: skip
 """Primitives that move entries about once their indices and predicates are known."""
 
 EXACT = (*MOVES, "iota", "lt", "le", "gt", "ge", "eq", "ne", "not", "and", "or", "xor", "is_finite", "stop_gradient")
@@ -100,7 +100,7 @@ class _Writer:
         return [np.asarray(x.val) if isinstance(x, Literal) else values[x] for x in jaxpr.outvars]
 
     def equation(self, equation: Any, inputs: list[Any]) -> list[Any]:
-        """One primitive."""
+        """Write one equation."""
         name, out = equation.primitive.name, equation.outvars[0].aval
         missing = [x.reason for x in inputs if isinstance(x, _Missing)]
         if missing and name not in (*CALLS, "scan", "cond", "stop_gradient"):
@@ -186,7 +186,7 @@ class _Writer:
         return self.run(closed, inputs)
 
     def scan(self, equation: Any, inputs: list[Any]) -> list[Any]:
-        """Unrolled."""
+        """Write a scan, unrolled."""
         p, layout = equation.params, scan_layout(equation)
         first, second = layout.constants, layout.constants + layout.carry
         carry, collected = inputs[first:second], []
@@ -270,7 +270,7 @@ class _Writer:
         return self.emit("sum", [self._taken([x, zero], positions)], x.shape, size=n)
 
     def dot(self, equation: Any, a: Any, b: Any) -> Traced:
-        """Products of all pairs, summed."""
+        """Write a product of matrices as sums of products."""
         (over_a, over_b), (batch_a, batch_b) = equation.params["dimension_numbers"]
         lists, arranged = [self.listed(a), self.listed(b)], []
         for x, over, batch in zip(lists, (over_a, over_b), (batch_a, batch_b), strict=True):

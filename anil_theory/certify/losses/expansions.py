@@ -54,7 +54,7 @@ class Expansions:
         return self._op("select", a, self._constant(1.0), self._constant(0.0))
 
     def power(self, a: Traced, exponent: int) -> Traced:
-        """Repeated squares."""
+        """An integer power by repeated squaring."""
         if exponent < 0:
             return self._op("div", self._constant(1.0), self.power(a, -exponent))
         if exponent < 2:

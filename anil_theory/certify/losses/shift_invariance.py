@@ -26,7 +26,7 @@ class _Unproven(Exception):
 
 
 class _Dependence(NamedTuple):
-    """Of an array on m: a factor or a term, with k and the flat index into m of each entry (arrays of its shape)."""
+    """How an array depends on m: by a factor or a term, with k and the flat index into m of each of its entries."""
 
     factor: bool
     k: np.ndarray
@@ -116,7 +116,7 @@ def _moved(equation: Any, inputs: _Inputs) -> list[_Dependence | None]:
 
 
 def _on(equation: Any, found: _Dependence) -> _Dependence:
-    """Spread over the shape of the result."""
+    """The dependence of an operand, spread over the shape of the result."""
     shape = equation.outvars[0].aval.shape
     return _Dependence(found.factor, np.broadcast_to(found.k, shape), np.broadcast_to(found.entry, shape))
 
@@ -133,7 +133,7 @@ def _combined(a: _Dependence, b: _Dependence, sign: float) -> _Dependence:
 
 
 def _sum(sign: float) -> Callable[..., _Dependence | None]:
-    """Of terms their k add up; factors can be added only when they are the same, or to 0."""
+    """A sum: the k of terms add up. Factors can be added only when they are the same, or to 0."""
 
     def rule(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence | None:
         a, b = inputs
@@ -152,7 +152,7 @@ def _sum(sign: float) -> Callable[..., _Dependence | None]:
 
 
 def _product(sign: float) -> Callable[..., _Dependence | None]:
-    """Of factors their k add up (subtract, in a quotient); a term may be multiplied by a literal number only."""
+    """A product or quotient: the k of factors add up or subtract. A term may be multiplied by a literal number only."""
 
     def rule(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence | None:
         a, b = inputs

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend.core import Var
+from jaxtyping import Array
 
 from anil_theory.certify.losses.known_values import Atom, Flat, Known, Simplification, is_one, is_zero
 
@@ -114,15 +115,20 @@ def _is_extreme(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | N
 
 def _is_larger(flat: Flat, equation: Any, inputs: list[Atom], maker: Any) -> list[Atom] | None:
     """The same for max(a, b): a equals it when a >= b."""
-    x, operands, aval = inputs[0], maker.invars, equation.invars[0].aval
+    x = inputs[0]
+    operands = maker.invars
+    aval = equation.invars[0].aval
     at = [i for i, operand in enumerate(operands) if operand is x or flat.is_constant(operand, x)]
     shape = equation.outvars[0].aval.shape
     if len(at) != 1 or any(v.aval.shape not in ((), shape) for v in (*operands, *equation.invars)):
         return None
     other = operands[1 - at[0]]
     compare = lax.ge if maker.primitive.name == "max" else lax.le
-    spread = lambda a, b: compare(jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape))  # noqa: E731
-    return flat.traced(spread, [x, flat.known(other)], [aval, other.aval])
+
+    def compared(a: Array, b: Array) -> Array:
+        return compare(jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape))
+
+    return flat.traced(compared, [x, flat.known(other)], [aval, other.aval])
 
 
 def _select(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | None:

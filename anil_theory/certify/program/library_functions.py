@@ -50,7 +50,7 @@ def _gaussian(x: Any) -> Any:
 
 
 def _operands(equation: Any) -> int:
-    """Of a call with a derivative rule and one result; 0 for every other equation."""
+    """How many operands a call with a derivative rule and one result has; 0 for every other equation."""
     called = equation.primitive.name == "custom_jvp_call" and len(equation.outvars) == 1
     return len(equation.invars) if called else 0
 

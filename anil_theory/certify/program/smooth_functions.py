@@ -6,23 +6,23 @@ primitive, so that nothing takes its derivative apart again.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from anil_theory.certify.program.smooth_primitives import smooth_primitive
 
 
-def _slope(x: Any, dx: Any) -> Any:
+def _slope(x: Array, dx: Array) -> Array:
     return logistic_slope(x) * dx
 
 
-def _curvature(x: Any, dx: Any) -> Any:
+def _curvature(x: Array, dx: Array) -> Array:
     return -(logistic_slope(x) * half_tanh(x)) * dx
 
 
-def _twice_the_slope(x: Any, dx: Any) -> Any:
+def _twice_the_slope(x: Array, dx: Array) -> Array:
     return 2 * logistic_slope(x) * dx
 
 
@@ -39,12 +39,12 @@ softplus = smooth_primitive("softplus", lambda x: jnp.log1p(jnp.exp(x)), lambda 
 """log(1 + e^x), a monotone function of a monotone one."""
 
 
-def log_add_exp(a: Any, b: Any) -> Any:
+def log_add_exp(a: Array, b: Array) -> Array:
     """log(e^a + e^b)."""
     return b + softplus(a - b)
 
 
-def _weighted(x: Any, dx: Any) -> Any:
+def _weighted(x: Array, dx: Array) -> Array:
     return jnp.sum(softmax(x) * dx, axis=-1)
 
 
@@ -52,11 +52,11 @@ log_sum_exp = smooth_primitive("log_sum_exp", lambda x: jnp.log(jnp.sum(jnp.exp(
 """log of the sum of e^x over the last axis."""
 
 
-def _softmax(x: Any) -> Any:
+def _softmax(x: Array) -> Array:
     return 1 / (1 + jnp.sum(_others(jnp.exp(_differences(x))), axis=-1))
 
 
-def _softmax_change(x: Any, dx: Any) -> Any:
+def _softmax_change(x: Array, dx: Array) -> Array:
     """p_i sum_j p_j (dx_i - dx_j): what is common to all of x does not move it."""
     p = softmax(x)
     return -p * jnp.sum(p[..., None, :] * _differences(dx), axis=-1)
@@ -66,17 +66,17 @@ softmax = smooth_primitive("softmax", _softmax, _softmax_change)
 """e^x_i/sum_j e^x_j over the last axis, as 1/(1 + sum over j other than i of e^(x_j - x_i))."""
 
 
-def _differences(x: Any) -> Any:
+def _differences(x: Array) -> Array:
     """x_j - x_i at [.., i, j], exactly 0 on the diagonal."""
     return _others(x[..., None, :] - x[..., :, None])
 
 
-def _others(square: Any) -> Any:
-    """Without its diagonal."""
+def _others(square: Array) -> Array:
+    """The matrix with zeros on its diagonal."""
     return square * (1.0 - jnp.eye(square.shape[-1], dtype=square.dtype))
 
 
-def over_axes(function: Callable[[Any], Any], x: Any, axes: tuple[int, ...], keeps: bool) -> Any:
+def over_axes(function: Callable[[Array], Array], x: Array, axes: tuple[int, ...], keeps: bool) -> Array:
     """A function of the last axis, over several axes at once; `keeps` says whether it keeps the axis."""
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     moved = jnp.transpose(x, (*kept, *axes))

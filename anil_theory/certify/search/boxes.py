@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from anil_theory._admissible import InvalidParameter
 
@@ -15,7 +16,7 @@ class Boxes(NamedTuple):
     label: np.ndarray
 
     @classmethod
-    def of(cls, lower: Any, upper: Any, label: Any = None, name: str = "region") -> Self:
+    def of(cls, lower: ArrayLike, upper: ArrayLike, label: ArrayLike | None = None, name: str = "region") -> Self:
         """Validated boxes; one box may be given by two vectors.
 
         Raises InvalidParameter for corners that are NaN, infinite, of different shapes, or in the wrong order.

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -202,8 +202,12 @@ class _Search:
     """The boxes that may still hold the maximum, their upper bounds, and the best point so far."""
 
     def __init__(self, enclose: Callable[[Boxes], BoxBounds], gap: float, absolute: float):
-        self.enclose, self.gap, self.absolute = enclose, gap, absolute
-        self.low, self.point, self.label = -math.inf, (), -1
+        self.enclose = enclose
+        self.gap = gap
+        self.absolute = absolute
+        self.low = -math.inf
+        self.point = ()
+        self.label = -1
         self.boxes = 0
         self.active: Boxes | None = None
         self.highs, self.axes = np.empty(0), np.empty(0, int)
@@ -218,10 +222,10 @@ class _Search:
     def closed(self) -> bool:
         return bool(self._narrow(self.high))
 
-    def _narrow(self, high: Any) -> Any:
+    def _narrow(self, high: float | np.ndarray) -> np.ndarray:
         if self.low == -math.inf:
             return np.zeros(np.shape(high), bool)
-        width = high - self.low
+        width = np.asarray(high - self.low)
         return np.isfinite(high) & ((width <= self.gap * np.abs(high)) | (width <= self.absolute))
 
     def add(self, boxes: Boxes, parents: np.ndarray) -> None:
@@ -237,7 +241,10 @@ class _Search:
             self.low, self.label = float(lows[best]), int(boxes.label[best])
             self.point = tuple(map(float, bounds.point[best]))
         if self.active is None:
-            self.active, self.highs, self.axes, self.jumps = boxes, highs, np.asarray(bounds.axis), jumps
+            self.active = boxes
+            self.highs = highs
+            self.axes = np.asarray(bounds.axis)
+            self.jumps = jumps
         else:
             parts = zip(self.active, boxes, strict=True)
             self.active = Boxes(*(np.concatenate(pair) for pair in parts))
@@ -262,13 +269,17 @@ class _Search:
         found = ascend(ascent, starts, region, budget=budget, enough=enough)
         self.boxes += found.enclosed
         if found.low > self.low:
-            self.low, self.point, self.label = found.low, found.point, found.label
+            self.low = found.low
+            self.point = found.point
+            self.label = found.label
             self._keep(self.highs > self.low)
 
     def _keep(self, which: np.ndarray) -> None:
         assert self.active is not None
         if not which.all():
-            self.active, self.highs, self.axes = self.active.take(which), self.highs[which], self.axes[which]
+            self.active = self.active.take(which)
+            self.highs = self.highs[which]
+            self.axes = self.axes[which]
             self.jumps = self.jumps[which]
 
     def is_undecided(self, rounds: int, widths: np.ndarray) -> bool:
@@ -289,7 +300,9 @@ class _Search:
         wide = np.flatnonzero(np.logical_not(self._narrow(self.highs)))
         if len(wide) > batch:
             wide = wide[np.argpartition(-self.highs[wide], batch - 1)[:batch]]
-        chosen, axes, parents = self.active.take(wide), self.axes[wide], self.highs[wide]
+        chosen = self.active.take(wide)
+        axes = self.axes[wide]
+        parents = self.highs[wide]
         row = np.arange(len(wide))
         a, b = chosen.lower[row, axes], chosen.upper[row, axes]
         middle = a / 2 + b / 2
@@ -302,7 +315,9 @@ class _Search:
         splits = (middle > a) & (middle < b)
         if not splits.any():
             return False
-        row, axes, middle = np.arange(splits.sum()), axes[splits], middle[splits]
+        row = np.arange(splits.sum())
+        axes = axes[splits]
+        middle = middle[splits]
         chosen, parents = chosen.take(splits), parents[splits]
         keep = np.ones(len(self.highs), bool)
         keep[wide[splits]] = False

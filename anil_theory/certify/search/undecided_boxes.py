@@ -1,15 +1,16 @@
 """When a search may stop because a branch will not be decided: one box that contains the place is followed down."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from anil_theory.certify.search.boxes import BoxBounds, Boxes
+
 FINEST = 2.0**-16
-"""In widths of the region: a box this small in every coordinate, and still undecided, ends the search."""
+"""A box that is below this share of the region in every coordinate, and still undecided, ends the search."""
 
 
-def stays_undecided(enclose: Callable[[Any], Any], box: Any, widths: np.ndarray) -> tuple[bool, int]:
+def stays_undecided(enclose: Callable[[Boxes], BoxBounds], box: Boxes, widths: np.ndarray) -> tuple[bool, int]:
     """Whether halves of halves of a box are undecided down to FINEST of the region, and how many were enclosed.
 
     enclose  as for `maximise`;  box  one box in which a branch is undecided;  widths  (d,) of the region.
@@ -33,11 +34,12 @@ def stays_undecided(enclose: Callable[[Any], Any], box: Any, widths: np.ndarray)
         box = halves.take([int(np.argmax(jumps))])
 
 
-def _halves(box: Any, axis: int) -> Any:
+def _halves(box: Boxes, axis: int) -> Boxes | None:
+    """A box cut in the middle of one axis; None where float64 has no number between its sides."""
     middle = box.lower[0, axis] / 2 + box.upper[0, axis] / 2
     if not box.lower[0, axis] < middle < box.upper[0, axis]:
         return None
     halves = box.take([0, 0])
     lower, upper = halves.lower.copy(), halves.upper.copy()
     upper[0, axis], lower[1, axis] = middle, middle
-    return type(box)(lower, upper, halves.label)
+    return Boxes(lower, upper, halves.label)

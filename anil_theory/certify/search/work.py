@@ -48,7 +48,7 @@ def operations(*programs: Any) -> int:
 
 
 LEAST_SHARE = 0.1
-"""Of its equal part of the time, what a search gets at least: a batch cannot be broken off."""
+"""The share of its equal part of the time that a search gets at least, because a batch cannot be broken off."""
 
 
 def cost_of_a_box(*programs: Any, arithmetic: str = "intervals") -> int:

@@ -14,8 +14,10 @@ import pickletools
 from typing import BinaryIO
 
 MAX_DEPTH = 64
-FREE_OPCODES, BYTES_PER_OPCODE = 250_000, 16
-"""A pickle may have so many opcodes, and one more for so many bytes: an opcode of one byte makes up to 200 bytes."""
+FREE_OPCODES = 250_000
+"""A pickle of any size may have this many opcodes."""
+BYTES_PER_OPCODE = 16
+"""A pickle may have one more opcode for this many bytes: an opcode of one byte makes up to 200 bytes."""
 
 _LONGEST_KEY = 9  # bytes of an integer below 2^64; of longer ones, many can be made that have one hash
 _LONGEST_KEY_TEXT = 24
@@ -96,17 +98,15 @@ def _line(file: BinaryIO) -> bytes:
     return line
 
 
-_SCALARS = frozenset(
-    (
-        *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"),
-        *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
-        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "GLOBAL", "PERSID", "NEXT_BUFFER"),
-    )
-)
+_SCALARS = frozenset((
+    "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
+    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "GLOBAL", "PERSID", "NEXT_BUFFER",
+))  # fmt: skip
 _EMPTY = frozenset(("EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT"))
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _CALLS = {"STACK_GLOBAL": 2, "REDUCE": 2, "NEWOBJ": 2, "NEWOBJ_EX": 3, "BINPERSID": 1}
-"""What takes so many values and leaves one without members. Which names may be called is not decided here."""
+"""How many values each takes; it leaves one without members. Which names may be called is not decided here."""
 _SETS = frozenset(("EMPTY_SET", "FROZENSET", "ADDITEMS"))
 _EXTENSIONS = frozenset(("EXT1", "EXT2", "EXT4"))
 

@@ -31,8 +31,10 @@ from anil_theory.neural.regular_files import foreign, open_regular, size_of
 
 ALLOWED = "a pickle of arrays, lists, dicts, strings and numbers"
 _FREE_BYTES = 2**20
-_UNFOLDING, _FREE_MEMBERS = 16, 1000
-"""Values may be shared, as long as all, each counted as often as it is reached, are so many times the opcodes."""
+_UNFOLDING = 16
+"""Values may be shared. Counted as often as they are reached, they may be this many times the opcodes."""
+_FREE_MEMBERS = 1000
+"""Values that any pickle may have, however few its opcodes."""
 
 
 def load_pickle(path: Path) -> Any:
@@ -134,7 +136,9 @@ class _Resolver:
             raise Refused(f"nesting deeper than {MAX_DEPTH}")
         if isinstance(value, dict) and not all(map(may_be_key, value)):
             raise Refused("a dict with keys other than strings and numbers")
-        values, members, deepest = [], 1, 0
+        values = []
+        members = 1
+        deepest = 0
         for part in value.values() if isinstance(value, dict) else value:
             found = self._visit(part, depth)
             values.append(found.value)

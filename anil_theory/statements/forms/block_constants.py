@@ -97,7 +97,9 @@ CLOSED_FORMS = {
 
 def plain_block(block: str, x: Expr = e) -> Expr:
     """The block constant as the derivation gives it, with x_m left as a symbol: e_m (explicit) or n_m (refined)."""
-    hessian, product, outer = M * alpha * rho, M * alpha**2 * rho * cbar, L * r**N * x[N]
+    hessian = M * alpha * rho
+    product = M * alpha**2 * rho * cbar
+    outer = L * r**N * x[N]
     if block == "ww":
         return hessian * r ** (N - 1) * partial_sum(N) + L * r ** (2 * N)
     if block == "wphi":

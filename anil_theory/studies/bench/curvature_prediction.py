@@ -44,32 +44,39 @@ class Prediction:
     verdict: Verdict
 
 
-def estimated_constants(found: Mapping[str, Any], geometry: str) -> Constants:
+def estimated_constants(local: Mapping[str, Any], geometry: str) -> Constants:
     """Constants from a plain `LocalConstants`, labelled as estimates; mu is assumed in the strongly convex geometry."""
-    mu = found["mu"] if geometry == Geometry.STRONGLY_CONVEX and (found["mu"] or 0) > 0 else None
+    mu = local["mu"] if geometry == Geometry.STRONGLY_CONVEX and (local["mu"] or 0) > 0 else None
     # mu, the smallest eigenvalue of a block, cannot exceed the norm of the whole, but for the error of the iteration;
     # a loss that training brought to zero in its arithmetic has no gradient left.
-    L, M = max(found["L"], mu or 0.0, SMALLEST), max(found["M"], SMALLEST)
-    return Constants(mu, L, found["rho"], found["tau"], M, known=Knowledge.ESTIMATED)
+    L, M = max(local["L"], mu or 0.0, SMALLEST), max(local["M"], SMALLEST)
+    return Constants(mu, L, local["rho"], local["tau"], M, known=Knowledge.ESTIMATED)
 
 
 def predict(probe: Mapping[str, Any], geometry: str, alpha: float, inner_steps: int) -> list[Prediction]:
     """Predictions and verdicts for the three blocks of one probe; none where its measurement failed."""
-    found, blocks = probe["constants"], probe["blocks"]
-    if found is None or blocks is None:
+    norms, blocks = probe["constants"], probe["blocks"]
+    if norms is None or blocks is None:
         return []
-    constants, schedule = estimated_constants(found, geometry), Schedule(alpha, inner_steps)
+    constants, schedule = estimated_constants(norms, geometry), Schedule(alpha, inner_steps)
     local = None
-    if found["contraction"] is not None:
-        ingredients = {"r": found["contraction"], "cbar": found["mixed"]}
-        ingredients["L"] = max(found["smoothness"], SMALLEST)
-        ingredients |= {name: found[name] for name in ("rho", "tau", "M")}
-        local = block_constants(**ingredients, alpha=alpha, inner_steps=inner_steps, kind=Kind.REFINED)
+    if norms["contraction"] is not None:
+        local = block_constants(
+            r=norms["contraction"],
+            cbar=norms["mixed"],
+            L=max(norms["smoothness"], SMALLEST),
+            rho=norms["rho"],
+            tau=norms["tau"],
+            M=norms["M"],
+            alpha=alpha,
+            inner_steps=inner_steps,
+            kind=Kind.REFINED,
+        )
     statement = STATEMENTS["prop3" if constants.mu is None else "prop2"]
     predictions = []
     for block, name in BLOCKS.items():
         (claim,) = statement.select(Kind.REFINED, name)
-        estimate = Estimate(claim.quantity, blocks[block], Direction.LOWER, "power iteration", samples=found["tasks"])
+        estimate = Estimate(claim.quantity, blocks[block], Direction.LOWER, "power iteration", samples=norms["tasks"])
         verdict = judge(claim, constants, schedule, estimate)
         bound = verdict.bound.log10 if verdict.bound is not None else None
         here = None if local is None else getattr(local, block).log10
@@ -82,11 +89,13 @@ def predicted_logs(
     probe: Mapping[str, Any], geometry: str, alpha: float, inner_steps: int
 ) -> dict[str, dict[str, Any]] | None:
     """What a record keeps of `predict`: {block: {"statement", "local": log10, "outcome", "reason"}}, or None."""
-    found = predict(probe, geometry, alpha, inner_steps)
+    predictions = predict(probe, geometry, alpha, inner_steps)
     return {
         one.block: {
-            **{"statement": one.statement, "local": one.local},
-            **{"outcome": one.verdict.outcome, "reason": one.verdict.reason},
+            "statement": one.statement,
+            "local": one.local,
+            "outcome": one.verdict.outcome,
+            "reason": one.verdict.reason,
         }
-        for one in found
+        for one in predictions
     } or None

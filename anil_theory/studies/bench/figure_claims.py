@@ -100,15 +100,18 @@ def _nonconvex(runs: Sequence[Mapping[str, Any]]) -> list[tuple]:
     values = list(clock)
     largest = max(run["N"] for run in runs)
     ends = [run["status"] == "diverged" for run in runs if run["N"] == largest]
-    outcome = Outcome.CONFIRMED if all(ends) else Outcome.INCONCLUSIVE if any(ends) else Outcome.REFUTED
+    if all(ends):
+        outcome = Outcome.CONFIRMED
+    elif any(ends):
+        outcome = Outcome.INCONCLUSIVE
+    else:
+        outcome = Outcome.REFUTED
     share = sum(ends) / len(ends)
+    reason = f"{sum(ends)} of {len(ends)} seeds diverged (the paper: FC100 at N = 30)"
     return [
         ("N = 1 is fastest in time", *_ordered(clock, [(N, 1) for N in values if N > 1 and 1 in clock])),
         ("loss at equal time worsens as N grows", *_ordered(clock, [(b, a) for a, b in pairwise(values)])),
-        (
-            f"training diverges at N = {largest}",
-            *(outcome, share, 0.0, f"{sum(ends)} of {len(ends)} seeds diverged (the paper: FC100 at N = 30)"),
-        ),
+        (f"training diverges at N = {largest}", outcome, share, 0.0, reason),
     ]
 
 
@@ -121,7 +124,12 @@ def _ordered(table: Mapping[int, Mapping[int, float]], pairs: Sequence[tuple[int
     open_ = [one for one in judged if not one[0] - one[1] > 0]
     # A pair without a common seed (NaN) says least of all.
     mean, margin, a, b = min(refuted or open_ or judged, key=lambda one: -math.inf if math.isnan(one[0]) else one[0])
-    outcome = Outcome.REFUTED if refuted else Outcome.INCONCLUSIVE if open_ else Outcome.CONFIRMED
+    if refuted:
+        outcome = Outcome.REFUTED
+    elif open_:
+        outcome = Outcome.INCONCLUSIVE
+    else:
+        outcome = Outcome.CONFIRMED
     holding = len(pairs) - len(open_)
     reason = f"loss at N = {a} minus loss at N = {b}: {mean:.3g} +- {margin:.2g}; {holding} of {len(pairs)} pairs hold"
     return outcome, mean, margin, reason
@@ -141,16 +149,23 @@ def _saturated(table: Mapping[int, Mapping[int, float]]) -> tuple:
     values = list(table)
     if len(values) < 3 or SATURATION not in table or SATURATION in (values[0], values[-1]):
         return Outcome.INCONCLUSIVE, math.nan, math.nan, f"needs N below, at and above {SATURATION}"
-    first, last, here = table[values[0]], table[values[-1]], table[SATURATION]
-    seeds = sorted(first.keys() & last.keys() & here.keys())
-    # LEFT (first - last) - (here - last) > 0, linear in the losses: no quotient of noisy numbers.
+    first = table[values[0]]
+    last = table[values[-1]]
+    middle = table[SATURATION]
+    seeds = sorted(first.keys() & last.keys() & middle.keys())
+    # LEFT (first - last) - (middle - last) > 0, linear in the losses: no quotient of noisy numbers.
     slack = {s: LEFT * (first[s] - last[s]) for s in seeds}
-    mean, margin = _difference(slack, {s: here[s] - last[s] for s in seeds})
-    outcome = Outcome.REFUTED if mean + margin < 0 else Outcome.CONFIRMED if mean - margin > 0 else Outcome.INCONCLUSIVE
+    mean, margin = _difference(slack, {s: middle[s] - last[s] for s in seeds})
+    if mean + margin < 0:
+        outcome = Outcome.REFUTED
+    elif mean - margin > 0:
+        outcome = Outcome.CONFIRMED
+    else:
+        outcome = Outcome.INCONCLUSIVE
     if not seeds:
         return Outcome.INCONCLUSIVE, math.nan, math.inf, "no seed finished at all three N"
     whole = np.mean([first[s] - last[s] for s in seeds])
-    left = np.mean([here[s] - last[s] for s in seeds]) / whole if whole else math.nan
+    left = np.mean([middle[s] - last[s] for s in seeds]) / whole if whole else math.nan
     return outcome, mean, margin, f"{100 * left:.0f} % of the improvement is left there{_fit(table)}"
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import ConflictingArguments, InvalidParameter
 from anil_theory._plain import to_plain
 from anil_theory.certify.proof import Proof
 from anil_theory.certify.search.branch_and_bound import Progress
@@ -41,7 +41,8 @@ class CertifyStudy(Study[CertifySettings]):
                 allowed = "asked of families other than separable, which has a search of its own"
                 raise InvalidParameter("--proof", allowed, SeparableFamily.name)
             if resume:
-                raise InvalidParameter("--proof", "asked without --resume: a record does not keep the boxes", str(path))
+                why = "--proof and --resume exclude each other: a record does not keep the boxes of a proof"
+                raise ConflictingArguments("--resume", why)
             if not path.parent.is_dir():
                 raise InvalidParameter("--proof", "a file in a folder that is there", str(path))
         return [self._job(cell) for cell in cells]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
-from anil_theory.ledger import FACTS, SECTIONS, Status, enter
+from anil_theory.ledger import FACTS, SECTIONS, ProofStatus, enter
 from anil_theory.ledger.base import Fact
 from anil_theory.report.ledger_table import print_entries, print_tallies
 from anil_theory.studies.ledger.settings import LedgerSettings
@@ -44,10 +44,10 @@ class LedgerStudy(Study[LedgerSettings]):
         counts = Counter(entry["status"] for entry in entries)
         page.show("the facts were", print_entries, entries, SECTIONS)
         page.show("the tallies were", print_tallies, entries, tried, accepted)
-        page.refuted = counts[Status.FAILED] + len(accepted) > 0
+        page.refuted = counts[ProofStatus.FAILED] + len(accepted) > 0
         return {
             "entries": entries,
-            "counts": {status.value: counts[status] for status in Status},
+            "counts": {status.value: counts[status] for status in ProofStatus},
             "accepted_wrong_formulas": accepted,
         }
 
@@ -55,4 +55,4 @@ class LedgerStudy(Study[LedgerSettings]):
 def _accepted(fact: Fact, controls: Mapping[str, Any]) -> list[str]:
     """The wrong formulas that the proof of a fact accepts."""
     found = {fault: enter(fact.claiming(wrong)).status for fault, wrong in controls.items()}
-    return [f"{fact.name}: {fault}" for fault, status in found.items() if status is not Status.FAILED]
+    return [f"{fact.name}: {fault}" for fault, status in found.items() if status is not ProofStatus.FAILED]

@@ -254,7 +254,9 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
 
 def _cost(cell: CurveCell) -> dict[str, Any]:
     """Measured and predicted oracle calls to bring both running averages under one eps, for each N."""
-    tasks, geometry, B = cell.problem.tasks, cell.constants.geometry, cell.batch[0]
+    tasks = cell.problem.tasks
+    geometry = cell.constants.geometry
+    B = cell.batch[0]
     w, phi = cell.problem.split(cell.problem.start)
     one_step = replace(cell, maml=False).schedule(1, B)
     probe = run_algorithm(cell.problem, replace(one_step, outer_steps=1), seed=cell.seed, seeds=2, records=1)

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
 from anil_theory.report.tightness_plot import plot_reached
 from anil_theory.report.tightness_table import print_replays, print_tightness
+from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.tightness.grid import cells_of
 from anil_theory.studies.tightness.rows import BLOCKS, TightnessCell, check_tightness
 from anil_theory.studies.tightness.settings import TightnessSettings
@@ -29,7 +30,7 @@ class TightnessStudy(Study[TightnessSettings]):
             one_of("break", self.settings.broken, tuple(BLOCKS))
         jobs = [self._job(cell) for cell in cells_of(self.settings)]
         if not jobs:
-            raise InvalidParameter("grid", "at least one setting", "an empty grid")
+            raise EmptyGrid("it has no settings")
         return jobs
 
     def _job(self, cell: TightnessCell) -> Job:

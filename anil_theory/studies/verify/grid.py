@@ -15,6 +15,7 @@ from anil_theory.experiments.files import packaged
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
+from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.inner_steps import runnable
 from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.studies.verify.settings import Axes, VerifySettings
@@ -44,16 +45,16 @@ def grid_cells(axes: Axes, statements: Iterable[str] | None = None, *, seed: int
 
     statements   names in the registry; default all.
 
-    A measurement is made once for each value of what it depends on. Raises InvalidParameter for an unknown name, an
-    empty grid, and constants that no task of a family has (a family that is a witness is left out there), and
-    Unmeasured for a statement that nothing measures.
+    A measurement is made once for each value of what it depends on. Raises InvalidParameter for an unknown name and for
+    constants that no task of a family has (a family that is a witness is left out there), EmptyGrid where no cell is
+    left, and Unmeasured for a statement that nothing measures.
     """
     chosen = tuple(STATEMENTS if statements is None else statements)
     reasons = _Reasons()
     cells = _product(axes, chosen, seed, reasons)
     if not cells:
         why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise InvalidParameter("grid", f"at least one cell ({why or 'it has no settings'})", chosen)
+        raise EmptyGrid(why or "it has no settings", chosen)
     return cells
 
 

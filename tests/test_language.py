@@ -1,0 +1,44 @@
+"""What the docstrings of the package say first: a sentence with a subject, and nothing about how it was written."""
+
+import ast
+import re
+from pathlib import Path
+
+import anil_theory
+
+PACKAGE = Path(anil_theory.__file__).parent
+
+FRAGMENTS = re.compile(r"(Of (a|an|each|every|one|the|several|that)\b|In units of\b|Without its\b|So many\b)")
+"""How a docstring begins that has no subject, or that puts it last."""
+
+WORKING_CONDITIONS = re.compile(r"\bat hand\b|\btheory, section\b|\bTODO\b|\bFIXME\b")
+"""What tells of the conditions of the work, or cites a document that nobody else has."""
+
+
+def first_words(source: str) -> list[tuple[int, str]]:
+    """Line and first words of every docstring, those of constants included."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            found.append((node.lineno, node.value.value.strip()))
+    return found
+
+
+def fragments(source: str) -> list[int]:
+    """The lines of docstrings that begin with a fragment."""
+    return [line for line, words in first_words(source) if FRAGMENTS.match(words)]
+
+
+def test_docstrings_begin_with_a_subject_and_tell_nothing_of_the_work() -> None:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        lines = fragments(source)
+        lines += [line for line, text in first_words(source) if WORKING_CONDITIONS.search(text)]
+        found += [f"{path.relative_to(PACKAGE)}:{line}" for line in lines]
+    assert found == []
+
+
+def test_a_fragment_is_seen() -> None:
+    assert fragments('"""Of each block the norm."""\nX = 1\n"""In units of L."""\n') == [1, 3]
+    assert fragments('def f():\n    """The norm of each block, in units of L."""\n') == []
