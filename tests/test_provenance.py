@@ -1,5 +1,7 @@
 """provenance.py: what makes two records of one cell interchangeable, and what does not."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +108,29 @@ def test_the_sources_are_those_of_the_package_that_runs() -> None:
     code = "from anil_theory.provenance import provenance; print(provenance()['sources'])"
     again = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert again.stdout.strip() == provenance()["sources"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is absent")
+def test_the_commit_is_that_of_the_checkout_and_says_whether_tracked_files_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")
+    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(tmp_path), *settings, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init", "--quiet")
+    tracked = tmp_path / "_admissible.py"
+    tracked.write_text("x = 1")
+    assert origin._commit(tmp_path) is None, "the package is not tracked"
+    git("add", tracked.name)
+    git("commit", "--quiet", "--message", "first")
+    commit = origin._commit(tmp_path)
+    assert commit is not None and re.fullmatch("[0-9a-f]{40}", commit) and commit == git("rev-parse", "HEAD")
+    (tmp_path / "untracked.py").write_text("")
+    assert origin._commit(tmp_path) == commit
+    tracked.write_text("x = 2")
+    assert origin._commit(tmp_path) == f"{commit}+changes"

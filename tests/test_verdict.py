@@ -240,6 +240,20 @@ def test_a_rounding_larger_than_the_value_says_nothing(bound: float, share: floa
         assert verdict_on(claim(bound), value, direction, rounding=0.5 * value).outcome is ROWS[direction][0]
 
 
+@given(bound=bounds, share=fractions(0.1))
+def test_a_value_of_exactly_0_is_judged_whatever_its_rounding(bound: float, share: float) -> None:
+    """Of a block that vanishes, say: rounding that is larger than 0 is no reason to say nothing."""
+    for direction, (outcome, _) in ROWS.items():
+        assert verdict_on(claim(bound), 0.0, direction, rounding=share * bound).outcome is outcome
+
+
+@given(bound=bounds)
+def test_errors_that_are_as_large_as_what_they_belong_to_still_say_something(bound: float) -> None:
+    """Only a larger one says nothing: the slack beside the bound, and the rounding beside the value."""
+    assert verdict_on(claim(bound), bound, Direction.LOWER, rounding=bound).outcome is Outcome.CONSISTENT
+    assert verdict_on(claim(bound), bound / 2, Direction.LOWER, rounding=bound / 2).outcome is Outcome.CONSISTENT
+
+
 def test_what_is_not_finite_confirms_nothing() -> None:
     for limit in (1.0, math.inf):
         assert verdict_on(claim(limit), math.inf, Direction.UPPER).outcome is Outcome.INCONCLUSIVE
@@ -281,7 +295,9 @@ def test_a_refutation_falls_when_the_enclosure_reaches_the_bound(
     fallen = with_replay(refuted, fraction * (bound + bound_rounding), value)
     assert fallen.outcome is Outcome.INCONCLUSIVE and fallen.suspects == ()
     assert refuted.reason in fallen.reason and "not upheld" in fallen.reason and fallen.replayed
-    assert with_replay(refuted, math.nan, math.nan).outcome is Outcome.INCONCLUSIVE
+    assert fallen.power == pytest.approx(fraction), "a bound below the enclosure would still have been refuted"
+    unknown = with_replay(refuted, math.nan, math.nan)
+    assert unknown.outcome is Outcome.INCONCLUSIVE and unknown.power == 0.0
 
 
 @pytest.mark.parametrize("value, direction", [(0.5, Direction.LOWER), (0.5, Direction.EXACT), (2.0, Direction.UPPER)])

@@ -56,6 +56,7 @@ def test_intervals_cover_at_their_level() -> None:
         ("curves", {"curves": np.ones((1, 7))}),
         ("curves", {"curves": np.full((3, 7), np.nan)}),
         ("curves", {"floor": 5.0}),
+        ("curves", {"curves": np.full((3, 7), 5.0), "floor": 5.0}),
         ("level", {"level": 1.0}),
         ("resamples", {"resamples": 1}),
     ],

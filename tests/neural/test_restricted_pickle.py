@@ -4,6 +4,7 @@ import builtins
 import io
 import os
 import pickle
+import pickletools
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,26 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
 def test_odd_programs_are_refused(tmp_path: Path, content: bytes, what: str) -> None:
     with pytest.raises(InvalidParameter, match=what):
         load(tmp_path, content)
+
+
+def shared_list(inner: int, shares: int, outer: int) -> bytes:
+    """A list of `shares` times one and the same list of `inner` None, and `outer` None more."""
+    first = b"]q\x00(" + inner * b"N" + b"e"
+    return b"\x80\x02](" + first + (shares - 1) * b"h\x00" + outer * b"N" + b"e."
+
+
+def room(inner: int, shares: int, outer: int) -> int:
+    """How many values more may be in it: 16 for each opcode and 1,000, less those in it when nothing is shared."""
+    values = 1 + shares * (1 + inner) + outer
+    return 16 * sum(1 for _ in pickletools.genops(shared_list(inner, shares, outer))) + 1000 - values
+
+
+def test_shared_values_may_unfold_to_the_limit_and_no_further(tmp_path: Path) -> None:
+    at_the_limit, one_above = (98, 35, 14), (98, 37, 25)
+    assert room(*at_the_limit) == 0 and room(*one_above) == -1
+    assert load(tmp_path, shared_list(*at_the_limit)) == 35 * [98 * [None]] + 14 * [None]
+    with pytest.raises(InvalidParameter, match="unfold to more than"):
+        load(tmp_path, shared_list(*one_above))
 
 
 CONTENT = {
