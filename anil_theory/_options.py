@@ -64,11 +64,13 @@ class Options:
     """What a study is asked for; the docstring is the help of its command.
 
     command   the name of the study;
-    records   whether it keeps records, and so has a folder and can be resumed.
+    records   whether it keeps records, and so has a folder and can be resumed;
+    plugins   whether statements, families and measurements from outside the package have a part in it.
     """
 
     command: ClassVar[str] = ""
     records: ClassVar[bool] = True
+    plugins: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

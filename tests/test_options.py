@@ -14,7 +14,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory._options import Options, one, option, options_of, settings_from, several
 from anil_theory.cli import app, commands
 from anil_theory.studies import STUDIES, settings_of, study_of
-from anil_theory.study.base import Pace, RunSettings
+from anil_theory.study.base import RunSettings, running_options
 
 
 class Colour(StrEnum):
@@ -103,9 +103,8 @@ def test_every_option_of_a_study_is_a_flag_of_its_command_and_the_other_way_roun
     kind = settings_of(name)
     assert kind.command == name
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
-    running = RunSettings if kind.records else Pace
     expected = {option.flag for option in options_of(kind) if not option.words.argument}
-    expected |= {option.flag for option in options_of(running)} | {"--json", "--help"}
+    expected |= {option.flag for option in running_options(kind)} | {"--json", "--help"}
     flags = {word for line in shown.splitlines() for word in line.split()[1:2] if word.startswith("--")}
     assert flags == expected
 

@@ -52,7 +52,7 @@ def compiler_records() -> list[Record]:
 
 
 RECORDS: dict[str, tuple[str, Any, str]] = {
-    "block_constants": ("results/block_constants", block_records, "experiments/block_constants.py"),
+    "block_constants": ("results/block_constants/records", block_records, "experiments/block_constants"),
     "compiler_cost": ("results/compiler_cost", compiler_records, "experiments/compiler_cost.py"),
     "cost_to_accuracy": ("results/rates/records", rate_records, "anil-theory rates"),
     "curvature": ("results/bench/records", bench_records, "anil-theory bench --curvature 3"),

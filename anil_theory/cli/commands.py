@@ -11,7 +11,7 @@ from anil_theory._console import Console
 from anil_theory._options import Option, Options, options_of, settings_from
 from anil_theory.cli.app import AsJson, ListCommand, app, failures_exit, finish
 from anil_theory.studies import STUDIES, settings_of, study_of
-from anil_theory.study.base import Pace, RunSettings
+from anil_theory.study.base import RunSettings, running_options
 from anil_theory.study.ending import EXIT_NOT_SHOWN, EXIT_REFUTED
 
 STATUSES = """Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 4 not shown what the
@@ -27,17 +27,17 @@ def register_studies() -> None:
 def command_of(kind: type[Options]) -> Callable[..., None]:
     """The function of a study's command: its parameters are the options of the settings, and those of every run."""
 
-    running = RunSettings if kind.records else Pace
+    running = running_options(kind)
 
     def command(**given: Any) -> None:
         as_json = given.pop("as_json")
-        how = {option.field: given.pop(option.field) for option in options_of(running)}
+        how = {option.field: given.pop(option.field) for option in running}
         with failures_exit():
             settings = settings_from(kind, _named(kind, given))
-            code, report = conducted(settings, settings_from(RunSettings, _named(running, how)), as_json=as_json)
+            code, report = conducted(settings, settings_from(RunSettings, _named(RunSettings, how)), as_json=as_json)
         finish(code, report, as_json)
 
-    options = [*options_of(kind), *options_of(running)]
+    options = [*options_of(kind), *running]
     parameters = [*map(_parameter, options), _json_parameter()]
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -74,7 +74,7 @@ def run(
     with failures_exit():
         asked = read(experiment)
         settings = settings_from(settings_of(asked.study), asked.settings)
-        how = RunSettings(jobs, out or Path("results", asked.name), resume, tuple(plugin or ()))
+        how = RunSettings(out or Path("results", asked.name), resume, jobs, tuple(plugin or ()))
         code, report = conducted(settings, how, as_json=as_json)
         differences = asked.differences(report)
         if asked.refutes and code != EXIT_REFUTED:

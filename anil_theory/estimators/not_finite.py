@@ -11,8 +11,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, PyTree
+from numpy.typing import ArrayLike
 
 from anil_theory.algorithm.inner_loop import inner_loop
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop

@@ -34,7 +34,7 @@ def conduct(
     how = how or RunSettings()
     out = how.out or Path("results", study.settings.command)
     workers = study.workers if how.jobs is None else count("jobs", how.jobs)
-    if study.settings.records:
+    if study.settings.plugins:
         _load_extensions(how.plugin)
     jobs = study.jobs(out, resume=how.resume)
     store = RecordStore(out / "records") if study.settings.records else None

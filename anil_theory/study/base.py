@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from anil_theory._options import Options, option
+from anil_theory._options import Option, Options, option, options_of
 from anil_theory.study.job import Job
 from anil_theory.study.page import Page
 
@@ -15,24 +15,27 @@ S = TypeVar("S", bound=Options)
 
 
 @dataclass(frozen=True)
-class Pace(Options):
-    """How fast a study is run."""
+class RunSettings(Options):
+    """How a study is run, whatever it studies.
 
-    jobs: int | None = option(
-        None, "Cells at a time, in threads; as many as suit the command, if left out.", short="-j"
-    )
-
-
-@dataclass(frozen=True)
-class RunSettings(Pace):
-    """How a study with records is run, whatever it studies.
-
-    out     the folder of records, reports and figures; None: results/NAME.
+    out              the folder of records, reports and figures; None: results/NAME. Without records: no meaning;
+    resume           whether finished cells are taken from the folder. Without records: no meaning;
+    jobs             cells at a time; None: as many as suit the study;
+    plugin           files with statements, families and measurements of one's own.
     """
 
     out: Path | None = option(None, "Folder for records, reports and figures; results/COMMAND, if left out.")
     resume: bool = option(False, "Take finished cells from the folder.")
+    jobs: int | None = option(
+        None, "Cells at a time, in threads; as many as suit the command, if left out.", short="-j"
+    )
     plugin: tuple[Path, ...] = option((), "Python files with statements, families or measurements of one's own.")
+
+
+def running_options(kind: type[Options]) -> list[Option]:
+    """The options of a run that mean something to a study with such settings."""
+    meant = {"out": kind.records, "resume": kind.records, "jobs": True, "plugin": kind.plugins}
+    return [each for each in options_of(RunSettings) if meant[each.name]]
 
 
 class Study(abc.ABC, Generic[S]):

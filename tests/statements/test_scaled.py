@@ -1,4 +1,4 @@
-"""Scaled numbers: powers are those of squaring and multiplying one by one, 0 is one number, bounds say what they are."""
+"""Scaled numbers: powers as by multiplying one by one, 0 is one number, bounds say what they are."""
 
 import math
 import sys
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory.statements.base import Bound
-from anil_theory.statements.scaled import Enclosure, Scaled, sqrt
+from anil_theory.statements.scaled import RoundingRange, Scaled, sqrt
 from tests.strategies import log_uniform
 
 
@@ -59,7 +59,7 @@ def test_zero_is_one_number_however_it_was_computed(factors: list[float]) -> Non
 def test_a_bound_is_below_float64_only_under_its_smallest_normal_number() -> None:
     def bound(exponent: int) -> Bound:
         number = Scaled(1.0, exponent)
-        return Enclosure(number, number, number).bound(1)
+        return RoundingRange(number, number, number).bound(1)
 
     smallest = bound(-1022)
     assert smallest.value == sys.float_info.min and smallest.note == "" and smallest.rounding < 1e-15 * smallest.value

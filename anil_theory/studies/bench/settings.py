@@ -24,6 +24,7 @@ class BenchSettings(Options):
     """
 
     command: ClassVar[str] = "bench"
+    plugins: ClassVar[bool] = False
 
     dataset: str = option("glyphs", "glyphs, digits, fc100, mini-imagenet, cifar-fs, or an .npz.")
     data: Path | None = option(None, "Folder with the data set's files.")

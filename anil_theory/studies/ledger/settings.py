@@ -16,6 +16,7 @@ class LedgerSettings(Options):
     command: ClassVar[str] = "ledger"
     # A record would carry the versions of all libraries, and importing those takes longer than the proofs.
     records: ClassVar[bool] = False
+    plugins: ClassVar[bool] = False
 
     sections: tuple[str, ...] = option(
         (), "Sections: 2 inner iterates, 3.1 explicit, 3.2 refined, 3.3 orders, 5 theorems.", flag="--section"
