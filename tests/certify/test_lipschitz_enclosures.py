@@ -43,7 +43,8 @@ def test_the_derivative_at_every_point_of_a_box_lies_in_both_enclosures(programs
         for i in range(len(middles)):
             one = enclosed_balls(programs, boxes.lower[i], boxes.upper[i], middles[i])
             for at in np.ndindex(3, 3):
-                middle, radius = float(one.over[at].mid()), float(one.over[at].rad())
+                ball: Any = one.over[at]
+                middle, radius = float(ball.mid()), float(ball.rad())
                 # Two enclosures of the same range, of which neither is wider by more than the second order.
                 assert abs(middle - (found.over.lo[i][at] + found.over.hi[i][at]) / 2) <= 4 * width**2 + 1e-9
                 assert radius == pytest.approx((found.over.hi[i][at] - found.over.lo[i][at]) / 2, abs=4 * width**2)
