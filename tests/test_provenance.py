@@ -1,5 +1,6 @@
 """provenance.py: what makes two records of one cell interchangeable, and what does not."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -114,8 +115,11 @@ def test_the_sources_are_those_of_the_package_that_runs() -> None:
 def test_the_commit_is_that_of_the_checkout_and_says_whether_tracked_files_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Neither the settings of the user nor a repository whose hook runs the tests may take part.
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
-        monkeypatch.setenv(name, "/dev/null")
+        monkeypatch.setenv(name, os.devnull)
     settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
 
     def git(*arguments: str) -> str:

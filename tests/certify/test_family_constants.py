@@ -14,7 +14,7 @@ import pytest
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify import family_constants
 from anil_theory.certify.family_constants import CertifiedConstant, certify_constants
-from anil_theory.certify.search.branch_and_bound import ClosingStatus
+from anil_theory.certify.search.branch_and_bound import Boxes, ClosingStatus
 from anil_theory.constants import Constants, Knowledge, Region
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
@@ -199,3 +199,20 @@ def test_a_kink_leaves_no_finite_upper_bound_below_a_difference_quotient(name: s
         assert row.status is ClosingStatus.UNDECIDED_BRANCH and row.reason
     # Both losses are continuous, so that the first derivative, wherever it exists, bounds how fast they grow.
     assert math.isfinite(found["M"].upper)
+
+
+def jumping(w: Any, phi: Any, data: Any) -> Any:
+    """w - phi, and 1 more where w > 0: no number bounds its slopes across 0."""
+    return jnp.where(w[0] > 0, 1.0, 0.0) + w[0] - phi[0] + data
+
+
+@pytest.mark.parametrize("arithmetic", ["balls", "intervals"])
+def test_where_the_field_may_jump_nothing_is_known_from_either_side(arithmetic: str) -> None:
+    family = OwnFamily(TaskSet(jumping, jumping, jnp.zeros(1)), 1, 1)
+    programs = family_constants._Derivatives(family, family.tasks)
+    bounds_of = family_constants._ball_bounds if arithmetic == "balls" else family_constants._interval_bounds
+    boxes = Boxes.of([[-1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [2.0, 1.0]])
+    found = bounds_of(programs, "M", 1, boxes, (boxes.lower + boxes.upper) / 2)
+    assert found.jumps is not None and found.jumps.tolist() == [True, False]
+    assert found.high[0] == math.inf and found.low[0] == -math.inf
+    assert found.low[1] <= math.sqrt(2.0) <= found.high[1] < 1.5 and found.low[1] > 1.4

@@ -10,7 +10,16 @@ import pytest
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Region
-from anil_theory.estimators import BLOCKS, Budget, Direction, Estimate, largest, measure_block_lipschitz
+from anil_theory.estimators import (
+    BLOCKS,
+    Budget,
+    Direction,
+    Estimate,
+    block_lipschitz,
+    largest,
+    measure_block_lipschitz,
+)
+from anil_theory.estimators.fields import block_masks
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.tasks.base import TaskSet
@@ -160,6 +169,19 @@ def test_points_stay_in_the_region() -> None:
     for block, by_method in found.items():
         pair = by_method["pairs"]
         assert pair.value > 0 and witness_of(pair).points["z1"] != witness_of(pair).points["z2"], block
+
+
+def test_a_pair_of_equal_points_has_the_quotient_0() -> None:
+    """Of an empty block, or of a move that float64 swallows: 0 bounds every constant from below, and NaN none."""
+    masks, z = block_masks(2, 0), jnp.array([1.0, 2.0])
+    for length, expected in ((0.5, 3.0), (0.0, 0.0)):
+        values, _, points = block_lipschitz._pair_quotients(
+            lambda z, data: 3.0 * z, masks, jnp.asarray(jnp.inf), z, None, jnp.array([0.6, -0.8]), jnp.asarray(length)
+        )
+        quotients = dict(zip(BLOCKS, np.asarray(values).tolist(), strict=True))
+        assert quotients.pop("ww") == pytest.approx(expected, rel=1e-14)
+        assert set(quotients.values()) == {0.0}
+        np.testing.assert_array_equal(points[BLOCKS.index("phiphi")], [z, z])
 
 
 @pytest.mark.slow

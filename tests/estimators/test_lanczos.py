@@ -177,3 +177,19 @@ def test_mixed_directions_are_those_of_power_iteration(name: str) -> None:
     _, krylov = block_norm(lambda v: jnp.asarray(matrix) @ v, jnp.asarray(masks), jnp.asarray(start), n)
     found = np.asarray(mixed_directions(krylov, jnp.asarray(masks), 3))
     np.testing.assert_allclose(found, [u / np.linalg.norm(u), v / np.linalg.norm(v)], atol=1e-12)
+
+
+def test_mixed_directions_of_a_whole_matrix_reach_the_top_pair_and_of_a_zero_block_stay_at_the_start() -> None:
+    generator = np.random.default_rng(4)
+    start = generator.standard_normal(n)
+    basis = np.linalg.qr(generator.standard_normal((n, n)))[0]
+    whole = jnp.ones((2, n))
+    for size in (1.0, 0.0):
+        matrix = jnp.asarray(size * basis @ np.diag([-3.0, 1.0, 0.5, 0.2, 0.1]) @ basis.T)
+        _, krylov = block_norm(lambda v, matrix=matrix: matrix @ v, whole, jnp.asarray(start), n)
+        u, v = np.asarray(mixed_directions(krylov, whole, 20))
+        if size:
+            top = np.sign(basis[:, 0] @ v) * basis[:, 0]
+            np.testing.assert_allclose([u, v], [-top, top], atol=1e-12)
+        else:
+            np.testing.assert_allclose([u, v], [np.zeros(n), start / np.linalg.norm(start)], atol=1e-14)

@@ -1,4 +1,4 @@
-"""Scaled numbers: powers as by multiplying one by one, 0 is one number, bounds say what they are."""
+"""Scaled numbers: powers are those of squaring and multiplying one by one, 0 is one number, small bounds say so."""
 
 import math
 import sys

@@ -79,7 +79,7 @@ def _moved(move: Callable[[Any, Any], Callable[[np.ndarray], np.ndarray]]) -> Ru
 
 def _reshape(equation: Any, _: Any) -> Callable[[np.ndarray], np.ndarray]:
     shape, source = equation.outvars[0].aval.shape, len(equation.invars[0].aval.shape)
-    return lambda e: e.reshape(*shape, *e.shape[source:])
+    return lambda e: e.reshape((*shape, *e.shape[source:]))
 
 
 def _broadcast(equation: Any, _: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -88,7 +88,7 @@ def _broadcast(equation: Any, _: Any) -> Callable[[np.ndarray], np.ndarray]:
     def function(e: np.ndarray) -> np.ndarray:
         tail = e.shape[len(axes) :]
         sizes = [e.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape))]
-        return np.broadcast_to(e.reshape(*sizes, *tail), (*shape, *tail))
+        return np.broadcast_to(e.reshape((*sizes, *tail)), (*shape, *tail))
 
     return function
 

@@ -117,6 +117,47 @@ def test_only_shifts_that_do_not_matter_are_left_away() -> None:
     assert stops(lambda x: jnp.sum(abs(x - stop(x)))) == [False]
 
 
+def test_the_maximum_of_one_row_does_not_stand_for_that_of_another() -> None:
+    """Each is subtracted once and added once, and the sum of both still depends on them."""
+
+    def rows(x: Any) -> list[Any]:
+        largest = jax.lax.stop_gradient(jnp.max(x, axis=1))
+        return [jax.lax.slice(largest, (i,), (i + 1,)) for i in range(2)]
+
+    def terms(x: Any, i: int, j: int) -> Any:
+        held = rows(x)
+        a, b = held[i], held[j]
+        return jnp.sum(x) + (a - b)[0]
+
+    def factors(x: Any, i: int, j: int) -> Any:
+        held = rows(x)
+        a, b = held[i], held[j]
+        return jnp.sum(x) * (jnp.exp(a) / jnp.exp(b))[0]
+
+    for fn in (terms, factors):
+        for i, j in ((0, 1), (1, 0)):
+            assert stops(lambda x, fn=fn, i=i, j=j: fn(x, i, j)) == [False]
+            assert stops(lambda x, fn=fn, i=i: fn(x, i, i)) == [True]
+
+
+def test_a_held_number_may_be_multiplied_by_a_power_of_two_from_either_side() -> None:
+    def held(x: Any) -> Any:
+        return jax.lax.stop_gradient(jnp.max(x))
+
+    def left_over(twice: Callable[[Any], Any], x: Any) -> Any:
+        m = held(x)
+        return jnp.sum(x) + (twice(m) - (m + m))
+
+    assert stops(lambda x: left_over(lambda m: m * 2.0, x)) == [True]
+    assert stops(lambda x: left_over(lambda m: 2.0 * m, x)) == [True]
+    assert stops(lambda x: left_over(lambda m: m / 0.5, x)) == [True]
+    assert stops(lambda x: left_over(lambda m: m * 4.0, x)) == [False]
+    assert stops(lambda x: left_over(lambda m: m / 2.0, x)) == [False]
+    # Of a number that is no power of two the products are rounded, and of a reciprocal nothing is known.
+    assert stops(lambda x: left_over(lambda m: m * 3.0 - m, x)) == [False]
+    assert stops(lambda x: left_over(lambda m: 2.0 / m, x)) == [False]
+
+
 @pytest.mark.parametrize("name", ["softplus", "cross entropy", "softmax", "logsumexp", "log softmax", "scanned"])
 def test_no_maximum_and_no_choice_is_left_in_the_derivatives(name: str) -> None:
     """What a box could leave undecided is gone from the Hessian, flat and without dead code."""

@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify.intervals.outward import Intervals
+from anil_theory.certify.search import branch_and_bound
 from anil_theory.certify.search.branch_and_bound import (
     BoxBounds,
     Boxes,
     ClosingStatus,
     Ended,
+    Maximum,
     Progress,
     maximise,
     widest_axis,
 )
+from anil_theory.certify.search.polish import Ascent
 
 
 def interval_enclosure(value: Callable[..., Intervals]) -> Callable[[Boxes], BoxBounds]:
@@ -134,6 +137,55 @@ def test_what_the_work_allowed_proves_does_not_depend_on_the_load_of_the_machine
     # Where the clock ends a search, the result says so.
     by_clock = maximise(busy, region, batch=16, gap=1e-9, seconds=0.05)
     assert by_clock.ended_by is Ended.CLOCK and by_clock.boxes < 300
+
+
+def overestimated(x: Intervals, y: Intervals, label: np.ndarray) -> Intervals:
+    """sin x cos y, with bounds that are only as good as boxes are small."""
+    return bump(x, y, label) + x * y - y * x
+
+
+class Timed:
+    """`overestimated` at so many seconds a box, by a clock of its own; it keeps who asked for how many boxes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds_a_box: float):
+        self.seconds_a_box = seconds_a_box
+        self.now = 0.0
+        self.asked: list[tuple[str, int]] = []
+        monkeypatch.setattr(branch_and_bound.time, "perf_counter", lambda: self.now)
+
+    def by(self, who: str) -> Callable[[Boxes], BoxBounds]:
+        enclose = interval_enclosure(overestimated)
+
+        def timed(boxes: Boxes) -> BoxBounds:
+            self.now += self.seconds_a_box * len(boxes.lower)
+            self.asked.append((who, len(boxes.lower)))
+            return enclose(boxes)
+
+        return timed
+
+    def maximise(self, **options: Any) -> tuple[Maximum, int]:
+        """The result, and how many boxes the last ascent asked for."""
+        region = Boxes.of([-3.0, -3.0], [3.0, 3.0])
+        found = maximise(self.by("search"), region, ascent=Ascent(self.by("ascent")), **options)
+        cuts = [i for i, (who, _) in enumerate(self.asked) if who == "search"]
+        assert "ascent" in (who for who, _ in self.asked[: cuts[-1]]), "the first ascent comes before the cuts"
+        return found, sum(number for _, number in self.asked[cuts[-1] + 1 :])
+
+
+def test_a_search_that_the_clock_ended_is_polished_for_a_tenth_of_the_time_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timed = Timed(monkeypatch, seconds_a_box=0.01)
+    found, late = timed.maximise(gap=0.0, seconds=10.0, batch=50)
+    assert found.ended_by is Ended.CLOCK and found.seconds == pytest.approx(0.01 * found.boxes)
+    assert 50 <= late <= 100, "at a hundred boxes a second"
+    assert 10.0 < found.seconds <= 11.0 + 2 * 0.5
+
+
+def test_a_search_that_used_up_its_boxes_is_polished_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = Timed(monkeypatch, seconds_a_box=0.01)
+    found, late = timed.maximise(gap=0.0, seconds=600.0, batch=50, max_boxes=1000)
+    assert found.ended_by is Ended.WORK and 0 < late <= 1000 / 8 and found.boxes <= 1000
 
 
 @pytest.mark.parametrize(("name", "value"), [("gap", -0.1), ("gap", 2), ("seconds", 0), ("max_boxes", 0), ("batch", 0)])

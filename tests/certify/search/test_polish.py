@@ -77,6 +77,16 @@ def test_the_first_questions_are_the_middle_and_the_corners_of_the_start(slope: 
     np.testing.assert_allclose(points, expected, atol=1e-9)
 
 
+def test_beyond_a_few_dimensions_the_first_questions_are_steps_along_the_axes() -> None:
+    """A box has too many corners there: two steps along every axis, and one along none, are asked for."""
+    n = CORNERS_UP_TO + 1
+    linear = Linear(np.ones(n))
+    region = Boxes.of(-np.ones(n), np.ones(n))
+    found = ascend(Ascent(linear), region, region, budget=1000)
+    assert [len(boxes.lower) for boxes in linear.asked[:2]] == [2 * n + 1, 2 * n + 1]
+    assert found.low == pytest.approx(n, rel=1e-9)
+
+
 def test_where_float64_has_no_point_inside_nothing_is_claimed() -> None:
     linear = Linear(np.array([1.0]))
     region = Boxes.of([1.0], [np.nextafter(1.0, 2.0)])
