@@ -67,7 +67,7 @@ class Case(NamedTuple):
 
 
 MOST_TOGETHER = 4
-"""Cases of one call. More were hardly faster, and a group is what is lost, or waited for, when a run is stopped."""
+"""Cases of one call. A group is what is waited for when a run is stopped, and fewer cases are filled up to it."""
 
 
 def always(problem: Problem, schedule: Schedule) -> str:
