@@ -34,6 +34,9 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 
 METHODS = ("pairs", "points", "ascent")
+LARGE = 32
+"""Entries of w and phi beyond which settings are searched one by one."""
+
 MOST_NUMBERS = 4_000_000
 """Numbers that the inner iterates of settings searched together may hold."""
 
@@ -263,8 +266,9 @@ def blocks_together(cases: Sequence[Case], effort: Effort) -> list[Callable[[], 
         )
         for case in cases
     ]
-    # A large setting fills the processor by itself.
-    width = MOST_TOGETHER if asked[0].numbers * MOST_TOGETHER <= MOST_NUMBERS else 1
+    # A large setting fills the processor by itself, and filling up a call with copies of it would cost more.
+    large = asked[0].family.n_w + asked[0].family.n_phi > LARGE or asked[0].numbers * MOST_TOGETHER > MOST_NUMBERS
+    width = 1 if large else MOST_TOGETHER
     groups = [asked[start : start + width] for start in range(0, len(asked), width)]
     return [found for group in groups for found in _searched_together(group, width)]
 

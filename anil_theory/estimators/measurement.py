@@ -153,7 +153,7 @@ class Measurement:
 
         Where measuring them in one call fails, each is measured alone, so that the error is that of its own case.
         """
-        if self.together is None or len(cases) == 1:
+        if self.together is None:
             return [partial(self.run, case.problem, case.schedule, effort) for case in cases]
         group = _Group(self, cases, effort)
         return [partial(group.finding, index) for index in range(len(cases))]

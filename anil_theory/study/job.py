@@ -95,9 +95,9 @@ def in_groups(jobs: Sequence[Job], indices: Sequence[int]) -> list[tuple[int, ..
     return [tuple(group) for group in groups]
 
 
-def measures_of(group: Sequence[Job]) -> Sequence[Measure]:
-    """What makes the result of each job of a group; one job alone is measured alone."""
+def measures_of(group: Sequence[Job], *, together: bool) -> Sequence[Measure]:
+    """What makes the result of each job of a group, in one call (`together`) or one by one."""
     first = group[0].batch
-    if first is None or len(group) == 1:
+    if first is None or not together:
         return [job.measure for job in group]
     return first.together([job.batch.part for job in group if job.batch is not None])

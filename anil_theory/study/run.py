@@ -128,6 +128,7 @@ class _Run:
         self.halt, self.told = Event(), False
         self.in_hand: dict[int, float] = {}
         self.lock = Lock()
+        self.grouped: set[Hashable] = set()
         self.maps = MemoryMaps()
 
     @property
@@ -163,6 +164,8 @@ class _Run:
         """Measure what is not known, the first group of each shape ahead of the others, which wait for it."""
         todo = [index for index in range(len(self.jobs)) if index not in self.done]
         groups = in_groups(self.jobs, todo)
+        # What is left over of a shape takes the program of its groups: one for itself would have to be compiled.
+        self.grouped = {self._shape(group) for group in groups if len(group) > 1} - {None}
         leaders: dict[Hashable, tuple[int, ...]] = {}
         for group in groups:
             if self._shape(group) is not None:
@@ -218,7 +221,8 @@ class _Run:
         if self._stopping:
             return []
         try:
-            measures = measures_of([self.jobs[index] for index in group])
+            together = len(group) > 1 or self._shape(group) in self.grouped
+            measures = measures_of([self.jobs[index] for index in group], together=together)
             return [self._outcome(index, measure) for index, measure in zip(group, measures, strict=True)]
         except Exception as error:
             self.halt.set()

@@ -112,7 +112,9 @@ def test_where_the_call_fails_each_case_is_measured_alone_and_only_the_faulty_on
     assert asked.grouped == [3], "the call is not tried again"
 
 
-def test_one_case_is_measured_alone() -> None:
+def test_what_cannot_be_measured_together_is_measured_alone() -> None:
     asked = Asked()
-    (found,) = asked.measurement.run_together(named("a"), EFFORT)
-    assert found()["size"].estimates[0].value == 1.0 and asked.grouped == []
+    measurement = dataclasses.replace(asked.measurement, together=None)
+    for found in measurement.run_together(named("a", "b"), EFFORT):
+        assert found()["size"].estimates[0].value == 1.0
+    assert asked.grouped == [] and asked.alone == ["a", "b"]

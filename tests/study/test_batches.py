@@ -71,6 +71,16 @@ def test_a_group_is_one_call_with_a_record_for_each_job(tmp_path: Any) -> None:
     assert [bool(r.verdicts[0].get("alone")) for r in summary.records] == [False] * 8 + [True] * 2
 
 
+def test_what_is_left_over_of_a_shape_takes_the_program_of_its_groups() -> None:
+    """Of another shape, which has no group, a job is measured alone."""
+    together = Together()
+    jobs = [job(n, together, shape="grouped") for n in range(5)]
+    jobs += [job(5, together, "another key", "grouped"), job(6, together, "a third", "single")]
+    summary = run_jobs(jobs, None)
+    assert sorted(together.calls) == [[0, 1, 2, 3], [4], [5]]
+    assert [number for number, r in enumerate(summary.records) if r.verdicts[0].get("alone")] == [6]
+
+
 def test_resume_takes_single_jobs_out_of_a_group(tmp_path: Any) -> None:
     store, together = RecordStore(tmp_path), Together()
     run_jobs([job(1, Together())], store)
