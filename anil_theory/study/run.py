@@ -221,8 +221,8 @@ class _Run:
         if self._stopping:
             return []
         try:
-            together = len(group) > 1 or self._shape(group) in self.grouped
-            measures = measures_of([self.jobs[index] for index in group], together=together)
+            jobs = [self.jobs[index] for index in group]
+            measures = measures_of(jobs, together=len(jobs) > 1 or self._shape(group) in self.grouped)
             return [self._outcome(index, measure) for index, measure in zip(group, measures, strict=True)]
         except Exception as error:
             self.halt.set()
