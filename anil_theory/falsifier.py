@@ -10,7 +10,7 @@ so. This module reads both sides, like `verdict`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -35,7 +35,7 @@ from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, measure_block_lipschitz
 from anil_theory.estimators.not_finite import NotFinite
-from anil_theory.estimators.worst_task import WorstTask, worst_task
+from anil_theory.estimators.worst_task import WorstTask, worst_tasks
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Claim
 from anil_theory.tasks.separable import SeparableFamily
@@ -47,6 +47,9 @@ SEEDS = (0, 1)
 
 STARTS, ITERATIONS = 3, 60
 """Starts and iterations of the ascent over tasks, per seed."""
+
+ASCENDED = tuple(block for block in ENTRIES if block not in CROSS)
+"""The blocks that ascents over tasks are made for."""
 
 LONGEST_ASCENT = 1000
 """Inner steps beyond which no ascent over tasks is made: it differentiates the whole loop at every iteration."""
@@ -160,7 +163,7 @@ def worst_evidence(
     found = [_realised(constants, schedule, block)]
     if schedule.inner_steps <= LONGEST_ASCENT:
         N = max(schedule.inner_steps, min(longest or 1, LONGEST_ASCENT))
-        found += [_worst_of_family(constants, schedule, block, seed, N) for seed in seeds]
+        found += _worst_of_family(constants, schedule, block, seeds, N)
     return tuple(evidence for evidence in found if evidence is not None)
 
 
@@ -196,24 +199,35 @@ def _realised_once(constants: Constants, schedule: Schedule, block: str) -> Evid
 
 
 @lru_cache(maxsize=4096)
-def _ascended(constants: Constants, schedule: Schedule, block: str, seed: int, longest: int) -> WorstTask | None:
-    """None when no task of the family has the constants, or when the block overflows at every start."""
+def _ascended(
+    constants: Constants, schedule: Schedule, seeds: tuple[int, ...], longest: int
+) -> Mapping[tuple[str, int], WorstTask]:
+    """By block and seed; empty when no task of the family has the constants.
+
+    A block that overflows at every start is missing. One call serves all blocks: whoever asks for one asks for all.
+    """
     try:
         family = SeparableFamily(constants, 2, 2)
     except InvalidParameter:
-        return None
-    options = {"starts": STARTS, "iterations": ITERATIONS, "seed": seed, "max_inner_steps": longest}
-    try:
-        return worst_task(family, schedule, block, **options)
-    except NotFinite:
-        return None
+        return {}
+    return worst_tasks(
+        family,
+        schedule,
+        ASCENDED,
+        seeds=seeds,
+        starts=STARTS,
+        iterations=ITERATIONS,
+        max_inner_steps=longest,
+    )
 
 
-def _worst_of_family(constants: Constants, schedule: Schedule, block: str, seed: int, longest: int) -> Evidence | None:
-    found = _ascended(constants, _plain_setting(schedule), CROSS.get(block, block), seed, longest)
-    if found is None:
-        return None
-    return evidence_of_task(found, schedule, block)
+def _worst_of_family(
+    constants: Constants, schedule: Schedule, block: str, seeds: tuple[int, ...], longest: int
+) -> list[Evidence]:
+    """The worst task that each seed finds."""
+    found = _ascended(constants, _plain_setting(schedule), seeds, longest)
+    keys = [(CROSS.get(block, block), seed) for seed in seeds]
+    return [evidence_of_task(found[key], schedule, block) for key in keys if key in found]
 
 
 def evidence_of_task(found: WorstTask, schedule: Schedule, block: str) -> Evidence:

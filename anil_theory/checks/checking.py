@@ -1,7 +1,7 @@
 """`check`: a statement, a problem and a schedule become rows, each a measured quantity beside its claims."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from anil_theory._admissible import InvalidParameter
@@ -65,20 +65,24 @@ def check_by(
     effort: Effort,
     broken: str | None = None,
     regime: str = "-",
+    found: Callable[[], dict[str, Finding]] | None = None,
 ) -> list[Row]:
     """The rows of one measurement: one for each block of the statement that it measures.
 
-    regime   how the inner step size was chosen, in words.
+    regime   how the inner step size was chosen, in words;
+    found    returns, or raises, what the measurement found; default: it is made here.
     """
-    claims, found = statement.claims, {}
+    claims = statement.claims
+    measured = partial(measurement.run, problem, schedule, effort) if found is None else found
+    findings: dict[str, Finding] = {}
     try:
-        found = measurement.run(problem, schedule, effort)
+        findings = measured()
         claims = _with_facts(statement, measurement, problem, schedule).claims
     except NotFinite as error:
-        found = _nothing(statement, measurement, str(error))
+        findings = _nothing(statement, measurement, str(error))
     except OverflowError as error:
         reason = f"not finite: a number of this setting is beyond float64 ({error})"
-        found = _nothing(statement, measurement, reason)
+        findings = _nothing(statement, measurement, reason)
     common = {
         "statement": statement.name,
         "check": measurement.name,
@@ -87,18 +91,18 @@ def check_by(
         "setting": describe(problem, schedule, measurement),
     }
     rows = []
-    for quantity, finding in found.items():
+    for quantity, finding in findings.items():
         about = [claim for claim in claims if claim.quantity == quantity]
         for block in dict.fromkeys(claim.block for claim in about):
             bounds = [claim for claim in about if claim.block == block]
-            measured = Measured(
+            judged = Measured(
                 estimates=finding.estimates,
                 claims=tuple(_broken(bounds) if block == broken else bounds),
                 own=_evidence(finding, problem, schedule),
                 worst=_worst(quantity, problem, schedule, effort),
                 remark=finding.remark,
             )
-            rows.append(row_of(measured, problem.constants, schedule, block=block, **common))
+            rows.append(row_of(judged, problem.constants, schedule, block=block, **common))
     return rows
 
 

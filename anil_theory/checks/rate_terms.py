@@ -1,10 +1,12 @@
 """Table 1, measured: the terms of the rates with measured constants and gradient sizes in place of the bounds."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate, leading_kind
-from anil_theory.estimators.block_lipschitz import blocks_of_problem, largest
+from anil_theory.estimators.block_lipschitz import blocks_of_problem, blocks_together, largest
 from anil_theory.estimators.gradient_size import measure_gradient_size
-from anil_theory.estimators.measurement import Effort, Found, Measurement
+from anil_theory.estimators.measurement import Case, Effort, Found, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
@@ -24,7 +26,20 @@ def measure_terms(problem: Problem, schedule: Schedule, effort: Effort) -> Found
     terms hold the ratio of the two smoothness constants, which a measurement from below does not bound: the ratio is
     taken from the bounds (the smaller of explicit and refined), and the gradient sizes are what is measured.
     """
-    blocks = blocks_of_problem(problem, schedule, effort)
+    return _terms_of(blocks_of_problem(problem, schedule, effort), Case(problem, schedule), effort)
+
+
+def terms_together(cases: Sequence[Case], effort: Effort) -> list[Callable[[], Found]]:
+    """`measure_terms` of cases of one shape and one N; their blocks are measured together."""
+    found = blocks_together(cases, effort)
+    return [
+        lambda blocks=blocks, case=case: _terms_of(blocks(), case, effort)
+        for blocks, case in zip(found, cases, strict=True)
+    ]
+
+
+def _terms_of(blocks: Mapping[str, dict[str, Estimate]], case: Case, effort: Effort) -> Found:
+    problem, schedule = case
     best = {block: largest(by_method) for block, by_method in blocks.items()}
     sizes = measure_gradient_size(
         problem, problem.tasks, schedule, seed=effort.seed, max_inner_steps=effort.max_inner_steps
@@ -78,4 +93,5 @@ MEASUREMENT = Measurement(
     costly=True,
     # The decay terms are proportional to D0, on both sides.
     units={"D0": 1.0},
+    together=terms_together,
 )

@@ -9,24 +9,23 @@ propositions apply: the constants are measured task by task and the largest is k
 of a function, so one search serves both cross blocks (the Hessian is symmetric; a test holds that).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
 
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import gamma, require_float64
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
+from anil_theory.estimators.block_search import SEARCHED, Dropped, Measured, Samples, Searched, search_blocks
 from anil_theory.estimators.budget import Budget
-from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
-from anil_theory.estimators.forms import Form, Search, ascend, norm_at, start_directions
-from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed
+from anil_theory.estimators.fields import live_blocks
+from anil_theory.estimators.measurement import MOST_TOGETHER, Case, Effort, Found, Measurement, keyed
 from anil_theory.estimators.not_finite import NotFinite, explain
 from anil_theory.estimators.region_exit import mark_exits
 from anil_theory.estimators.rounding import mark_roundings
@@ -35,34 +34,11 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 
 METHODS = ("pairs", "points", "ascent")
-_SEARCHED = ("ww", "wphi", "phiphi")
-"""phiw is the transpose of wphi and shares its search."""
+LARGE = 32
+"""Entries of w and phi beyond which settings are searched one by one."""
 
-
-class _Dropped(NamedTuple):
-    """How many samples are not finite, and the first of them: a point, or a pair of points."""
-
-    count: Array
-    point: Array
-
-    @classmethod
-    def among(cls, values: Array, points: Array) -> "_Dropped":
-        """Of values (P,) at points (P, n) or pairs (P, 2, n)."""
-        finite = jnp.isfinite(values)
-        return cls(jnp.sum(~finite), points[jnp.argmin(finite)])
-
-
-class _Measured(NamedTuple):
-    """Best of each method over points, for every task: pair blocks (T, 4), searches (T, 3); what each left out."""
-
-    pair_value: Array
-    pair_noise: Array
-    pair_points: Array
-    points: Search
-    ascent: Search
-    pair_dropped: _Dropped
-    points_dropped: _Dropped
-    ascent_dropped: _Dropped
+MOST_NUMBERS = 4_000_000
+"""Numbers that the inner iterates of settings searched together may hold."""
 
 
 def measure_block_lipschitz(
@@ -90,141 +66,107 @@ def measure_block_lipschitz(
     block is finite nowhere.
     Source of the quantity: Propositions 2 and 3 of the paper; direction LOWER (`Direction`).
     """
-    require_float64("tasks", tasks.data)
     budget = Budget() if budget is None else budget
     region = family.constants.region if region is None else region
-    generator = np.random.default_rng(seed)
-    T, n = len(tasks), family.n_w + family.n_phi
-    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
-    length = loop.inner_steps
-    sizes = {"tasks": T, "points": budget.points, "pairs": budget.pairs, "inner_steps": length, "n_w": family.n_w}
-    # The points of all tasks are searched side by side, each with its inner iterates.
-    iterates = T * max(budget.points, budget.pairs) * length * family.n_w
-    require_memory("the inner iterates", FLOAT64 * iterates, sizes)
-    measured = _measure(
-        (tasks.support, tasks.query),
-        (family.n_w, family.n_phi),
-        budget,
-        tasks.data,
-        family.points(generator, (T, max(budget.pairs, budget.points))),
-        jnp.asarray(generator.standard_normal((T, budget.pairs, n))),
-        jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
-        jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
-        loop,
-        jnp.asarray(family.length_scale),
-        jnp.asarray(region.radius),
-    )
-    operations = schedule.inner_steps * (8 * (family.n_w + family.n_phi) + 64)
-    explain_first = partial(explain, tasks, schedule, family.n_w)
-    found = _estimates(
-        jax.tree.map(np.asarray, measured),
-        live_blocks(family.n_phi),
-        budget,
-        seed,
-        operations,
-        explain_first,
-    )
-    # The count of operations is what is left where the program has no derived rounding.
-    found = mark_roundings(found, tasks, schedule, family.n_w, max_inner_steps)
-    return mark_exits(found, tasks, schedule, family.n_w, family.constants.region, max_inner_steps)
+    asked = _Asked(family, tasks, schedule, region, seed, budget, max_inner_steps)
+    return _searched_together([asked], 1)[0]()
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _measure(
-    losses: tuple[Any, Any],
-    sizes: tuple[int, int],
-    budget: Budget,
-    data: PyTree,
-    z: Array,
-    moves: Array,
-    lengths: Array,
-    directions: Array,
-    loop: UnrolledLoop,
-    length_scale: Array,
-    radius: Array,
-) -> _Measured:
-    n_w, n_phi = sizes
-    template = (jnp.zeros(n_w), jnp.zeros(n_phi))
-    masks = block_masks(n_w, n_phi)
-    tasks = TaskSet(*losses, data)
-    field = meta_field(tasks, template, loop)
-    norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
-    z = jnp.where(norm > radius, z * (radius / norm), z)
-    T = z.shape[0]
-    over_points = jax.vmap(partial(_pair_quotients, field, masks, radius), in_axes=(0, None, 0, 0))
-    quotients, noise, points = jax.vmap(over_points)(z[:, : budget.pairs], data, moves, length_scale * lengths)
-    # (T, 4), over the points of each task and block
-    among = jax.vmap(jax.vmap(_Dropped.among, in_axes=(1, 1)))
-    pair_dropped = among(quotients, points)
-    quotients = jnp.where(jnp.isfinite(quotients), quotients, -jnp.inf)
-    best = jnp.argmax(quotients, axis=1)
-    take = lambda a: jnp.take_along_axis(a, best.reshape(T, 1, 4, *[1] * (a.ndim - 3)), axis=1)[:, 0]  # noqa: E731
+class _Asked(NamedTuple):
+    """The arguments of `measure_block_lipschitz`."""
 
-    live = [b for b in _SEARCHED if b in live_blocks(n_phi)]
-    forms = jnp.stack([jnp.stack([masks[name] for name in BLOCK_DIRECTIONS[b]]) for b in live])
+    family: Domain
+    tasks: TaskSet
+    schedule: Schedule
+    region: Region
+    seed: int
+    budget: Budget
+    max_inner_steps: int | None
 
-    def search(form_masks: Array, data: PyTree, z: Array, normals: Array) -> tuple[Any, ...]:
-        """One block of one task: norms at all points, then ascents from the best of them; what each left out."""
-        form = Form(form_masks)
-        directions = jax.vmap(partial(start_directions, form))(normals)
-        norms = jax.vmap(partial(norm_at, field, form, steps=budget.lanczos_steps), in_axes=(0, None, 0))
-        at_points, mixed = norms(z, data, directions[:, 1])
-        _, order = jax.lax.top_k(at_points.value, budget.starts)
-        climb = partial(ascend, field, form, iterations=budget.iterations, first_step=length_scale / 4, radius=radius)
-        climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], mixed[order])
-        first = lambda found: jax.tree.map(lambda a: a[jnp.argmax(found.value)], found)  # noqa: E731
-        dropped = _Dropped.among(at_points.value, z), _Dropped.among(climbed.value, z[order])
-        # The directions follow the point of an ascent and lag behind: its value is some way below the norm.
-        polished = norms(climbed.point, data, climbed.directions[:, 1]).top
-        value = jnp.where(jnp.isfinite(climbed.value), polished.value, climbed.value)
-        return first(at_points), first(polished._replace(value=value)), *dropped
+    @property
+    def loop(self) -> UnrolledLoop:
+        return UnrolledLoop.of_schedule(self.schedule, self.max_inner_steps)
 
-    over_blocks = jax.vmap(search, in_axes=(0, None, None, None))
-    over_tasks = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))
-    at_points, climbed, *dropped = over_tasks(forms, data, z[:, : budget.points], directions)
-    return _Measured(take(quotients), take(noise), take(points), at_points, climbed, pair_dropped, *dropped)
+    @property
+    def numbers(self) -> int:
+        """How many numbers the inner iterates hold: the points of all tasks are searched side by side."""
+        points = max(self.budget.points, self.budget.pairs)
+        return len(self.tasks) * points * self.loop.inner_steps * self.family.n_w
 
+    def drawn(self) -> Searched:
+        """What the search of this setting moves through."""
+        generator = np.random.default_rng(self.seed)
+        budget, T, n = self.budget, len(self.tasks), self.family.n_w + self.family.n_phi
+        samples = Samples(
+            points=self.family.points(generator, (T, max(budget.pairs, budget.points))),
+            moves=jnp.asarray(generator.standard_normal((T, budget.pairs, n))),
+            lengths=jnp.asarray(10 ** generator.uniform(-3, 1, (T, budget.pairs))),
+            directions=jnp.asarray(generator.standard_normal((T, budget.points, 2, n))),
+        )
+        return Searched(
+            tasks=self.tasks,
+            alpha=self.loop.alpha,
+            samples=samples,
+            length_scale=jnp.asarray(self.family.length_scale),
+            radius=jnp.asarray(self.region.radius),
+        )
 
-def _pair_quotients(
-    field: Field, masks: dict[str, Array], radius: Array, z: Array, data: PyTree, random: Array, length: Array
-) -> tuple[Array, ...]:
-    """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
-    blocks = jnp.stack([masks["w"], masks["phi"]])
-    moves = blocks * random
-    norms = jnp.linalg.norm(moves, axis=-1, keepdims=True)
-    units = moves / jnp.where(norms > 0, norms, 1.0)
-    others = z + jax.vmap(lambda unit: _within(radius, z, unit, length))(units)
-    here, *there = jax.vmap(field, in_axes=(0, None))(jnp.stack([z, *others]), data)
-    values, noise, points = {}, {}, {}
-    for y, other, at_other in zip(("w", "phi"), others, there, strict=True):
-        distance = jnp.linalg.norm(other - z)
-        distance = jnp.where(distance > 0, distance, jnp.inf)
-        for x in ("w", "phi"):
-            values[x + y] = jnp.linalg.norm(masks[x] * (at_other - here)) / distance
-            noise[x + y] = (jnp.linalg.norm(at_other) + jnp.linalg.norm(here)) / distance
-            points[x + y] = jnp.stack([z, other])
-    return tuple(jnp.stack([table[b] for b in BLOCKS]) for table in (values, noise, points))
+    def found(self, measured: Measured) -> dict[str, dict[str, Estimate]]:
+        """The estimates with their roundings, and by how much their inner iterates leave the region."""
+        n_w, n_phi = self.family.n_w, self.family.n_phi
+        found = _estimates(
+            measured,
+            live_blocks(n_phi),
+            self.budget,
+            self.seed,
+            self.schedule.inner_steps * (8 * (n_w + n_phi) + 64),
+            partial(explain, self.tasks, self.schedule, n_w),
+        )
+        # The count of operations is what is left where the program has no derived rounding.
+        found = mark_roundings(found, self.tasks, self.schedule, n_w, self.max_inner_steps)
+        return mark_exits(found, self.tasks, self.schedule, n_w, self.family.constants.region, self.max_inner_steps)
 
 
-def _within(radius: Array, z: Array, direction: Array, length: Array) -> Array:
-    """The move from z by `length` along a unit direction, turned around and shortened where it would leave the ball."""
-    outwards = z @ direction
-    slack = jnp.where(jnp.isinf(radius), 0.0, jnp.maximum(radius**2 - z @ z, 0.0))
-    # The longer of the two ways to the sphere: never shorter than half a chord.
-    longest = jnp.where(jnp.isinf(radius), jnp.inf, jnp.abs(outwards) + jnp.sqrt(outwards**2 + slack))
-    leaves = jnp.linalg.norm(z + length * direction) > radius
-    return jnp.where(leaves & (outwards > 0), -1.0, 1.0) * jnp.minimum(length, longest) * direction
+def _searched_together(asked: Sequence[_Asked], width: int) -> list[Callable[[], dict[str, dict[str, Estimate]]]]:
+    """`width` settings of one shape and one N searched in one call; for each, what returns or raises its estimates.
+
+    Fewer are filled up with the last, so that whatever their number one compilation serves them.
+    """
+    first = asked[0]
+    for each in asked:
+        require_float64("tasks", each.tasks.data)
+    sizes = {
+        "tasks": len(first.tasks),
+        "points": first.budget.points,
+        "pairs": first.budget.pairs,
+        "inner_steps": first.loop.inner_steps,
+        "n_w": first.family.n_w,
+    }
+    require_memory("the inner iterates", FLOAT64 * width * first.numbers, sizes)
+    drawn = [each.drawn() for each in asked]
+    drawn += drawn[-1:] * (width - len(drawn))
+    searched = jax.tree.map(_stacked, *drawn)
+    measured = jax.tree.map(np.asarray, search_blocks(searched, first.loop, first.family.n_w, first.budget))
+    rows = [jax.tree.map(lambda leaf, i=i: leaf[i], measured) for i in range(len(asked))]
+    return [partial(each.found, row) for each, row in zip(asked, rows, strict=True)]
+
+
+def _stacked(*leaves: Any) -> Any:
+    """One array with a leading axis: by numpy, which compiles nothing, but for random keys, which it does not hold."""
+    if any(jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.extended) for leaf in leaves):
+        return jnp.stack(leaves)
+    return np.stack(leaves)
 
 
 def _estimates(
-    measured: _Measured,
+    measured: Measured,
     live: tuple[str, ...],
     budget: Budget,
     seed: int,
     operations: int,
     explain_first: Callable[[str, int, Any], str],
 ) -> dict[str, dict[str, Estimate]]:
-    searched = [b for b in _SEARCHED if b in live]
+    searched = [b for b in SEARCHED if b in live]
     relative = gamma(operations)
     T = len(measured.pair_value)
     found: dict[str, dict[str, Estimate]] = {}
@@ -277,7 +219,7 @@ def _estimates(
 
 
 def _left_out(
-    dropped: _Dropped, column: int, block: str, explain_first: Callable[[str, int, Any], str]
+    dropped: Dropped, column: int, block: str, explain_first: Callable[[str, int, Any], str]
 ) -> tuple[int, str]:
     """How many samples of one block are not finite, over all tasks, and the first of them in words."""
     counts = dropped.count[:, column]
@@ -307,8 +249,36 @@ def blocks_of_problem(problem: Problem, schedule: Schedule, effort: Effort) -> d
     )
 
 
+def blocks_together(cases: Sequence[Case], effort: Effort) -> list[Callable[[], dict[str, dict[str, Estimate]]]]:
+    """`blocks_of_problem` of cases of one shape and one N, in calls that each search MOST_TOGETHER of them.
+
+    Returns for each case what returns, or raises, its estimates.
+    """
+    asked = [
+        _Asked(
+            family=case.problem,
+            tasks=case.problem.tasks,
+            schedule=case.schedule,
+            region=case.problem.constants.region,
+            seed=effort.seed,
+            budget=effort.budget,
+            max_inner_steps=effort.max_inner_steps,
+        )
+        for case in cases
+    ]
+    # A large setting fills the processor by itself, and filling up a call with copies of it would cost more.
+    large = asked[0].family.n_w + asked[0].family.n_phi > LARGE or asked[0].numbers * MOST_TOGETHER > MOST_NUMBERS
+    width = 1 if large else MOST_TOGETHER
+    groups = [asked[start : start + width] for start in range(0, len(asked), width)]
+    return [found for group in groups for found in _searched_together(group, width)]
+
+
 def _measured_blocks(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
     return keyed(blocks_of_problem(problem, schedule, effort))
+
+
+def _measured_together(cases: Sequence[Case], effort: Effort) -> list[Callable[[], Found]]:
+    return [lambda blocks=blocks: keyed(blocks()) for blocks in blocks_together(cases, effort)]
 
 
 MEASUREMENT = Measurement(
@@ -316,4 +286,5 @@ MEASUREMENT = Measurement(
     quantities=tuple(f"meta_gradient_lipschitz/{block}" for block in BLOCKS),
     direction=Direction.LOWER,
     measure=_measured_blocks,
+    together=_measured_together,
 )

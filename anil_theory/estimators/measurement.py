@@ -5,7 +5,8 @@ Measurements are registered, like statements and families. A claim is paired wit
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 from anil_theory._admissible import count
 from anil_theory._admissible import seed as admissible_seed
@@ -58,6 +59,17 @@ Found = Mapping[str, Finding | Estimate | Sequence[Estimate]]
 """What a measurement's function returns: by quantity, one estimate, several, or a Finding."""
 
 
+class Case(NamedTuple):
+    """What is measured, and with which step size and how many inner steps."""
+
+    problem: Problem
+    schedule: Schedule
+
+
+MOST_TOGETHER = 4
+"""Cases of one call. A group is what is waited for when a run is stopped, and fewer cases are filled up to it."""
+
+
 def always(problem: Problem, schedule: Schedule) -> str:
     """No reason against any problem."""
     return ""
@@ -77,7 +89,9 @@ class Measurement:
     of_witness   whether it measures a problem where that attains its constant. Such problems are left to such
                  measurements, and no other problem is;
     costly       whether `verify --quick` without names leaves its statements out;
-    units        facts that the estimates are per unit of, for example {"D0": 1.0}: claims are evaluated there.
+    units        facts that the estimates are per unit of, for example {"D0": 1.0}: claims are evaluated there;
+    together     `together(cases, effort)` -> for each case a function that returns, or raises, what `measure` would.
+                 All cases have one compiled shape and one N. None: they are measured one by one.
     """
 
     name: str
@@ -90,6 +104,7 @@ class Measurement:
     of_witness: bool = False
     costly: bool = False
     units: Mapping[str, float] = field(default_factory=dict)
+    together: Callable[[Sequence[Case], Effort], Sequence[Callable[[], Found]]] | None = None
 
     def __post_init__(self) -> None:
         texts = isinstance(self.quantities, tuple) and all(isinstance(q, str) and q for q in self.quantities)
@@ -131,7 +146,19 @@ class Measurement:
         Raises NotOfTheKind when the function returns something else than it promised: another quantity, another
         direction, or no estimates.
         """
-        found = self.measure(problem, schedule, effort)
+        return self._admitted(self.measure(problem, schedule, effort))
+
+    def run_together(self, cases: Sequence[Case], effort: Effort) -> list[Callable[[], dict[str, Finding]]]:
+        """For each case a function that returns, or raises, what `run` would; the first that is called measures all.
+
+        Where measuring them in one call fails, each is measured alone, so that the error is that of its own case.
+        """
+        if self.together is None:
+            return [partial(self.run, case.problem, case.schedule, effort) for case in cases]
+        group = _Group(self, cases, effort)
+        return [partial(group.finding, index) for index in range(len(cases))]
+
+    def _admitted(self, found: Any) -> dict[str, Finding]:
         if not isinstance(found, Mapping):
             raise NotOfTheKind(f"measurement {self.name!r} must return a mapping from quantities; got {found!r}")
         return {quantity: self._checked(quantity, value) for quantity, value in found.items()}
@@ -150,6 +177,29 @@ class Measurement:
                 directions = f"{self.direction.value} estimates; it returned one that is {estimate.direction.value}"
                 raise NotOfTheKind(f"measurement {self.name!r} promises {directions}")
         return Finding(estimates, remark)
+
+
+class _Group:
+    """Cases that are measured in one call, when the first of them is asked for; it belongs to one thread."""
+
+    def __init__(self, measurement: Measurement, cases: Sequence[Case], effort: Effort):
+        self.measurement, self.cases, self.effort = measurement, cases, effort
+
+    @cached_property
+    def _found(self) -> Sequence[Callable[[], Found]] | None:
+        """None where the call failed: whatever went wrong, the error that counts is that of a case measured alone."""
+        assert self.measurement.together is not None
+        try:
+            return self.measurement.together(self.cases, self.effort)
+        except Exception:
+            return None
+
+    def finding(self, index: int) -> dict[str, Finding]:
+        """What was found of one case."""
+        if self._found is None:
+            case = self.cases[index]
+            return self.measurement.run(case.problem, case.schedule, self.effort)
+        return self.measurement._admitted(self._found[index]())
 
 
 def keyed(found: Mapping[str, Any]) -> dict[str, Any]:

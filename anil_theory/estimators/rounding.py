@@ -39,6 +39,9 @@ HIGHER_ORDERS = 2.0
 
 FIRST_ORDER = "first-order bound, doubled"
 
+PLACES_OF_PAIRS, PLACES_OF_SEARCHES = 4, 8
+"""Roundings that one call computes, or a multiple: those of all blocks and methods of one setting."""
+
 
 @dataclass(frozen=True)
 class Rounding:
@@ -233,7 +236,8 @@ def mark_roundings(
         points, directions = map(np.array, zip(*(_places(*row, n_w) for row in rows), strict=True))
         n = points.shape[-1]
         # One shape for all, so that nothing is compiled anew where a block has no estimate.
-        index = np.resize(np.arange(len(rows)), 4 if pairs else 8)
+        places = PLACES_OF_PAIRS if pairs else PLACES_OF_SEARCHES
+        index = np.resize(np.arange(len(rows)), places * math.ceil(len(rows) / places))
         owners = np.array([e.witness.task for _, _, e in rows if e.witness])
         operations = counted_roundings(n, schedule.inner_steps)
         try:

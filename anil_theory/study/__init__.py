@@ -4,7 +4,7 @@ from anil_theory.study._conduct import conduct
 from anil_theory.study.base import RunSettings, Study
 from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_NOT_SHOWN, EXIT_REFUTED, Ending, Plot, described
 from anil_theory.study.interruption import EXIT_INTERRUPTED
-from anil_theory.study.job import Hand, Job, Result, Stopped
+from anil_theory.study.job import Batch, Hand, Job, Measure, Result, Stopped
 from anil_theory.study.page import Page
 from anil_theory.study.progress import Display
 from anil_theory.study.run import RunSummary, run_jobs
@@ -15,10 +15,12 @@ __all__ = [
     "EXIT_MISUSE",
     "EXIT_NOT_SHOWN",
     "EXIT_REFUTED",
+    "Batch",
     "Display",
     "Ending",
     "Hand",
     "Job",
+    "Measure",
     "Page",
     "Plot",
     "Result",

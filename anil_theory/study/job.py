@@ -38,6 +38,27 @@ class Result:
     reason: str = ""
 
 
+Measure = Callable[[Hand], Result]
+"""What makes the result of a job."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a job adds to a call that measures several.
+
+    key       jobs of one key go together;
+    part      what the job adds;
+    together  the parts of some jobs -> what makes the result of each, in their order; it is called in the thread that
+              measures them, and nothing is measured before the first result is asked for;
+    most      how many go together.
+    """
+
+    key: Hashable
+    part: Any
+    together: Callable[[Sequence[Any]], Sequence[Measure]]
+    most: int
+
+
 @dataclass(frozen=True)
 class Job:
     """One cell of a run.
@@ -46,11 +67,37 @@ class Job:
     measure   makes the result;
     name      what messages call the cell;
     shape     jobs of one shape share a compilation: the first is measured ahead of the others. None: no other shares;
-    work      its share of the progress bar.
+    work      its share of the progress bar;
+    batch     how it is measured together with others; None: alone.
     """
 
     cell: Mapping[str, Any]
-    measure: Callable[[Hand], Result]
+    measure: Measure
     name: str = "a cell"
     shape: Hashable = None
     work: float = 1.0
+    batch: Batch | None = None
+
+
+def in_groups(jobs: Sequence[Job], indices: Sequence[int]) -> list[tuple[int, ...]]:
+    """The indices in groups of jobs that are measured together; a group stands where the first of its jobs stood."""
+    groups: list[list[int]] = []
+    open_groups: dict[Hashable, list[int]] = {}
+    for index in indices:
+        batch = jobs[index].batch
+        group = None if batch is None else open_groups.get(batch.key)
+        if batch is None or group is None or len(group) >= batch.most:
+            group = []
+            groups.append(group)
+            if batch is not None:
+                open_groups[batch.key] = group
+        group.append(index)
+    return [tuple(group) for group in groups]
+
+
+def measures_of(group: Sequence[Job], *, together: bool) -> Sequence[Measure]:
+    """What makes the result of each job of a group, in one call (`together`) or one by one."""
+    first = group[0].batch
+    if first is None or not together:
+        return [job.measure for job in group]
+    return first.together([job.batch.part for job in group if job.batch is not None])

@@ -1,21 +1,24 @@
 """Measure jobs, in parallel where asked, and keep each as a record as soon as it is done.
 
+Jobs that can be measured together are handed on in groups; each has a record of its own all the same.
+
 Nothing that is finished is lost: not by Ctrl-C, which lets the jobs in hand finish and starts no other; not by a job
 that fails, nor by a disk that is full, which end the run in the same way and are told in `RunSummary.failure`.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Lock
+from typing import NamedTuple
 
 from anil_theory.provenance import differing_origin, provenance
 from anil_theory.record import OtherSchema, Record, RecordStore, Status, key
 from anil_theory.study.interruption import interruptible
-from anil_theory.study.job import Hand, Job, Stopped
+from anil_theory.study.job import Hand, Job, Measure, Stopped, in_groups, measures_of
 from anil_theory.study.memory_maps import MemoryMaps
 from anil_theory.study.progress import Bar, Display, bar_for
 
@@ -98,6 +101,13 @@ def run_jobs(
     return run.summary
 
 
+class _Outcome(NamedTuple):
+    """What became of a job: its record, or the error that ended it."""
+
+    index: int
+    ended: Record | Exception
+
+
 class _Run:
     """The state of a run; all of it belongs to the thread that started the run, but for the work in hand."""
 
@@ -118,6 +128,7 @@ class _Run:
         self.halt, self.told = Event(), False
         self.in_hand: dict[int, float] = {}
         self.lock = Lock()
+        self.grouped: set[Hashable] = set()
         self.maps = MemoryMaps()
 
     @property
@@ -150,20 +161,21 @@ class _Run:
         return record if record.status in REUSABLE and not differing else None
 
     def measure(self, workers: int) -> None:
-        """Measure what is not known, the first job of each shape ahead of the others, which wait for it."""
+        """Measure what is not known, the first group of each shape ahead of the others, which wait for it."""
         todo = [index for index in range(len(self.jobs)) if index not in self.done]
-        leaders: dict[object, int] = {}
-        for index in todo:
-            if self.jobs[index].shape is not None:
-                leaders.setdefault(self.jobs[index].shape, index)
+        groups = in_groups(self.jobs, todo)
+        # What is left over of a shape takes the program of its groups: one for itself would have to be compiled.
+        self.grouped = {self._shape(group) for group in groups if len(group) > 1} - {None}
+        leaders: dict[Hashable, tuple[int, ...]] = {}
+        for group in groups:
+            if self._shape(group) is not None:
+                leaders.setdefault(self._shape(group), group)
         compiled = {shape: Event() for shape in leaders}
         first = set(leaders.values())
         with ThreadPoolExecutor(workers) as executor:
-            pending: dict[Future[Record], int] = {}
-            for index in sorted(todo, key=lambda index: (index not in first, index)):
-                shape = self.jobs[index].shape
-                event = compiled.get(shape) if shape is not None else None
-                pending[executor.submit(self._measured, index, event, index in first)] = index
+            pending: set[Future[list[_Outcome]]] = set()
+            for group in sorted(groups, key=lambda group: (group not in first, group)):
+                pending.add(executor.submit(self._measured, group, compiled.get(self._shape(group)), group in first))
             while pending:
                 try:
                     self._collect(pending)
@@ -172,7 +184,10 @@ class _Run:
         self.summary.interrupted = self.interrupted.is_set()
         self.summary.records = [self.done[index] for index in sorted(self.done)]
 
-    def _collect(self, pending: dict[Future[Record], int]) -> None:
+    def _shape(self, group: tuple[int, ...]) -> Hashable:
+        return self.jobs[group[0]].shape
+
+    def _collect(self, pending: set[Future[list[_Outcome]]]) -> None:
         """Take what is finished; once the run is stopping, drop what was not started."""
         if self.stop():
             self.interrupted.set()
@@ -181,31 +196,47 @@ class _Run:
             self.halt.set()
             self.bar.say("stopping after the cells in hand (Ctrl-C again ends at once)")
         if self.halt.is_set():
-            for future in list(pending):
-                if future.cancel():
-                    del pending[future]
+            pending.difference_update([future for future in pending if future.cancel()])
         finished, _ = wait(pending, timeout=POLL, return_when=FIRST_COMPLETED)
         for future in finished:
-            index = pending.pop(future)
-            try:
-                self._keep(index, future.result(), put=True)
-            except Stopped:
-                continue
-            except Exception as error:
-                self._fail(error, self.jobs[index].name)
+            pending.remove(future)
+            for outcome in future.result():
+                self._take(outcome)
 
-    def _measured(self, index: int, compiled: Event | None, leads: bool) -> Record:
-        """In a thread of its own: the record of one job."""
-        job = self.jobs[index]
+    def _take(self, outcome: _Outcome) -> None:
+        """Keep a record, or what went wrong; a job that ended early leaves nothing."""
+        try:
+            if isinstance(outcome.ended, Record):
+                self._keep(outcome.index, outcome.ended, put=True)
+            elif not isinstance(outcome.ended, Stopped):
+                self._fail(outcome.ended, self.jobs[outcome.index].name)
+        except Exception as error:
+            self._fail(error, self.jobs[outcome.index].name)
+
+    def _measured(self, group: tuple[int, ...], compiled: Event | None, leads: bool) -> list[_Outcome]:
+        """In a thread of its own: what became of every job of a group. One that fails takes no other with it."""
         while compiled is not None and not leads and not self._stopping and not compiled.wait(POLL):
             pass
-        # A job that waited for a compilation is not in hand.
+        # A group that waited for a compilation is not in hand.
         if self._stopping:
-            raise Stopped
+            return []
+        try:
+            jobs = [self.jobs[index] for index in group]
+            measures = measures_of(jobs, together=len(jobs) > 1 or self._shape(group) in self.grouped)
+            return [self._outcome(index, measure) for index, measure in zip(group, measures, strict=True)]
+        except Exception as error:
+            self.halt.set()
+            return [_Outcome(group[0], error)]
+        finally:
+            if leads and compiled is not None:
+                compiled.set()
+
+    def _outcome(self, index: int, measure: Measure) -> _Outcome:
+        job = self.jobs[index]
         try:
             started = datetime.now(UTC)
-            result = job.measure(Hand(self.interrupted, lambda done, text: self._report(index, done, text)))
-            return Record(
+            result = measure(Hand(self.interrupted, lambda done, text: self._report(index, done, text)))
+            record = Record(
                 cell=job.cell,
                 verdicts=result.verdicts,
                 measurements=result.measurements,
@@ -218,10 +249,8 @@ class _Run:
             # At once, and not when the main thread comes round to it: until then other jobs would be started.
             if not isinstance(error, Stopped):
                 self.halt.set()
-            raise
-        finally:
-            if leads and compiled is not None:
-                compiled.set()
+            return _Outcome(index, error)
+        return _Outcome(index, record)
 
     def _keep(self, index: int, record: Record, put: bool = False) -> None:
         self.done[index] = record

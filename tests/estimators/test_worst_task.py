@@ -9,6 +9,8 @@ import pytest
 from anil_theory import Constants, InvalidParameter, Schedule, SeparableFamily
 from anil_theory.certify import replay_witness
 from anil_theory.estimators import WorstTask, audit_constants, sample_block_norms, worst_task
+from anil_theory.estimators.rounding import FIRST_ORDER, PLACES_OF_SEARCHES
+from anil_theory.estimators.worst_task import worst_tasks
 from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.base import TaskSet
 
@@ -69,7 +71,25 @@ def test_the_worst_task_keeps_the_assumptions() -> None:
             assert estimate.value <= getattr(constants, name) * (1 + 1e-9), name
 
 
-@pytest.mark.slow
+def test_blocks_and_seeds_in_one_call_are_those_of_calls_of_their_own() -> None:
+    """More searches than one call rounds at a time: none is mistaken for another."""
+    family, schedule = setting(0.3, 2)
+    options = {"starts": 2, "iterations": 5, "max_inner_steps": LONGEST}
+    together = worst_tasks(family, schedule, ("ww", "wphi", "phiphi"), seeds=(0, 1, 2), **options)
+    assert len(together) == 9 > PLACES_OF_SEARCHES
+    for block, seed in (("ww", 0), ("phiphi", 2)):
+        one = together[block, seed]
+        alone = worst_task(family, schedule, block, seed=seed, **options)
+        assert one.estimate.value == pytest.approx(alone.estimate.value, rel=1e-11)
+        assert one.estimate.rounding == pytest.approx(alone.estimate.rounding, rel=1e-2)
+        assert one.estimate.rounding_kind == alone.estimate.rounding_kind == FIRST_ORDER
+        np.testing.assert_allclose(one.values, alone.values, rtol=1e-11)
+        assert one.estimate.seed == seed and one.estimate.witness is not None and one.estimate.witness.task == 0
+        assert len(one.tasks) == 1
+        np.testing.assert_allclose(one.tasks.data.h, alone.tasks.data.h, rtol=1e-9)
+    assert len({one.estimate.value for one in together.values()}) == 9
+
+
 @pytest.mark.slow
 def test_rotations_of_its_own_are_searched_too() -> None:
     """With share_rotation off, the relative rotation of the losses matters and moves; the seed decides the search."""

@@ -24,7 +24,7 @@ def jobs(number: int) -> list[Job]:
     return [job_of(cell) for cell in cells(number)]
 
 
-def fake_row(cell: Cell, broken: str | None = None) -> list[Row]:
+def fake_row(cell: Cell, broken: str | None = None, found: Any = None) -> list[Row]:
     N = float(cell.schedule.inner_steps)
     return [Row("prop2", "ww", "blocks", "", "", "", N, "ascent", "lower", {}, 1.0, "CONSISTENT", "", [], [])]
 
@@ -42,7 +42,7 @@ def test_the_first_cell_of_a_shape_compiles_before_the_others_start(
 ) -> None:
     compiled = threading.Event()
 
-    def check(cell: Cell, broken: str | None = None) -> list[Row]:
+    def check(cell: Cell, broken: str | None = None, found: Any = None) -> list[Row]:
         if cell.schedule.inner_steps == 1:
             compiled.wait(0.05)
             compiled.set()
@@ -73,7 +73,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_error_in_a_cell_stops_the_run_and_keeps_what_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check(cell: Cell, broken: str | None = None) -> list[Row]:
+    def check(cell: Cell, broken: str | None = None, found: Any = None) -> list[Row]:
         if cell.schedule.inner_steps == 2:
             raise ArithmeticError("the cell at fault")
         return fake_row(cell)
@@ -87,7 +87,7 @@ def test_an_error_in_a_cell_stops_the_run_and_keeps_what_is_finished(
 
 
 def test_a_leader_that_fails_does_not_hang_its_followers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def check(cell: Cell, broken: str | None = None) -> list[Row]:
+    def check(cell: Cell, broken: str | None = None, found: Any = None) -> list[Row]:
         raise ArithmeticError("at once")
 
     monkeypatch.setattr(verify_cells, "check_cell", check)

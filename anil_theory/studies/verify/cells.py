@@ -1,8 +1,9 @@
 """A cell: everything that defines one check, as plain values, so that a record can name it and repeat it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 
 from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._admissible import seed as admissible_seed
@@ -10,11 +11,12 @@ from anil_theory._plain import to_plain
 from anil_theory.algorithm.outer_loop import check_run_size
 from anil_theory.checks import MEASUREMENTS, Row, check_by, describe
 from anil_theory.constants import Constants, Geometry
-from anil_theory.estimators import Budget, Effort, Measurement
+from anil_theory.estimators import Budget, Effort, Finding, Measurement
+from anil_theory.estimators.measurement import MOST_TOGETHER, Case
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
-from anil_theory.study import Hand, Job, Result
+from anil_theory.study import Batch, Hand, Job, Measure, Result
 from anil_theory.tasks import FAMILIES, Family, SeparableFamily
 
 
@@ -114,10 +116,13 @@ class Cell:
         return describe(self.problem, self.schedule, self.by)
 
 
-def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
+def check_cell(
+    cell: Cell, broken: str | None = None, found: Callable[[], dict[str, Finding]] | None = None
+) -> list[Row]:
     """All rows of one cell.
 
-    broken   a block whose bounds are halved on purpose, to show that the checker can fail.
+    broken   a block whose bounds are halved on purpose, to show that the checker can fail;
+    found    returns, or raises, what the measurement found; default: it is made here.
     """
     return check_by(
         STATEMENTS[cell.statement],
@@ -127,19 +132,39 @@ def check_cell(cell: Cell, broken: str | None = None) -> list[Row]:
         effort=cell.effort,
         broken=broken,
         regime=cell.regime.value,
+        found=found,
     )
 
 
 def job_of(cell: Cell, broken: str | None = None) -> Job:
     """The cell as a job of the engine; the block that was broken on purpose is part of what defines its record."""
-
-    def measure(hand: Hand) -> Result:
-        return Result(verdicts=to_plain(check_cell(cell, broken)))
-
     plain = to_plain(cell)
     return Job(
         cell=plain | {"broken": broken} if broken else plain,
-        measure=measure,
+        measure=lambda hand: _result(cell, broken),
         name=f"{cell.statement} ({cell.measurement}) at {cell.describe()}",
         shape=cell.compiled_shape,
+        batch=_batch(cell, broken),
     )
+
+
+def _result(cell: Cell, broken: str | None, found: Callable[[], dict[str, Finding]] | None = None) -> Result:
+    return Result(verdicts=to_plain(check_cell(cell, broken, found)))
+
+
+def _batch(cell: Cell, broken: str | None) -> Batch | None:
+    """How the cell is measured together with others, where its measurement can do that."""
+    if cell.by.together is None:
+        return None
+
+    def together(cells: Sequence[Cell]) -> list[Measure]:
+        found = cell.by.run_together([Case(each.problem, each.schedule) for each in cells], cell.effort)
+        return [partial(_measured, each, broken, result) for each, result in zip(cells, found, strict=True)]
+
+    # The steps beyond N are skipped for a whole call, or not at all.
+    key = (cell.compiled_shape, cell.schedule.inner_steps, cell.effort)
+    return Batch(key, cell, together, most=MOST_TOGETHER)
+
+
+def _measured(cell: Cell, broken: str | None, found: Callable[[], dict[str, Finding]], hand: Hand) -> Result:
+    return _result(cell, broken, found)
