@@ -15,7 +15,8 @@ estimate is derived from its program, to first order and doubled, or it is a heu
 nothing of the loss; `Estimate.rounding_kind` says which, and so does every report.
 
 What says nothing is INCONCLUSIVE, never CONFIRMED and never CONSISTENT: an estimate that is not a finite number; one
-whose rounding exceeds its own value or the bound (a bound of exactly 0 is an identity, and is met up to rounding). An
+whose rounding exceeds the bound (a bound of exactly 0 is an identity, and is met up to rounding) or its own value,
+unless that is exactly 0 (the rounding is then below the bound, and decides nothing). An
 infinite bound confirms nothing: it excludes nothing.
 
 The power of a verdict says how wrong a bound could have been without being noticed: a claim with `power` times the

@@ -15,7 +15,7 @@ from anil_theory.estimators import (
     Budget,
     Direction,
     Estimate,
-    block_lipschitz,
+    block_search,
     largest,
     measure_block_lipschitz,
 )
@@ -175,7 +175,7 @@ def test_a_pair_of_equal_points_has_the_quotient_0() -> None:
     """Of an empty block, or of a move that float64 swallows: 0 bounds every constant from below, and NaN none."""
     masks, z = block_masks(2, 0), jnp.array([1.0, 2.0])
     for length, expected in ((0.5, 3.0), (0.0, 0.0)):
-        values, _, points = block_lipschitz._pair_quotients(
+        values, _, points = block_search._pair_quotients(
             lambda z, data: 3.0 * z, masks, jnp.asarray(jnp.inf), z, None, jnp.array([0.6, -0.8]), jnp.asarray(length)
         )
         quotients = dict(zip(BLOCKS, np.asarray(values).tolist(), strict=True))

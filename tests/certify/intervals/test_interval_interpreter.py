@@ -1,6 +1,7 @@
 """JAX functions over batches of boxes in float64 intervals: values stay inside, a broken rule is caught, gaps named."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -190,3 +191,14 @@ def test_norms_of_interval_matrices_are_bounded_from_both_sides(
 def test_a_matrix_of_which_nothing_is_known_has_no_bounds() -> None:
     unknown = Intervals(np.full((1, 2, 2), -np.inf), np.full((1, 2, 2), np.nan))
     assert norms_above(unknown)[0] == np.inf and norms_below(unknown)[0] == -np.inf
+
+
+def test_a_shift_that_has_no_enclosure_is_0_in_every_box() -> None:
+    """One number for all boxes: what is added to it keeps the number of boxes."""
+    without_rule = jax.make_jaxpr(lambda z: jax.lax.igamma(z, z))(jnp.ones(2))
+    outcome = SimpleNamespace(aval=SimpleNamespace(shape=(2,)))
+    equation = SimpleNamespace(params={"upstream": without_rule}, outvars=[outcome])
+    boxes = Intervals(np.ones((3, 2)), np.full((3, 2), 2.0))
+    shift = interval_interpreter._free_shift(equation, [boxes])
+    assert isinstance(shift, Intervals) and shift.lo.shape == (1, 2) and not shift.lo.any() and not shift.hi.any()
+    assert (boxes + shift).lo.shape == (3, 2)

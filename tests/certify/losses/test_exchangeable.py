@@ -29,6 +29,8 @@ LOSSES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "condition of data": lambda w, phi, data: jnp.sum(jnp.where((data > 0) & (w < 0.1), w * data, phi[2:])),
     "all and any": lambda w, phi, data: jnp.where(jnp.all(w > -0.7) | jnp.any(phi > 0.9), w[0], phi[0]),
     "extremes": lambda w, phi, data: jnp.max(w) * jnp.min(phi) + jnp.prod(w[:3]) + jnp.sum(abs(phi) * jnp.sign(phi)),
+    "powers": lambda w, phi, data: jnp.sum(w**0 * phi[:4] ** 3) + jnp.sum(jax.lax.integer_pow(2 + w, -2)),
+    "power 0": lambda w, phi, data: jnp.sum(jax.lax.integer_pow(w, 0) * phi[:4] * jax.lax.pow(2 + w, 0.0 * data)),
     "running sums": lambda w, phi, data: jnp.sum(jnp.cumsum(w) * data) + jnp.sum(jnp.cumsum(phi.reshape(2, 3), 1) ** 2),
 }
 UNARY: dict[str, Callable[[Any], Any]] = {
