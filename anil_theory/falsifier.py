@@ -32,10 +32,10 @@ from anil_theory.certify.realisation import (
 )
 from anil_theory.certify.witness import replay_witness
 from anil_theory.constants import Constants
+from anil_theory.estimators._worst_task import WorstTask, worst_tasks
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import Budget, measure_block_lipschitz
 from anil_theory.estimators.not_finite import NotFinite
-from anil_theory.estimators.worst_task import WorstTask, worst_tasks
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Claim
 from anil_theory.tasks.separable import SeparableFamily

@@ -1,9 +1,13 @@
 """The architecture, held by the imports: two sides that meet in the verdict, and imports that only go downwards."""
 
+import importlib
+import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import anil_theory
 from tests.import_graph import ImportGraph
 
 ROOT = Path(__file__).parents[1]
@@ -261,3 +265,24 @@ def test_each_fault_is_found(tmp_path: Path, fault: str) -> None:
     if fault != "cycle":
         (tmp_path / "anil_theory/tasks/third.py").unlink()
     assert any(message in violation for violation in violations(tmp_path)), violations(tmp_path)
+
+
+def hidden_modules(package: ModuleType) -> list[str]:
+    """Modules below a package that cannot be reached as its attributes, since something else has their name there."""
+    found = []
+    for info in pkgutil.iter_modules(package.__path__):
+        name = f"{package.__name__}.{info.name}"
+        if info.name == "__main__":
+            continue
+        module = importlib.import_module(name)
+        if getattr(package, info.name) is not module:
+            found.append(name)
+        if info.ispkg:
+            found += hidden_modules(module)
+    return found
+
+
+def test_no_function_hides_a_module_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hidden_modules(anil_theory) == []
+    monkeypatch.setattr(anil_theory.algorithm, "step_sizes", print)
+    assert hidden_modules(anil_theory) == ["anil_theory.algorithm.step_sizes"]

@@ -28,7 +28,7 @@ from anil_theory.studies.verify.cells import Cell
 
 ROOT = Path(__file__).parents[1]
 # Its package has an attribute of the same name, the application.
-app_module = importlib.import_module("anil_theory.cli.app")
+app_module = importlib.import_module("anil_theory.cli._app")
 GRID = ["verify", "prop2", "--mu", "0.3", "--inner-steps", "1", "2", "--n-w", "1", "--n-phi", "1"]
 """Four cells: two values of N, sampled and extremal."""
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from anil_theory import _memory
 from anil_theory._admissible import InvalidParameter
 from anil_theory._memory import NotEnoughMemory, in_units, memory_of_machine, require_memory
-from anil_theory.algorithm.outer_loop import check_run_size, outer_loop
+from anil_theory.algorithm._outer_loop import check_run_size, outer_loop
 from anil_theory.constants import Constants
 from anil_theory.estimators import Budget, measure_block_lipschitz
 from anil_theory.neural.needs import require_memory_for

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anil_theory.algorithm.outer_loop import outer_loop
+from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import RunStatus
 from anil_theory.constants import Constants
 from anil_theory.estimators import Budget, Direction, Estimate, audit_constants, largest, measure_block_lipschitz

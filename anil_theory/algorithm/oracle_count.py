@@ -25,8 +25,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import one_of
-from anil_theory.algorithm.inner_loop import admit_loss, inner_loop
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._inner_loop import admit_loss, inner_loop
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, Losses, TaskSet

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from anil_theory.algorithm.inner_loop import InnerLoop, inner_loop
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._inner_loop import InnerLoop, inner_loop
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.tasks.base import TaskSet
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from anil_theory.algorithm.inner_loop import inner_loop
-from anil_theory.algorithm.meta_gradient import MetaGradient, meta_gradient
+from anil_theory.algorithm._inner_loop import inner_loop
+from anil_theory.algorithm._meta_gradient import MetaGradient, meta_gradient
 from anil_theory.algorithm.unrolled_loop import LoopKeywords, UnrolledLoop, given_loop
 from anil_theory.tasks.base import TaskSet
 

@@ -30,7 +30,7 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify.certificate import BoxRegion, Certificate, Directions
 from anil_theory.certify.enclosures.enclosure import Enclosure

@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import cut_cost
 from anil_theory.certify.balls.interpreter import evaluate

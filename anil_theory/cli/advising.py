@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from anil_theory._console import Console
-from anil_theory.cli.app import AsJson, app, failures_exit, finish
+from anil_theory.cli._app import AsJson, app, failures_exit, finish
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from anil_theory._console import Console
 from anil_theory._options import Option, Options, options_of, settings_from
-from anil_theory.cli.app import AsJson, ListCommand, app, failures_exit, finish
+from anil_theory.cli._app import AsJson, ListCommand, app, failures_exit, finish
 from anil_theory.studies import STUDIES, settings_of, study_of
 from anil_theory.study.base import RunSettings, running_options
 from anil_theory.study.ending import EXIT_NOT_SHOWN, EXIT_REFUTED

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from anil_theory._console import Console
-from anil_theory.cli.app import data_app, failures_exit
+from anil_theory.cli._app import data_app, failures_exit
 
 
 @data_app.command("convert")

@@ -8,14 +8,15 @@ from anil_theory.estimators import (
     constants_audit,
     identity,
 )
+from anil_theory.estimators._average_gradient import AverageGradient, average_gradient, initial_gap
+from anil_theory.estimators._cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
+from anil_theory.estimators._worst_task import WorstTask, worst_task
 from anil_theory.estimators.attained import measure_attained
-from anil_theory.estimators.average_gradient import AverageGradient, average_gradient, initial_gap
 from anil_theory.estimators.ball_growth import growth_with_radius
 from anil_theory.estimators.base import BLOCKS, Direction, Estimate, Witness
 from anil_theory.estimators.block_lipschitz import largest, measure_block_lipschitz
 from anil_theory.estimators.budget import Budget
 from anil_theory.estimators.constants_audit import audit_constants
-from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
 from anil_theory.estimators.extremes import Extrapolation, extrapolate_supremum, sample_block_norms
 from anil_theory.estimators.facts import fact
 from anil_theory.estimators.gradient_size import measure_gradient_size
@@ -26,7 +27,6 @@ from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import FittedRate, Interval, fit_rate
 from anil_theory.estimators.saturation import Saturation, fit_saturation
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
-from anil_theory.estimators.worst_task import WorstTask, worst_task
 
 MEASUREMENTS: Registry[Measurement] = Registry(
     "measurement",

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from anil_theory.algorithm.outer_loop import outer_loop
+from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import OuterRun
-from anil_theory.estimators.average_gradient import average_gradient
+from anil_theory.estimators._average_gradient import average_gradient
 from anil_theory.estimators.base import Direction
 from anil_theory.estimators.measurement import FIELDS, Effort, Finding, Measurement
 from anil_theory.problem import Problem

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from anil_theory.estimators.average_gradient import initial_gap
+from anil_theory.estimators._average_gradient import initial_gap
 from anil_theory.estimators.base import Estimate
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.problem import Problem, UnknownFact

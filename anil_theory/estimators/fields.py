@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from anil_theory.algorithm.inner_loop import admit_loss
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._inner_loop import admit_loss
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.tasks.base import Loss, TaskSet
 

@@ -10,8 +10,8 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
 from anil_theory._precision import gamma, require_float64
-from anil_theory.algorithm.inner_loop import inner_loop
-from anil_theory.algorithm.meta_gradient import METHODS, meta_gradient
+from anil_theory.algorithm._inner_loop import inner_loop
+from anil_theory.algorithm._meta_gradient import METHODS, meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.measurement import Effort, Found, Measurement, keyed

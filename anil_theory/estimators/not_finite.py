@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 from numpy.typing import ArrayLike
 
-from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm._inner_loop import inner_loop
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.errors import AnilTheoryError
 from anil_theory.estimators.fields import loss_field

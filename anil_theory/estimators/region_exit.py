@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from anil_theory._precision import gamma
-from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm._inner_loop import inner_loop
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Estimate, counted_roundings

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.algorithm.inner_loop import inner_loop
-from anil_theory.algorithm.meta_gradient import meta_gradient
-from anil_theory.algorithm.outer_loop import seed_keys
+from anil_theory.algorithm._inner_loop import inner_loop
+from anil_theory.algorithm._meta_gradient import meta_gradient
+from anil_theory.algorithm._outer_loop import seed_keys
 from anil_theory.algorithm.outer_step import task_indices
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.fields import loss_field

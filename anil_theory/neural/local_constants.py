@@ -28,7 +28,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import count
-from anil_theory.algorithm.inner_loop import inner_loop
+from anil_theory.algorithm._inner_loop import inner_loop
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.neural.curvature import (
     DENSE_LIMIT,

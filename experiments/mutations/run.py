@@ -172,7 +172,7 @@ SOUND: dict[tuple[str, ...], bool] = {}
 def stages(path: str) -> list[list[str]]:
     """The test files that mirror a source file or import it, then the suites of its part."""
     parts = Path(path).with_suffix("").parts
-    mirror = Path("tests", *parts[1:-1], f"test_{parts[-1]}.py")
+    mirror = Path("tests", *parts[1:-1], f"test_{parts[-1].lstrip('_')}.py")
     module = ".".join(parts)
     users = [
         str(file.relative_to(ROOT))

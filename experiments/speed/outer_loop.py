@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from measure import Claim, Outcome, SideBySide, options, publish, side_by_side
 
 from anil_theory import Constants, Schedule, SeparableFamily
-from anil_theory.algorithm.outer_loop import outer_loop
+from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable_frame import separable_frames
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.oracle_count import (
     COUNTED_METHODS,
     OracleCounts,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory.algorithm._outer_loop import outer_loop, seed_keys
 from anil_theory.algorithm.oracle_count import as_maml
-from anil_theory.algorithm.outer_loop import outer_loop, seed_keys
 from anil_theory.algorithm.outer_run import RunStatus
 from anil_theory.algorithm.outer_step import pair_mean, task_indices
 from anil_theory.algorithm.population import meta_loss, population_gradient, task_gradients

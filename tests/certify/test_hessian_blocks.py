@@ -13,7 +13,7 @@ from jax.interpreters import partial_eval
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import inner_loop
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.certify import hessian_blocks
 from anil_theory.certify.hessian_blocks import PairEnclosure, certify_blocks
 from anil_theory.certify.intervals.outward import Intervals

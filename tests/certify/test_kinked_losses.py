@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.certify import Certificate, certify_hessian_blocks_general
 from anil_theory.certify.balls.interpreter import evaluate
 from anil_theory.certify.balls.values import Balls

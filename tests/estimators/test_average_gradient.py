@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.algorithm.oracle_count import as_maml
-from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.algorithm.population import meta_loss
 from anil_theory.constants import Constants
-from anil_theory.estimators.average_gradient import average_gradient, initial_gap
+from anil_theory.estimators._average_gradient import average_gradient, initial_gap
 from anil_theory.estimators.base import Direction
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.separable import SeparableFamily

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.algorithm.oracle_count import as_maml
-from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.constants import Constants
-from anil_theory.estimators.cost_to_accuracy import cost_by_inner_steps, cost_to_accuracy, first_below
+from anil_theory.estimators._cost_to_accuracy import cost_by_inner_steps, cost_to_accuracy, first_below
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.separable import SeparableFamily
 

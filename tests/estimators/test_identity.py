@@ -10,7 +10,7 @@ import pytest
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import METHODS, MetaGradient
-from anil_theory.algorithm.meta_gradient import by_recursion
+from anil_theory.algorithm._meta_gradient import by_recursion
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.constants import Constants
 from anil_theory.estimators import Estimate, identity, measure_identity

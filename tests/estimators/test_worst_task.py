@@ -9,8 +9,8 @@ import pytest
 from anil_theory import Constants, InvalidParameter, Schedule, SeparableFamily
 from anil_theory.certify import replay_witness
 from anil_theory.estimators import WorstTask, audit_constants, sample_block_norms, worst_task
+from anil_theory.estimators._worst_task import worst_tasks
 from anil_theory.estimators.rounding import FIRST_ORDER, PLACES_OF_SEARCHES
-from anil_theory.estimators.worst_task import worst_tasks
 from anil_theory.statements import Kind, blocks
 from anil_theory.tasks.base import TaskSet
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.algorithm.meta_gradient import meta_gradient
+from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.constants import Constants
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import SeparableFamily

@@ -19,7 +19,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 from jaxtyping import PyTree
 
-from anil_theory.algorithm.inner_loop import admit_loss
+from anil_theory.algorithm._inner_loop import admit_loss
 from anil_theory.certify.losses.normal_tails import normal_tails
 from anil_theory.certify.losses.shift_invariance import is_invariant
 from anil_theory.certify.program import smooth_functions

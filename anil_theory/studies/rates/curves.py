@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.algorithm._outer_loop import check_run_size
 from anil_theory.algorithm.oracle_count import as_maml
-from anil_theory.algorithm.outer_loop import check_run_size
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators._cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
 from anil_theory.estimators.algorithm_runs import run_algorithm
-from anil_theory.estimators.cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
 from anil_theory.estimators.facts import measured_gap
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import fit_rate

@@ -11,11 +11,11 @@ from anil_theory.certify.realisation import CROSS, ENTRIES, Realised, difference
 from anil_theory.certify.witness import replay_witness
 from anil_theory.checks import halved
 from anil_theory.constants import Constants
+from anil_theory.estimators._worst_task import WorstTask, worst_task
 from anil_theory.estimators.base import Direction, Estimate, Witness, leading_kind
 from anil_theory.estimators.local_program import solve_local_program
 from anil_theory.estimators.local_witness import admissibility, hessian_of_tensors, sharp_choice
 from anil_theory.estimators.tensor_program import solve_tensor_program
-from anil_theory.estimators.worst_task import WorstTask, worst_task
 from anil_theory.falsifier import QUANTITY
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind, statement_about

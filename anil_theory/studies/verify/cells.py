@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from anil_theory._admissible import InvalidParameter, count, one_of
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
-from anil_theory.algorithm.outer_loop import check_run_size
+from anil_theory.algorithm._outer_loop import check_run_size
 from anil_theory.checks import MEASUREMENTS, Row, check_by, describe
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget, Effort, Finding, Measurement

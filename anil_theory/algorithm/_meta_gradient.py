@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import one_of
-from anil_theory.algorithm.inner_loop import admit_loss, check_point, descend, run_if_active
+from anil_theory.algorithm._inner_loop import admit_loss, check_point, descend, run_if_active
 from anil_theory.algorithm.step_sizes import check_step_sizes, flat_diagonal, scaled
 from anil_theory.algorithm.unrolled_loop import LoopKeywords, UnrolledLoop, given_loop
 from anil_theory.tasks.base import Losses

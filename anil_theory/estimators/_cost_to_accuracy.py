@@ -16,8 +16,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from anil_theory._admissible import InvalidParameter, one_of, positive
+from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.algorithm.oracle_count import OracleCounts, count_outer_step
-from anil_theory.algorithm.outer_loop import outer_loop
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet

@@ -31,7 +31,7 @@ from jaxtyping import Array, PyTree
 from anil_theory._admissible import ConflictingArguments, InvalidParameter, count, one_of, positive
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._precision import require_float64
-from anil_theory.algorithm.meta_gradient import METHODS
+from anil_theory.algorithm._meta_gradient import METHODS
 from anil_theory.algorithm.outer_run import AVERAGES, OuterRun, assemble_run
 from anil_theory.algorithm.outer_step import Frames, Population, Rule, State, outer_step, squared_norm
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
