@@ -9,6 +9,7 @@ An installed package offers a plug-in by an entry point in one of the groups `an
 Commands load these once. `anil-theory verify --plugin FILE.py` loads a file, as `load_plugin` does.
 """
 
+import contextlib
 import hashlib
 import sys
 import traceback
@@ -112,10 +113,11 @@ def load_plugin(path: Path | str) -> ModuleType:
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with registering_from(origin):
+        # Standard output is for results, which may be JSON.
+        with registering_from(origin), contextlib.redirect_stdout(sys.stderr):
             # Compiled here: the loader would take a cached copy, which an edit within a second leaves as it is.
             exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         for registry in REGISTRIES.values():
             registry.forget(origin)
@@ -127,7 +129,7 @@ def load_plugin(path: Path | str) -> ModuleType:
     return module
 
 
-def _where(error: Exception, path: Path) -> str:
+def _where(error: BaseException, path: Path) -> str:
     """The line of the file that failed: of a syntax error its own, of any other the innermost in the file."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"line {error.lineno}"

@@ -15,9 +15,10 @@ estimate is derived from its program, to first order and doubled, or it is a heu
 nothing of the loss; `Estimate.rounding_kind` says which, and so does every report.
 
 What says nothing is INCONCLUSIVE, never CONFIRMED and never CONSISTENT: an estimate that is not a finite number; one
-whose rounding exceeds the bound (a bound of exactly 0 is an identity, and is met up to rounding) or its own value,
-unless that is exactly 0 (the rounding is then below the bound, and decides nothing). An
-infinite bound confirms nothing: it excludes nothing.
+whose rounding exceeds the bound, or its own value unless that is exactly 0 (the rounding is then below the bound, and
+decides nothing). A bound of exactly 0 is an identity, and is met up to rounding: by an exact value only where there is
+no rounding, and by a search only where the rounding is below the size of what is compared. An infinite bound confirms
+nothing: it excludes nothing.
 
 The power of a verdict says how wrong a bound could have been without being noticed: a claim with `power` times the
 bound, or less, would have been REFUTED by the same estimate.
@@ -144,6 +145,17 @@ def _compare(kind: Kind, estimate: Estimate, bound: Bound, slack: float) -> tupl
         return Outcome.INCONCLUSIVE, f"the slack {slack:.3g} is larger than the bound {limit:.3g}: it says nothing"
     if limit > 0 and 0 < abs(value) < estimate.rounding:
         return Outcome.INCONCLUSIVE, f"the rounding {estimate.rounding:.3g} exceeds the value: it says nothing"
+    if limit == 0 and estimate.rounding > 0:
+        if estimate.direction is Direction.EXACT:
+            return (
+                Outcome.INCONCLUSIVE,
+                f"the value is 0 up to the rounding {estimate.rounding:.3g}, which confirms no 0",
+            )
+        if estimate.scale is not None and estimate.rounding >= estimate.scale:
+            sizes = (
+                f"the rounding {estimate.rounding:.3g} is not below the size {estimate.scale:.3g} of what is compared"
+            )
+            return Outcome.INCONCLUSIVE, f"{sizes}: it says nothing"
     if math.isinf(limit) and estimate.direction is not Direction.LOWER:
         return Outcome.INCONCLUSIVE, "the bound is infinite in float64, so that to be below it confirms nothing"
     return _within(estimate, bound, slack)

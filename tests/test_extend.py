@@ -196,6 +196,7 @@ FAULTS = {
     "syntax": ("def f(:\n", ["line 3", "SyntaxError"]),
     "missing module": ("import not_there_at_all\n", ["line 3", "not_there_at_all"]),
     "failure in a function": ("def f():\n    return 1 / 0\nf()\n", ["line 4", "ZeroDivisionError"]),
+    "exit": ("raise SystemExit(0)\n", ["line 3", "SystemExit"]),
     "not a statement": ("statement(lambda: 3)\n", ["a statement must be a Statement", "3 of type int"]),
     "not a family": ("family(dict)\n", ["a family must be a class derived from Family", "dict"]),
     "abstract family": (
@@ -227,6 +228,12 @@ def test_two_plug_ins_with_one_name_are_refused_with_both_origins(plugin: Path, 
     other.write_text(PLUGIN, encoding="utf-8")
     line = error_of(verify(*EXTREMAL, "--plugin", str(plugin), "--plugin", str(other), out=tmp_path))
     assert "'conjecture' is taken by plug-in" in line and str(plugin) in line and str(other) in line
+
+
+def test_what_a_plug_in_prints_is_not_among_the_results(plugin: Path, tmp_path: Path) -> None:
+    plugin.write_text("print('loading')\n", encoding="utf-8")
+    result = verify("prop1", "--mu", "0.3", "--inner-steps", "1", "--json", "--plugin", str(plugin), out=tmp_path)
+    assert result.exit_code == 0 and json.loads(result.stdout)["rows"] and "loading" in result.stderr
 
 
 def test_a_plug_in_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -318,6 +318,21 @@ def test_nan_is_neither_an_estimate_nor_a_bound() -> None:
         verdict_on(claim(), math.nan, Direction.LOWER)
     with pytest.raises(NoBound, match="got nan"):
         verdict_on(claim(math.nan), 1.0, Direction.LOWER)
+    for rounding in (math.nan, -20.0):
+        with pytest.raises(NoBound, match="the rounding of a bound must be a number >= 0"):
+            verdict_on(claim(10.0, rounding), 1.0, Direction.EXACT)
+
+
+def test_an_identity_is_met_up_to_a_rounding_that_says_something() -> None:
+    """Of a distance from 0 the rounding has no bound to be compared with, but the size of what is compared."""
+    identity = claim(0.0, kind=Kind.IDENTITY)
+    for scale, expected in ((None, Outcome.CONSISTENT), (2.0, Outcome.CONSISTENT), (1.0, Outcome.INCONCLUSIVE)):
+        estimate = Estimate(QUANTITY, 1e-3, Direction.LOWER, "test", rounding=1.0, scale=scale)
+        assert judge(identity, CONSTANTS, SCHEDULE, estimate).outcome is expected
+    assert verdict_on(identity, 0.0, Direction.EXACT).outcome is Outcome.CONFIRMED
+    for value, rounding in ((0.0, 1e-9), (5.0, 1000.0), (1e300, 1e300)):
+        assert verdict_on(identity, value, Direction.EXACT, rounding=rounding).outcome is Outcome.INCONCLUSIVE
+    assert verdict_on(identity, 5.0, Direction.EXACT, rounding=1.0).outcome is Outcome.REFUTED
 
 
 def test_a_bound_of_0_that_the_replay_does_not_refute_has_no_power() -> None:

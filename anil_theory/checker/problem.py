@@ -159,17 +159,17 @@ class Problem:
         return at_most(matrix, bound) or None, pull.index(max(pull))
 
     def check_witness(self, block: str) -> None:
-        """The block at the witness: every entry between the stated ends, and a norm above `lower`."""
-        text = self.blocks[block]["witness"]
-        z, lower = text["z"], text["lower"]
+        """The block at the witness: every entry between the stated ends, which are close, and a norm above `lower`."""
+        z, lower, rows = (self.blocks[block]["witness"][name] for name in ("z", "lower", "block"))
         if self.outside(z) or not all(a <= x <= b for a, x, b in zip(self.lower, z, self.upper, strict=True)):
             raise Invalid(f"block {block}: the witness {z} is not in the region")
         with flint.ctx.workprec(WITNESS_BITS):
             here = self.sharp.derivatives(self.second[block], [flint.arb(x) for x in z])
             matrix = [[here[entry] for entry, _ in row] for row in self.entries[block]]
-            stated = [ends for row in text["block"] for ends in row]
+            stated = [ends for row in rows for ends in row]
+            largest = max(abs(end) for ends in stated for end in ends)
             for x, (low, high) in zip([x for row in matrix for x in row], stated, strict=True):
-                if not low <= x <= high:
+                if not (low <= x <= high and high - low <= 1e-9 * largest < math.inf):
                     raise Invalid(f"block {block}: an entry at the witness is {x.str(17)}, not in [{low}, {high}]")
             if lower > 0 and at_most(matrix, lower) is not False:
                 raise Invalid(f"block {block}: the norm at the witness is not above {lower}")

@@ -12,7 +12,7 @@ from anil_theory._options import Option, Options, options_of, settings_from
 from anil_theory.cli._app import AsJson, ListCommand, app, failures_exit, finish
 from anil_theory.studies import STUDIES, settings_of, study_of
 from anil_theory.study.base import RunSettings, running_options
-from anil_theory.study.ending import EXIT_NOT_SHOWN, EXIT_REFUTED
+from anil_theory.study.ending import EXIT_NOT_SHOWN
 
 STATUSES = """Exit status: 0 nothing refuted, 1 something refuted, 2 misuse, 3 a failure inside, 4 not shown what the
 run was to show, 130 interrupted."""
@@ -45,12 +45,14 @@ def command_of(kind: type[Options]) -> Callable[..., None]:
     return command
 
 
-def conducted(settings: Options, how: RunSettings, *, as_json: bool) -> tuple[int, dict[str, Any]]:
+def conducted(
+    settings: Options, how: RunSettings, *, as_json: bool, refutes: bool = False
+) -> tuple[int, dict[str, Any]]:
     """Conduct the study that settings ask for; with --json its page goes to standard error."""
     # Here, and not above: a start that only shows the help needs neither JAX nor the records.
     from anil_theory.study._conduct import conduct
 
-    return conduct(study_of(settings), how, console=Console(stderr=as_json))
+    return conduct(study_of(settings), how, console=Console(stderr=as_json), refutes=refutes)
 
 
 @app.command(cls=ListCommand)
@@ -75,14 +77,12 @@ def run(
         asked = read(experiment)
         settings = settings_from(settings_of(asked.study), asked.settings)
         how = RunSettings(out or Path("results", asked.name), resume, jobs, tuple(plugin or ()))
-        code, report = conducted(settings, how, as_json=as_json)
+        code, report = conducted(settings, how, as_json=as_json, refutes=asked.refutes)
         differences = asked.differences(report)
-        if asked.refutes and code != EXIT_REFUTED:
+        if asked.refutes and code == EXIT_NOT_SHOWN:
             differences.append("nothing was refuted")
         print_experiment(Console(stderr=as_json), asked.shows, differences)
-    if code in (0, EXIT_NOT_SHOWN) or (code == EXIT_REFUTED and asked.refutes):
-        code = EXIT_NOT_SHOWN if differences else 0
-    finish(code, report, as_json)
+    finish(EXIT_NOT_SHOWN if differences and code == 0 else code, report, as_json)
 
 
 def _named(kind: type[Options], given: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,8 @@ class Estimate:
     dropped    how many of the samples were left out because the quantity is not finite there;
     first_dropped   the first of them in words: loss, task, block, point;
     witness    the point that shows the value;
+    scale      of a distance that should be 0: the size of what it is the distance of. A rounding beyond it says
+               nothing. None where it is not known;
     residual   of a norm by Lanczos: in exact arithmetic the block at the witness has a singular value within this
                distance of `value`. Which one is not known, so it is no upper bound of the norm. None elsewhere.
     """
@@ -110,6 +112,7 @@ class Estimate:
     first_dropped: str = ""
     witness: Witness | None = field(default=None, compare=False)
     residual: float | None = None
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         if math.isnan(self.value):

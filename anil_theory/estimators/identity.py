@@ -39,6 +39,7 @@ def measure_identity(
     and for points below 1, and NotFinite when the methods are finite nowhere; points where one is not are left out.
     Source: Proposition 1 of the paper (an identity: the exact value is 0). Direction LOWER.
 
+    `scale` is the largest norm of the meta-gradient by any of the methods, at the point of the largest distance.
     `rounding` propagates one rounding error per operation to first order: an error made in a step is amplified by at
     most 1 in the strongly convex geometry and by (1 + alpha L) per step on the way out and back otherwise, and
     moves the outer gradient by L and the Hessian products by alpha rho M per step.
@@ -51,8 +52,7 @@ def measure_identity(
     z = family.points(np.random.default_rng(seed), (len(tasks), points))
     losses = (tasks.support, tasks.query)
     sizes = (family.n_w, family.n_phi)
-    apart, size = _compare(losses, sizes, methods, tasks.data, z, loop)
-    apart, size = np.asarray(apart), np.asarray(size)
+    apart, lengths, size = map(np.asarray, _compare(losses, sizes, methods, tasks.data, z, loop))
     largest = float(np.max(size, where=np.isfinite(size), initial=0.0))
 
     constants = family.constants
@@ -83,6 +83,7 @@ def measure_identity(
             dropped=dropped,
             first_dropped=reason,
             witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
+            scale=float(lengths[task, point, i]),
         )
     return estimates
 
@@ -95,18 +96,19 @@ def _compare(
     data: PyTree,
     z: Array,
     loop: UnrolledLoop,
-) -> tuple[Array, Array]:
-    """Distances (T, P, 2) and the largest norm of an iterate and the point together, (T, P)."""
+) -> tuple[Array, Array, Array]:
+    """Distances and largest norms of the meta-gradients, (T, P, 2); norms of an iterate and the point, (T, P)."""
     tasks = TaskSet(*losses, data)
 
-    def one(data: PyTree, z: Array) -> tuple[Array, Array]:
+    def one(data: PyTree, z: Array) -> tuple[Array, Array, Array]:
         w, phi = z[: sizes[0]], z[sizes[0] :]
         each = [meta_gradient(tasks.losses, w, phi, data, loop, method=m) for m in methods]
         pairs = [(a, b) for i, a in enumerate(each) for b in each[:i]]
         apart = [jnp.max(jnp.stack([jnp.linalg.norm(a[i] - b[i]) for a, b in pairs])) for i in (0, 1)]
+        lengths = [jnp.max(jnp.stack([jnp.linalg.norm(a[i]) for a in each])) for i in (0, 1)]
         iterates = inner_loop(tasks.support, w, phi, data, loop).iterates
         size = jnp.linalg.norm(z) + jnp.max(jnp.linalg.norm(iterates, axis=-1))
-        return jnp.stack(apart), size
+        return jnp.stack(apart), jnp.stack(lengths), size
 
     return jax.vmap(lambda data, z: jax.vmap(partial(one, data))(z))(data, z)
 

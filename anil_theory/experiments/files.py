@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import InvalidParameter, real
 
 MEMBERS = {"study": str, "shows": str, "refutes": bool, "settings": dict, "expected": dict}
 """The members of a file, with their types; the first two must be there."""
@@ -59,6 +59,8 @@ def read(where: str | Path) -> Experiment:
     Raises InvalidParameter for a file that cannot be read, or is no experiment.
     """
     path = Path(where)
+    if not path.name:
+        raise InvalidParameter("experiment", "a file, or the name of an experiment", str(where))
     for candidate in (path, path.with_name(f"{path.name}.toml")):
         if candidate.is_file():
             try:
@@ -82,7 +84,24 @@ def parsed(text: str, name: str) -> Experiment:
         there = members.get(member, kind())
         if not isinstance(there, kind) or (kind is str and not there):
             raise InvalidParameter(f"{member} of {name}", nouns[kind], members.get(member))
+    for path, value in members.get("expected", {}).items():
+        _require_comparable(value, path)
     return Experiment(name=name, **members)
+
+
+def _require_comparable(expected: Any, path: str) -> None:
+    """Raises InvalidParameter for an expectation that nothing can fail to meet, and for one that nothing can meet."""
+    if not isinstance(expected, Mapping):
+        return
+    comparisons = expected.keys() & set(COMPARISONS)
+    if not expected or (comparisons and comparisons != expected.keys()):
+        allowed = f"a value, a table of {', '.join(COMPARISONS)}, or a table of further names"
+        raise InvalidParameter(f"expected {path}", allowed, dict(expected))
+    for name, value in expected.items():
+        if name in ("at_least", "at_most"):
+            real(f"expected {path}.{name}", value)
+        elif name not in COMPARISONS:
+            _require_comparable(value, f"{path}.{name}")
 
 
 def _carried() -> Iterator[Any]:
@@ -90,7 +109,7 @@ def _carried() -> Iterator[Any]:
 
 
 def _differences(expected: Any, there: Any, path: str) -> Iterator[str]:
-    if isinstance(expected, Mapping) and not expected.keys() <= set(COMPARISONS):
+    if isinstance(expected, Mapping) and not expected.keys() & set(COMPARISONS):
         for name, inner in expected.items():
             where = f"{path}.{name}" if path else name
             if not isinstance(there, Mapping) or name not in there:
@@ -106,7 +125,8 @@ def _differences(expected: Any, there: Any, path: str) -> Iterator[str]:
 
 def _holds(comparison: str, there: Any, value: Any) -> bool:
     if comparison == "equals":
-        return there == value
+        # True is equal to 1 in Python, and is another value in a report.
+        return there == value and isinstance(there, bool) == isinstance(value, bool)
     if isinstance(there, bool) or not isinstance(there, int | float):
         return False
     return there >= value if comparison == "at_least" else there <= value

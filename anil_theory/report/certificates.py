@@ -20,13 +20,13 @@ CertificateRow = Mapping[str, Any]
 "rounding_kind" is that of the estimate that was judged: empty for a certificate, whose rounding is enclosed."""
 
 
-COLUMNS = ("N", "witness", "certified", "width", "refined", "/truth", "explicit", "/truth")
+COLUMNS = ("N", "witness", "certified", "width", "refined", "/cert.", "explicit", "/cert.")
 
 
 def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None:
-    """One line per block and N: witness, certified upper bound, width, both bounds, bound/truth, verdict.
+    """One line per block and N: witness, certified upper bound, width, both bounds with their factors, verdict.
 
-    "/truth" is the bound over the certified upper bound: by at least this factor it exceeds the truth.
+    "/cert." is the bound over the certified upper bound: by at least this factor it exceeds the truth.
     """
     for title, members in groupby(rows, key=_heading):
         group = list(members)
@@ -38,7 +38,7 @@ def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
         for row in group:
-            cells = [number(row["lower"]), number(row["upper"]), f"{100 * row['width']:.2g}%"]
+            cells = [number(row["lower"]), number(row["upper"]), f"{100 * row['width']:.3g}%"]
             for kind in ("refined", "explicit"):
                 cells += [number(row["bounds"][kind]), _factor(row, kind)] if kind in row["bounds"] else ["-", "-"]
             verdict = Text(marked(row["outcome"], row), style=STYLES[row["outcome"]])
@@ -120,8 +120,9 @@ def print_clock(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def print_proof(console: Console, path: Path, tasks: int) -> None:
     """What a proof is of: the tasks drawn, and not their families."""
     if tasks:
+        noun = "task" if tasks == 1 else "tasks"
         console.print(
-            f"the proof is of {tasks} tasks as drawn, whose data are in the file, over the boxes stated, "
+            f"the proof is of {tasks} {noun} as drawn, whose data are in the file, over the boxes stated, "
             f"and not of their families; `anil-theory check {path}` checks it",
             highlight=False,
             markup=False,

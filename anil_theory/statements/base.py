@@ -81,6 +81,8 @@ class Bound:
     def __post_init__(self) -> None:
         if math.isnan(self.value) or self.value < 0:
             raise NoBound(f"a bound must be a number >= 0; got {self.value!r}")
+        if math.isnan(self.rounding) or self.rounding < 0:
+            raise NoBound(f"the rounding of a bound must be a number >= 0; got {self.rounding!r}")
 
     def times(self, factor: float, note: str = "") -> "Bound":
         """The bound times a factor > 0, its rounding with it; `note` is put before the note."""

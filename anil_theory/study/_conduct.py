@@ -1,6 +1,6 @@
 """Conduct a study: jobs, run, page, exit status. The one way in which every command runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,9 @@ from rich.console import Console
 
 from anil_theory._admissible import count
 from anil_theory._plain import to_plain
-from anil_theory.record import RecordStore, encode_floats
+from anil_theory.record import RecordStore, encode_floats, key
 from anil_theory.study.base import RunSettings, Study
+from anil_theory.study.job import Job
 from anil_theory.study.page import Page
 from anil_theory.study.progress import Display
 from anil_theory.study.run import run_jobs
@@ -21,12 +22,14 @@ def conduct(
     *,
     console: Console | None = None,
     stop: Callable[[], bool] = lambda: False,
+    refutes: bool = False,
 ) -> tuple[int, dict[str, Any]]:
     """Measure every cell of a study, keep each as a record as soon as it is done, and show what they say.
 
     how       folder, resumption, cells at a time;
     console   where results are printed; default: standard output;
-    stop      asked several times a second; true ends the run as Ctrl-C does.
+    stop      asked several times a second; true ends the run as Ctrl-C does;
+    refutes   whether a refutation is what the study is to show: it is then no failure, and its absence is.
 
     Returns the exit status (`study.ending`) and the report as plain values. Raises InvalidParameter for misuse, before
     any work is done, and OSError for a disk that is full from the start.
@@ -36,7 +39,7 @@ def conduct(
     workers = study.workers if how.jobs is None else count("jobs", how.jobs)
     if study.settings.plugins:
         _load_extensions(how.plugin)
-    jobs = study.jobs(out, resume=how.resume)
+    jobs = _each_once(study.jobs(out, resume=how.resume))
     store = RecordStore(out / "records") if study.settings.records else None
     display = Display(study.verb, study.noun)
     with study.around():
@@ -45,7 +48,15 @@ def conduct(
     page.refuted = summary.refuted > 0
     report = study.show(page)
     page.ending.close(page.console, summary, store, noun=study.noun, written=page.written)
+    if refutes:
+        page.blind = not page.refuted
+        page.refuted = False
     return page.status(interrupted=summary.interrupted), encode_floats(to_plain(report))
+
+
+def _each_once(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs without those whose cell was there before: a cell that two grids have in common is one record."""
+    return list({key(job.cell): job for job in reversed(jobs)}.values())[::-1]
 
 
 def _load_extensions(plugins: tuple[Path, ...]) -> None:

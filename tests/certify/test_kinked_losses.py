@@ -174,6 +174,17 @@ def test_what_differentiation_takes_on_trust_is_differentiated() -> None:
         assert 0.5 < quotient <= found["ww"].upper + 1e-9
 
 
+def test_a_straight_through_estimator_may_jump() -> None:
+    """Its shift, hidden from the derivative, is one number without axes."""
+
+    def query(w: Any, phi: Any, data: Any) -> Any:
+        return (w[0] + jax.lax.stop_gradient(jnp.floor(3 * w[0]) - w[0]) - phi[0]) ** 2
+
+    of = Losses(lambda w, phi, data: 0.25 * jnp.sum(w**2), query)
+    found = certify_hessian_blocks_general(of, (), Schedule(ALPHA, 1), [-1.0, -1.0], [1.0, 1.0], n_w=1, max_boxes=64)
+    assert found["wphi"].upper == np.inf and found["wphi"].status is ClosingStatus.UNDECIDED_BRANCH
+
+
 def test_three_valued_logic_in_balls() -> None:
     wide = Balls.around(1.0, 1.0)
     ball = evaluate(lambda x: jnp.where((x > 0) == (x > 1), 1.0, 2.0), wide)[()]

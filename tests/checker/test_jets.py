@@ -30,7 +30,8 @@ def one_box(losses: Losses, lower: list[float], upper: list[float], bound: float
     blocks = {"ww": {"upper": bound, "tree": ".", "cuts": [], "bounds": [bound]}}
     hessian = jax.hessian(lambda z: meta(losses, z, n_w, Schedule(0.1, 1)))(jnp.asarray(z))
     entry = float(hessian[0, 0])
-    blocks["ww"]["witness"] = {"z": lower, "lower": 0.0, "block": [[[entry - 1e-9, entry + 1e-9]]]}
+    margin = 1e-10 * abs(entry)
+    blocks["ww"]["witness"] = {"z": lower, "lower": 0.0, "block": [[[entry - margin, entry + margin]]]}
     proof = Proof()
     proof.add(losses, (), Schedule(0.1, 1), BoxRegion(tuple(lower), tuple(upper)), n_w=n_w, blocks=blocks)
     return check_file(proof.write(tmp_path / "proof")).valid

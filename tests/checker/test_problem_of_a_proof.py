@@ -108,6 +108,18 @@ def undefined_witness(problem: dict) -> None:
     problem["blocks"]["ww"]["witness"]["lower"] = float("nan")
 
 
+def wide_witness(end: float) -> Callable[[dict], None]:
+    """Ends between which the block lies at any alpha."""
+
+    def change(problem: dict) -> None:
+        problem["alpha"] *= 0.999
+        for stated in problem["blocks"].values():
+            stated["witness"]["lower"] = 0.0
+            stated["witness"]["block"] = [[[-end, end] for _ in row] for row in stated["witness"]["block"]]
+
+    return change
+
+
 def lower_claim(problem: dict) -> None:
     problem["blocks"]["ww"]["upper"] *= 0.9
 
@@ -134,6 +146,8 @@ FORGERIES = {
     "a witness outside": (moved_witness, "not in the region"),
     "another alpha": (changed("alpha", lambda a: a * (1 + 1e-9)), "witness"),
     "a larger alpha": (changed("alpha", lambda a: 2 * a), "witness"),
+    "another alpha between wide ends": (wide_witness(1e9), "an entry at the witness"),
+    "another alpha between infinite ends": (wide_witness(float("inf")), "an entry at the witness"),
     "another N": (changed("inner_steps", lambda N: N + 1), "witness"),
     "another loss": (another_target, "witness"),
     "a wider region": (wider, "box"),

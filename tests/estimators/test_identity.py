@@ -101,6 +101,18 @@ def test_large_tasks_leave_the_dense_formula_out(monkeypatch: pytest.MonkeyPatch
     assert found["w"].method == "recursion+autodiff" and found["w"].value <= found["w"].rounding
 
 
+def test_a_loop_whose_rounding_exceeds_the_gradient_is_inconclusive() -> None:
+    """(1 + 1e4)^20 times a rounding is more than any gradient of the loop: wrong ones would pass as well."""
+    constants = Constants(0.2, 1.0, 1.0, 0.5, 1.0)
+    family = SeparableFamily(constants, 2, 2)
+    tasks = family.sample(jax.random.key(0), 2)
+    for alpha, N, outcome in ((1e4, 10, Outcome.INCONCLUSIVE), (0.2, 10, Outcome.CONSISTENT)):
+        schedule = Schedule(alpha, N)
+        found = measure_identity(family, tasks, schedule)
+        for claim in STATEMENTS["prop1"].claims:
+            assert judge(claim, constants, schedule, found[claim.block]).outcome is outcome
+
+
 def test_what_cannot_be_measured_is_rejected() -> None:
     family = SeparableFamily(CONSTANTS["nonconvex"], 3, 2)
     tasks = family.sample(jax.random.key(0), 2)

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._options import settings_from
-from anil_theory.cli import app, commands
+from anil_theory.cli import app
 from anil_theory.experiments import files
 from anil_theory.experiments.files import Experiment, packaged, parsed, read
 from anil_theory.record import RecordStore
 from anil_theory.studies import settings_of
+from anil_theory.studies.ledger import study as ledger_study
 
 ROOT = Path(__file__).parents[2]
 HERE = sorted((ROOT / "experiments").glob("*.toml"))
@@ -91,10 +92,29 @@ def test_a_run_that_shows_something_else_says_so_and_has_a_status_of_its_own(tmp
 def test_a_refutation_is_status_1_unless_it_is_what_is_to_be_shown(
     refutes: bool, refuted: bool, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "conducted", lambda settings, how, *, as_json: (1 if refuted else 0, {}))
+    outcome = "REFUTED" if refuted else "CONSISTENT"
+    monkeypatch.setattr(
+        ledger_study.LedgerStudy, "show", lambda self, page: setattr(page, "refuted", refuted) or {"outcome": outcome}
+    )
     path = tmp_path / "x.toml"
-    path.write_text(f'study = "verify"\nshows = "y"\nrefutes = {str(refutes).lower()}\n')
-    assert run(path, tmp_path).exit_code == status
+    path.write_text(f'study = "ledger"\nshows = "y"\nrefutes = {str(refutes).lower()}\n[settings]\nsection = ["2"]\n')
+    assert CliRunner().invoke(app, ["run", str(path)]).exit_code == status
+
+
+def test_a_failure_is_not_hidden_by_a_refutation_that_is_to_be_shown(tmp_path: Path) -> None:
+    (tmp_path / "out" / "report.md").mkdir(parents=True)
+    done = run(ROOT / "experiments" / "broken_bound", tmp_path / "out")
+    assert done.exit_code == 3 and "report.md was not written" in done.stderr
+
+
+def test_a_cell_of_two_grids_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "twice.toml"
+    text = QUIET.format(shows="Two rows.", rows="2")
+    head, grid = text.split("[[settings.grids]]")
+    grid, tail = grid.split("[expected")
+    path.write_text(f"{head}[[settings.grids]]{grid}[[settings.grids]]{grid}[expected{tail}")
+    done = run(path, tmp_path / "out")
+    assert done.exit_code == 0 and "1 of 1 cells" in done.stderr, done.output
 
 
 def test_the_folder_is_called_after_the_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +132,14 @@ def test_the_folder_is_called_after_the_experiment(tmp_path: Path, monkeypatch: 
         ("study =", "a file of TOML"),
         ('study = "verify"', "shows of x must be text"),
         ('shows = "y"', "study of x must be text"),
+        (
+            'study = "verify"\nshows = "y"\n[expected.outcomes]\nREFUTED = {}',
+            "expected outcomes.REFUTED must be a value",
+        ),
+        ('study = "verify"\nshows = "y"\n[expected]\nrows = {}', "expected rows must be a value, a table of equals"),
+        ('study = "verify"\nshows = "y"\n[expected.a]\nat_most = inf', "expected a.at_most must be a finite"),
+        ('study = "verify"\nshows = "y"\n[expected.a]\nat_least = true', "expected a.at_least must be a finite"),
+        ('study = "verify"\nshows = "y"\n[expected.a]\nat_least = 1\nb = 2', "expected a must be a value"),
         ('study = "verify"\nshows = "y"\nrefutes = 1', "refutes of x must be true or false"),
         ('study = "verify"\nshows = "y"\nsettings = 3', "settings of x must be a table"),
         (
@@ -137,19 +165,23 @@ def test_bad_files_on_the_command_line_are_misuse(tmp_path: Path) -> None:
         path.write_text(text)
         done = run(path, tmp_path / "out")
         assert done.exit_code == 2 and words in " ".join(done.output.split()), done.output
+    for nothing in ("", "."):
+        refused = run(nothing, tmp_path / "out")
+        assert refused.exit_code == 2 and "experiment must be a file" in " ".join(refused.output.split())
     missing = run("nowhere", tmp_path / "out")
     assert missing.exit_code == 2 and "a file, or one of verify, verify_quick" in " ".join(missing.output.split())
 
 
 def test_numbers_of_the_report_are_compared_by_their_path() -> None:
-    expected = {"a": {"b": 3}, "c": {"at_least": 2, "at_most": 4}, "d": [], "e": {"at_least": 0}}
+    expected = {"a": {"b": 3}, "c": {"at_least": 2, "at_most": 4}, "d": [], "e": {"at_least": 0}, "g": True}
     experiment = Experiment("x", "verify", "y", expected=expected)
-    assert experiment.differences({"a": {"b": 3}, "c": 4, "d": [], "e": 0.5, "f": 9}) == []
-    found = experiment.differences({"a": {}, "c": 5, "d": [1], "e": "nan"})
+    assert experiment.differences({"a": {"b": 3}, "c": 4, "d": [], "e": 0.5, "f": 9, "g": True}) == []
+    found = experiment.differences({"a": {}, "c": 5, "d": [1], "e": "nan", "g": 1})
     assert found == [
         "a.b is not in the report",
         "c is 5, and should be at most 4",
         "d is [1], and should be equal to []",
         "e is 'nan', and should be at least 0",
+        "g is 1, and should be equal to True",
     ]
     assert files.COMPARISONS == ("equals", "at_least", "at_most")

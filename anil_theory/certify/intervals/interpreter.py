@@ -63,6 +63,8 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
             results = INTERVAL_RULES[name](equation, *inputs)
         else:
             raise NoEnclosure(f"the primitive {name!r} has no enclosure in interval arithmetic{user_line(equation)}")
+        # NumPy makes a number of an array without axes, and the rules tell arrays from enclosures by their type.
+        results = [np.asarray(value) if isinstance(value, np.generic) else value for value in results]
         known.update(zip(equation.outvars, results, strict=True))
         # A flat program has thousands of equations: what is not read again is given back.
         for variable in last:

@@ -107,7 +107,7 @@ def _moved(equation: Any, inputs: _Inputs) -> list[_Dependence | None]:
     rule = INTERVAL_ARRAYS[equation.primitive.name]
     nothing = [np.zeros(shape) for shape in shapes]
     parts = [
-        [none if x is None else getattr(x, part) for x, none in zip(inputs, nothing, strict=True)]
+        [none if x is None else np.asarray(getattr(x, part)) for x, none in zip(inputs, nothing, strict=True)]
         for part in ("k", "entry")
     ]
     spread = [rule(equation, *part) for part in parts]
