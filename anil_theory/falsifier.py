@@ -225,7 +225,7 @@ def _worst_of_family(
     constants: Constants, schedule: Schedule, block: str, seeds: tuple[int, ...], longest: int
 ) -> list[Evidence]:
     """The worst task that each seed finds."""
-    found = _ascended(constants, _plain_setting(schedule), seeds, longest)
+    found = _ascended(constants, _plain_setting(schedule), seeds, longest) if seeds else {}
     keys = [(CROSS.get(block, block), seed) for seed in seeds]
     return [evidence_of_task(found[key], schedule, block) for key in keys if key in found]
 

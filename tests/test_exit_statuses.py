@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_keeps_the_results_so_far(tmp_path: Path, monkeypatc
 
 
 def test_an_error_in_a_cell_names_the_cell_and_keeps_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(cell: Cell, broken: str | None = None) -> list[Row]:
+    def failing(cell: Cell, broken: str | None = None, found: Any = None) -> list[Row]:
         if cell.schedule.inner_steps == 2:
             raise FloatingPointError("overflow")
         return [row(cell, "CONSISTENT")]

@@ -1,7 +1,7 @@
 """The elementary functions of this machine's XLA err by no more than their rules say: every one against balls."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import flint
 import jax
@@ -64,8 +64,10 @@ def errors(name: str) -> tuple[np.ndarray, np.ndarray]:
     """The true error of the primitive at each point, at least, and the bound of its rule."""
     inputs = points(name)
     primitive = getattr(jax.lax, f"{name}_p")
-    result = np.asarray(jax.jit(lambda *x: _bind(primitive, name, *x))(*map(jnp.asarray, inputs)))
-    bound = np.asarray(RULES[name](cast(Any, None), list(map(jnp.asarray, inputs)), jnp.asarray(result)))
+    of_arrays = jax.jit(lambda *x: _bind(primitive, name, *x))
+    equation = jax.make_jaxpr(lambda *x: _bind(primitive, name, *x))(*map(jnp.asarray, inputs)).eqns[-1]
+    result = np.asarray(of_arrays(*map(jnp.asarray, inputs)))
+    bound = np.asarray(RULES[name](equation, list(map(jnp.asarray, inputs)), jnp.asarray(result)))
     exact, _ = ARB[name]
     found = []
     with precision(BITS):

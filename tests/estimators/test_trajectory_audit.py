@@ -289,7 +289,7 @@ def test_the_example_of_the_docstring_runs() -> None:
         ("start", {"start": [1.0]}),
         ("start", {"start": [float("nan")] * 4}),
         ("start", {"start": "here"}),
-        ("schedule", {"schedule": Schedule(0.1, 2)}),
+        ("beta_w", {"schedule": Schedule(0.1, 2)}),
     ],
 )
 def test_bad_input_is_refused(name: str, options: dict) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
+from anil_theory.errors import EmptyPopulation
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable import SeparableFamily, _haar
 
@@ -97,7 +98,10 @@ def test_an_empty_or_uneven_population_is_rejected() -> None:
         family.sample(jax.random.key(0), 0)
     assert error.value.name == "num_tasks"
     tasks = family.sample(jax.random.key(0), 3)
-    for data in (jax.tree.map(lambda leaf: leaf[:0], tasks.data), (jnp.ones(2), jnp.ones(3)), (), 1.0):
+    for data in (jax.tree.map(lambda leaf: leaf[:0], tasks.data), ()):
+        with pytest.raises(EmptyPopulation, match="the data hold no task"):
+            TaskSet(tasks.support, tasks.query, data)
+    for data in ((jnp.ones(2), jnp.ones(3)), 1.0):
         with pytest.raises(InvalidParameter) as error:
             TaskSet(tasks.support, tasks.query, data)
         assert error.value.name == "data"
