@@ -91,7 +91,8 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
     r = 1 - alpha * mu if mu is not None else 1 + alpha * L
     # Every carried product has a minus sign, so p turns it round and D adds to it.
     p = np.array([-M, 0.0])
-    return TensorChoice(*map(jnp.asarray, (H, C, T, p, L * _reflection(*map(np.array, _ends(block, r, s, N))))))
+    # `jnp.asarray` would compile a program for every N.
+    return TensorChoice(*map(jax.device_put, (H, C, T, p, L * _reflection(*map(np.array, _ends(block, r, s, N))))))
 
 
 def _ends(block: str, r: float, s: float, N: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -126,7 +127,7 @@ def shared_choice(constants: Constants, schedule: Schedule, block: str) -> Tenso
     T = np.array([_tensor(block, s[m], flat.rho, 0.0) for m in range(N)])
     end = _ends(block, 1 + schedule.one_alpha * flat.L, s[N], N)
     D = flat.L * _reflection(*map(np.array, end))
-    return TensorChoice(jnp.asarray(H), jnp.asarray(C), jnp.asarray(T), sharp.p, jnp.asarray(D))
+    return TensorChoice(jax.device_put(H), jax.device_put(C), jax.device_put(T), sharp.p, jax.device_put(D))
 
 
 PAIRS = 4001
