@@ -106,7 +106,7 @@ class Option:
         if not self.many:
             return self._one(value)
         if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
-            raise InvalidParameter(self.name, f"a list of {_NOUNS.get(self.kind, 'values')}", value)
+            raise InvalidParameter(self.name, f"a list of {_noun(self.kind, many=True)}", value)
         return tuple(self._one(each) for each in value)
 
     def _one(self, value: Any) -> Any:
@@ -120,17 +120,24 @@ class Option:
         if self.kind is Path and isinstance(value, str):
             return Path(value)
         if not isinstance(value, self.kind) or (isinstance(value, bool) and self.kind is not bool):
-            raise InvalidParameter(self.name, _NOUNS.get(self.kind, self.kind.__name__), value)
+            raise InvalidParameter(self.name, _noun(self.kind, many=False), value)
         return value
 
 
-_NOUNS: dict[type, str] = {
-    int: "integers",
-    float: "numbers",
-    str: "words",
-    bool: "true or false",
-    Path: "names of files",
+_NOUNS: dict[type, tuple[str, str]] = {
+    int: ("an integer", "integers"),
+    float: ("a number", "numbers"),
+    str: ("a word", "words"),
+    bool: ("true or false", "true or false"),
+    Path: ("the name of a file", "names of files"),
 }
+"""What messages call one value of a type, and several."""
+
+
+def _noun(kind: type, *, many: bool) -> str:
+    """The name of a type for messages."""
+    one_value, several_values = _NOUNS.get(kind, (kind.__name__, "values"))
+    return several_values if many else one_value
 
 
 def _float_of(name: str, value: int) -> float:

@@ -1,5 +1,6 @@
 """The cells of `anil-theory certify`, and its page: certificates, samples beside them, a figure, the proof."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -67,4 +68,5 @@ class CertifyStudy(Study[CertifySettings]):
         if self.proof is not None and self.settings.proof is not None:
             page.write(self.settings.proof, self.proof.write)
             page.show("the words on the proof were", print_proof, self.settings.proof, len(self.proof.problems))
-        return {"certificates": rows, "outcomes": dict(page.summary.outcomes())}
+        widest = max((row["width"] for row in rows), default=math.nan)
+        return {"certificates": rows, "outcomes": dict(page.summary.outcomes()), "widest": widest}
