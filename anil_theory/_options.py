@@ -49,6 +49,11 @@ def option(
     return dataclasses.field(default=default, metadata={"words": words})
 
 
+def required(help: str, *, flag: str = "", argument: bool = False) -> Any:
+    """A field without a default: a file or a command line that leaves it out is refused."""
+    return dataclasses.field(metadata={"words": Words(help, flag, argument=argument)})
+
+
 def several(kind: type) -> Any:
     """A field that holds a tuple of settings of another class; on the command line its options describe one of them."""
     return dataclasses.field(default=(), metadata={"several": kind})
@@ -88,6 +93,11 @@ class Option:
     many: bool
     default: Any
     words: Words
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is dataclasses.MISSING
 
     @property
     def flag(self) -> str:
@@ -148,7 +158,7 @@ def _float_of(name: str, value: int) -> float:
 
 
 def _in_words(value: Any) -> str:
-    if value is UNSET or value is None or value == () or value == "":
+    if any(value is nothing for nothing in (UNSET, dataclasses.MISSING, None)) or value == () or value == "":
         return ""
     if isinstance(value, tuple):
         return " ".join(_in_words(each) for each in value)
@@ -208,6 +218,8 @@ def settings_from(kind: type[S], given: Mapping[str, Any], *, quick: bool | None
                 values[field.name] = option.admitted(rest.pop(option.name))
             elif quick and option.words.quick is not UNSET:
                 values[field.name] = option.words.quick
+            elif option.required:
+                raise InvalidParameter(option.name, f"given: {option.words.help}", None)
             rest.pop(option.name, None)
     for name in rest:
         known = ", ".join(option.name for option in options_of(kind))

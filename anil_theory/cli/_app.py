@@ -26,7 +26,7 @@ app = typer.Typer(
 cache = CompileCache()
 """The compiled programs of this process."""
 
-COMPILING = {*STUDIES, "run"} - {"ledger"}
+COMPILING = {*STUDIES, "run"} - {"ledger", "advise"}
 """The commands that compile: the others have no use for a folder of programs."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="The results as JSON on standard output.")]

@@ -15,7 +15,7 @@ from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import BLOCKS
 from anil_theory.estimators.budget import Budget
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, Field, block_masks, live_blocks, meta_field
-from anil_theory.estimators.forms import Form, Search, ascend, norm_at, start_directions
+from anil_theory.estimators.forms import Form, NormAt, Search, ascend, norm_at, start_directions
 from anil_theory.tasks.base import TaskSet
 
 SEARCHED = ("ww", "wphi", "phiphi")
@@ -69,53 +69,95 @@ class Measured(NamedTuple):
 
 @partial(jax.jit, static_argnums=(2, 3))
 def search_blocks(searched: Searched, loop: UnrolledLoop, n_w: int, budget: Budget) -> Measured:
-    """Every setting of the leading axis. They share the steps of the loop: those beyond N are then skipped."""
+    """Every setting of the leading axis. They share the steps of the loop: those beyond N are then skipped.
 
-    def one(searched: Searched) -> Measured:
-        return _search_one(searched, dataclasses.replace(loop, alpha=searched.alpha), n_w, budget)
+    The tasks of all settings are one axis of the program, and so are the points of all blocks: every axis more
+    lengthens the trace by as much as the whole program.
+    """
+    settings, tasks = searched.samples.lengths.shape[:2]
 
-    return jax.vmap(one)(searched)
+    def of_each_task(leaf: Array) -> Array:
+        return jnp.repeat(leaf, tasks, axis=0)
+
+    per_task = Searched(
+        tasks=jax.tree.map(_first_axes_joined, searched.tasks),
+        alpha=jax.tree.map(of_each_task, searched.alpha),
+        samples=jax.tree.map(_first_axes_joined, searched.samples),
+        length_scale=of_each_task(searched.length_scale),
+        radius=of_each_task(searched.radius),
+    )
+
+    def search(of_task: Searched) -> Measured:
+        return _search_task(of_task, dataclasses.replace(loop, alpha=of_task.alpha), n_w, budget)
+
+    measured = jax.vmap(search)(per_task)
+    return jax.tree.map(lambda leaf: leaf.reshape(settings, tasks, *leaf.shape[1:]), measured)
 
 
-def _search_one(searched: Searched, loop: UnrolledLoop, n_w: int, budget: Budget) -> Measured:
-    tasks, radius, samples = searched.tasks, searched.radius, searched.samples
-    n_phi = samples.points.shape[-1] - n_w
+def _first_axes_joined(leaf: Array) -> Array:
+    return leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
+
+
+def _search_task(of_task: Searched, loop: UnrolledLoop, n_w: int, budget: Budget) -> Measured:
+    """One task: `of_task` has neither the axis of the settings nor that of the tasks."""
+    tasks, radius, samples = of_task.tasks, of_task.radius, of_task.samples
+    n = samples.points.shape[-1]
+    n_phi = n - n_w
     template = (jnp.zeros(n_w), jnp.zeros(n_phi))
     masks = block_masks(n_w, n_phi)
-    field = meta_field(tasks, template, loop)
+    field = partial(_of_one_task, meta_field(tasks, template, loop), tasks.data)
     z = samples.points
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > radius, z * (radius / norm), z)
 
-    over_points = jax.vmap(partial(_pair_quotients, field, masks, radius), in_axes=(0, None, 0, 0))
-    lengths = searched.length_scale * samples.lengths
-    pairs = jax.vmap(over_points)(z[:, : budget.pairs], tasks.data, samples.moves, lengths)
-    best, pair_dropped = jax.vmap(jax.vmap(_best_pair, in_axes=(1, 1, 1)))(*pairs)
+    lengths = of_task.length_scale * samples.lengths
+    pairs = jax.vmap(partial(_pair_quotients, field, masks, radius))(z[: budget.pairs], samples.moves, lengths)
+    best, pair_dropped = jax.vmap(_best_pair, in_axes=(1, 1, 1))(*pairs)
 
     live = [b for b in SEARCHED if b in live_blocks(n_phi)]
     forms = jnp.stack([jnp.stack([masks[name] for name in BLOCK_DIRECTIONS[b]]) for b in live])
 
-    def search(form_masks: Array, data: PyTree, z: Array, normals: Array) -> tuple[Any, ...]:
-        """One block of one task: norms at all points, then ascents from the best of them; what each left out."""
-        form = Form(form_masks)
-        directions = jax.vmap(partial(start_directions, form))(normals)
-        norms = jax.vmap(partial(norm_at, field, form, steps=budget.lanczos_steps), in_axes=(0, None, 0))
-        at_points, mixed = norms(z, data, directions[:, 1])
-        _, order = jax.lax.top_k(at_points.value, budget.starts)
-        climb = partial(
-            ascend, field, form, iterations=budget.iterations, first_step=searched.length_scale / 4, radius=radius
-        )
-        climbed = jax.vmap(lambda z, d: climb(z, data, d))(at_points.point[order], mixed[order])
-        dropped = Dropped.among(at_points.value, z), Dropped.among(climbed.value, z[order])
-        # The directions follow the point of an ascent and lag behind: its value is some way below the norm.
-        polished = norms(climbed.point, data, climbed.directions[:, 1]).top
-        value = jnp.where(jnp.isfinite(climbed.value), polished.value, climbed.value)
-        return _largest(at_points), _largest(polished._replace(value=value)), *dropped
+    def norms(z: Array, masks: Array, directions: Array) -> NormAt:
+        return norm_at(field, Form(masks), z, None, directions[1], budget.lanczos_steps)
 
-    over_blocks = jax.vmap(search, in_axes=(0, None, None, None))
-    over_tasks = jax.vmap(over_blocks, in_axes=(None, 0, 0, 0))
-    at_points, climbed, *dropped = over_tasks(forms, tasks.data, z[:, : budget.points], samples.directions)
-    return Measured(*best, at_points, climbed, pair_dropped, *dropped)
+    def climb(z: Array, masks: Array, directions: Array) -> Search:
+        first_step = of_task.length_scale / 4
+        return ascend(
+            field, Form(masks), z, None, directions, iterations=budget.iterations, first_step=first_step, radius=radius
+        )
+
+    def at_all(starts: int) -> Array:
+        """The masks of every block, once for each of its points."""
+        return jnp.repeat(forms, starts, axis=0)
+
+    def by_block(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.reshape(len(live), -1, *leaf.shape[1:]), tree)
+
+    points, starts = at_all(budget.points), at_all(budget.starts)
+    z = jnp.tile(z[: budget.points], (len(live), 1))
+    normals = jnp.tile(samples.directions, (len(live), 1, 1))
+    directions = jax.vmap(lambda masks, normals: start_directions(Form(masks), normals))(points, normals)
+    at_points, mixed = jax.vmap(norms)(z, points, directions)
+    _, order = jax.lax.top_k(by_block(at_points.value), budget.starts)
+    order = (order + budget.points * jnp.arange(len(live))[:, None]).reshape(-1)
+    climbed = jax.vmap(climb)(z[order], starts, mixed[order])
+    # The directions follow the point of an ascent and lag behind: its value is some way below the norm.
+    polished = jax.vmap(norms)(climbed.point, starts, climbed.directions).top
+    value = jnp.where(jnp.isfinite(climbed.value), polished.value, climbed.value)
+    among = jax.vmap(Dropped.among)
+    return Measured(
+        *best,
+        points=jax.vmap(_largest)(by_block(at_points)),
+        ascent=jax.vmap(_largest)(by_block(polished._replace(value=value))),
+        pair_dropped=pair_dropped,
+        points_dropped=among(by_block(at_points.value), by_block(z)),
+        ascent_dropped=among(by_block(climbed.value), by_block(z[order])),
+    )
+
+
+def _of_one_task(field: Field, data: PyTree, z: Array, _: None) -> Array:
+    """The field of a task whose data are known, for callers that hand data on."""
+    return field(z, data)
 
 
 def _largest(found: Search) -> Search:
@@ -133,7 +175,7 @@ def _best_pair(
 
 
 def _pair_quotients(
-    field: Field, masks: dict[str, Array], radius: Array, z: Array, data: PyTree, random: Array, length: Array
+    field: Field, masks: dict[str, Array], radius: Array, z: Array, random: Array, length: Array
 ) -> tuple[Array, ...]:
     """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
     blocks = jnp.stack([masks["w"], masks["phi"]])
@@ -141,7 +183,7 @@ def _pair_quotients(
     norms = jnp.linalg.norm(moves, axis=-1, keepdims=True)
     units = moves / jnp.where(norms > 0, norms, 1.0)
     others = z + jax.vmap(lambda unit: _within(radius, z, unit, length))(units)
-    here, *there = jax.vmap(field, in_axes=(0, None))(jnp.stack([z, *others]), data)
+    here, *there = jax.vmap(field, in_axes=(0, None))(jnp.stack([z, *others]), None)
     values, noise, points = {}, {}, {}
     for y, other, at_other in zip(("w", "phi"), others, there, strict=True):
         distance = jnp.linalg.norm(other - z)

@@ -199,8 +199,8 @@ def _forms(
     template = (jnp.zeros(sizes[0]), jnp.zeros(sizes[1]))
 
     def quotient(points: Array, mask: Array, data: PyTree, loop: UnrolledLoop) -> Array:
-        field = meta_field(population, template, loop)
-        change = mask[0] * (field(points[0], data) - field(points[1], data))
+        here, there = jax.vmap(meta_field(population, template, loop), in_axes=(0, None))(points, data)
+        change = mask[0] * (here - there)
         move = points[0] - points[1]
         return jnp.sqrt((change @ change) / (move @ move))
 

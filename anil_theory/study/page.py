@@ -1,5 +1,6 @@
 """Where a study shows its results: the terminal, and files of its folder. What fails costs its own product only."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,13 @@ class Page:
         self.ending.attempt(f"{what} not printed", partial(action, self.console, *arguments))
 
     def draw(self, plots: Mapping[str, Plot]) -> list[Path]:
-        """Draw and save every figure that has something to show, by the names of their files; those that are there."""
+        """Draw and save every figure that has something to show, by the names of their files; those that are there.
+
+        Without matplotlib there are none, and a line says so.
+        """
+        if not matplotlib_is_there():
+            self.say("no figures: matplotlib is not installed")
+            return []
         drawn = self.ending.draw({self.out / name: plot for name, plot in plots.items()})
         self.written += drawn
         return drawn
@@ -61,3 +68,12 @@ class Page:
         """The exit status."""
         code = self.ending.status(interrupted=interrupted, refuted=self.refuted)
         return EXIT_NOT_SHOWN if code == 0 and self.blind else code
+
+
+def matplotlib_is_there() -> bool:
+    """Whether figures can be drawn: a machine with an accelerator may have no matplotlib, or half of it."""
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError:
+        return False
+    return True

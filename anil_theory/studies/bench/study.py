@@ -1,10 +1,8 @@
 """The runs of `anil-theory bench` as cells, and their page: a table, the figures, the paper's claims on them.
 
-A refuted claim about a figure is a finding on this data set and does not change the exit status. Without matplotlib
-there are no figures, and a line says so.
+A refuted claim about a figure is a finding on this data set and does not change the exit status.
 """
 
-import importlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -54,10 +52,7 @@ class BenchStudy(Study[BenchSettings]):
         verdicts = to_plain(judged)
         page.show("the runs were", print_runs, page.records, verdicts)
         page.show("the curvature was", print_curvature, points)
-        if matplotlib_is_there():
-            page.draw(self._plots(runs, points))
-        else:
-            page.say("no figures: matplotlib is not installed")
+        page.draw(self._plots(runs, points))
         page.refuted = False
         plain = [{**record.cell, **record.measurements, "status": record.status} for record in page.records]
         return {"runs": plain, "verdicts": verdicts}
@@ -71,12 +66,3 @@ class BenchStudy(Study[BenchSettings]):
             name = f"curvature_{geometry.replace('-', '_')}.png"
             plots[name] = partial(plot_curvature, points, (geometry,))
         return plots
-
-
-def matplotlib_is_there() -> bool:
-    """Whether figures can be drawn: a machine with an accelerator may have no matplotlib, or half of it."""
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError:
-        return False
-    return True

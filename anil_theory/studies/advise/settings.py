@@ -1,0 +1,31 @@
+"""What `anil-theory advise` can be asked for."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anil_theory._options import Options, option, required
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdviceSettings(Options):
+    """Settings that Theorem 1 or 2 guarantees to reach eps, their cost, MAML's, and what would change them."""
+
+    command: ClassVar[str] = "advise"
+    # Nothing is measured: there is nothing to keep, and a start stays as short as that of JAX.
+    records: ClassVar[bool] = False
+    plugins: ClassVar[bool] = False
+
+    L: float = required("Smoothness.", flag="--L")
+    rho: float = required("Lipschitz constant of D_w^2 L_S.")
+    tau: float = required("Lipschitz constant of D_phi D_w L_S.")
+    M: float = required("Lipschitz constant of L_D.", flag="--M")
+    eps: float = required("Accuracy: the squared norm that both blocks shall fall below.")
+    mu: float | None = option(None, "Strong convexity in w; left out: nonconvex.")
+    n_w: int = option(1, "Dimension of w.")
+    n_phi: int = option(1, "Dimension of phi.")
+    D0: float = option(1.0, "Initial gap L_meta(z_0) - inf L_meta, or more.", flag="--D0")
+    objective: str = option("evaluations", "What to minimise: evaluations or entries.")
+    alpha: float | None = option(None, "Inner step size; the paper's, if left out.")
+    beta_w: float | None = option(None, "Outer step size of w; its limit, if left out.")
+    beta_phi: float | None = option(None, "Outer step size of phi; its limit, if left out.")
+    inner_steps: int | None = option(None, "N; searched, if left out.")
