@@ -105,25 +105,33 @@ def _search_task(of_task: Searched, loop: UnrolledLoop, n_w: int, budget: Budget
     n_phi = n - n_w
     template = (jnp.zeros(n_w), jnp.zeros(n_phi))
     masks = block_masks(n_w, n_phi)
-    field = partial(_of_one_task, meta_field(tasks, template, loop), tasks.data)
+    field = meta_field(tasks, template, loop)
     z = samples.points
     norm = jnp.linalg.norm(z, axis=-1, keepdims=True)
     z = jnp.where(norm > radius, z * (radius / norm), z)
 
     lengths = of_task.length_scale * samples.lengths
-    pairs = jax.vmap(partial(_pair_quotients, field, masks, radius))(z[: budget.pairs], samples.moves, lengths)
+    over_points = jax.vmap(partial(_pair_quotients, field, masks, radius), in_axes=(0, None, 0, 0))
+    pairs = over_points(z[: budget.pairs], tasks.data, samples.moves, lengths)
     best, pair_dropped = jax.vmap(_best_pair, in_axes=(1, 1, 1))(*pairs)
 
     live = [b for b in SEARCHED if b in live_blocks(n_phi)]
     forms = jnp.stack([jnp.stack([masks[name] for name in BLOCK_DIRECTIONS[b]]) for b in live])
 
     def norms(z: Array, masks: Array, directions: Array) -> NormAt:
-        return norm_at(field, Form(masks), z, None, directions[1], budget.lanczos_steps)
+        return norm_at(field, Form(masks), z, tasks.data, directions[1], budget.lanczos_steps)
 
     def climb(z: Array, masks: Array, directions: Array) -> Search:
         first_step = of_task.length_scale / 4
         return ascend(
-            field, Form(masks), z, None, directions, iterations=budget.iterations, first_step=first_step, radius=radius
+            field,
+            Form(masks),
+            z,
+            tasks.data,
+            directions,
+            iterations=budget.iterations,
+            first_step=first_step,
+            radius=radius,
         )
 
     def at_all(starts: int) -> Array:
@@ -155,11 +163,6 @@ def _search_task(of_task: Searched, loop: UnrolledLoop, n_w: int, budget: Budget
     )
 
 
-def _of_one_task(field: Field, data: PyTree, z: Array, _: None) -> Array:
-    """The field of a task whose data are known, for callers that hand data on."""
-    return field(z, data)
-
-
 def _largest(found: Search) -> Search:
     """The best of the starts."""
     return jax.tree.map(lambda leaf: leaf[jnp.argmax(found.value)], found)
@@ -175,7 +178,7 @@ def _best_pair(
 
 
 def _pair_quotients(
-    field: Field, masks: dict[str, Array], radius: Array, z: Array, random: Array, length: Array
+    field: Field, masks: dict[str, Array], radius: Array, z: Array, data: PyTree, random: Array, length: Array
 ) -> tuple[Array, ...]:
     """Difference quotients of all four blocks from one base point: (4,) values, (4,) noise, (4, 2, n) pairs."""
     blocks = jnp.stack([masks["w"], masks["phi"]])
@@ -183,7 +186,7 @@ def _pair_quotients(
     norms = jnp.linalg.norm(moves, axis=-1, keepdims=True)
     units = moves / jnp.where(norms > 0, norms, 1.0)
     others = z + jax.vmap(lambda unit: _within(radius, z, unit, length))(units)
-    here, *there = jax.vmap(field, in_axes=(0, None))(jnp.stack([z, *others]), None)
+    here, *there = jax.vmap(field, in_axes=(0, None))(jnp.stack([z, *others]), data)
     values, noise, points = {}, {}, {}
     for y, other, at_other in zip(("w", "phi"), others, there, strict=True):
         distance = jnp.linalg.norm(other - z)
