@@ -54,14 +54,14 @@ def bare_raises(source: str) -> list[int]:
 
 
 def own_exceptions() -> Iterator[type[Exception]]:
-    """Every public exception class that a module of the package defines; the checker stands alone and has its own."""
+    """Every public exception class of the package, warnings left out; the checker stands alone and has its own."""
     for module in pkgutil.walk_packages([str(PACKAGE)], "anil_theory."):
         if module.name.endswith("__main__") or module.name.startswith("anil_theory.checker"):
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
             if name.startswith("_") or not inspect.isclass(value) or not issubclass(value, Exception):
                 continue
-            if value.__module__ == module.name:
+            if value.__module__ == module.name and not issubclass(value, Warning):
                 yield value
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
+from anil_theory._precision import need_float64
 from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import cut_cost
@@ -91,6 +92,7 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     Raises InvalidParameter for a span below 50, for mu so close to L, or alpha to 1/mu, that no margin is left, and as
     `sharp_choice` does.
     """
+    need_float64()
     if positive("span", span) < SHORTEST:
         raise InvalidParameter("span", "at least 50: a faster cut-off costs more than it shows", span)
     inner = _inner(constants)

@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anil_theory._admissible import count, one_of
+from anil_theory._precision import need_float64
 from anil_theory.constants import Constants
 from anil_theory.estimators.adam_ascent import adam_ascent
 from anil_theory.schedule import Schedule
@@ -118,6 +119,7 @@ def solve_local_program(
     Raises InvalidParameter for an unknown block and counts below 1.
     """
     index = one_of("block", block, BLOCKS)
+    need_float64()
     count("starts", starts)
     count("iterations", iterations)
     N = max(schedule.inner_steps, max_inner_steps or 1)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from anil_theory._admissible import count
 from anil_theory._admissible import seed as admissible_seed
+from anil_theory._precision import need_float64
 from anil_theory._registry import NotOfTheKind
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.budget import Budget
@@ -146,6 +147,7 @@ class Measurement:
         Raises NotOfTheKind when the function returns something else than it promised: another quantity, another
         direction, or no estimates.
         """
+        need_float64()
         return self._admitted(self.measure(problem, schedule, effort))
 
     def run_together(self, cases: Sequence[Case], effort: Effort) -> list[Callable[[], dict[str, Finding]]]:
@@ -153,6 +155,7 @@ class Measurement:
 
         Where measuring them in one call fails, each is measured alone, so that the error is that of its own case.
         """
+        need_float64()
         if self.together is None:
             return [partial(self.run, case.problem, case.schedule, effort) for case in cases]
         group = _Group(self, cases, effort)
