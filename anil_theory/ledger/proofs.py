@@ -36,11 +36,6 @@ def identity(left: Expr, right: Expr) -> Proof:
     return _verdict(leftover(left - right), "difference simplifies to 0")
 
 
-def simplifies(left: Expr, right: Expr) -> Proof:
-    """left = right, as `identity`, for expressions with exp and roots: sympy's simplify brings the difference to 0."""
-    return _verdict(sp.simplify(sp.expand(left - right)), "difference simplifies to 0")
-
-
 def recursion(claimed: Expr, start: Expr, step: Callable[[Expr], Expr], *, geometric: bool = True) -> Proof:
     """claimed(N) solves f(0) = start, f(N + 1) = step(f(N)): base and step of an induction in N."""
     base = _verdict(leftover(unroll(claimed.subs(N, 0)) - start), "induction in N", "base: ")
