@@ -97,9 +97,10 @@ class Ingredients:
         Clipped to the c with beta_w Lam_w <= 1 and beta_phi Lam_phi <= 1; the even weight where there is none.
         """
         even = self.even_weight(beta_w, beta_phi)
-        if not (self.cross and self.sigma_w):
+        if not (self.cross and (self.sigma_w or self.sigma_phi)):
             return even
-        best = self.best_weight(beta_w, beta_phi)
+        # At r = 0 the w noise vanishes, and the larger c is, the better.
+        best = self.best_weight(beta_w, beta_phi) if self.sigma_w else float("inf")
         room_w, room_phi = (1 - float(block * beta) for block, beta in ((self.ww, beta_w), (self.phiphi, beta_phi)))
         if min(room_w, room_phi) <= 0:
             return even

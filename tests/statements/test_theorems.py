@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
@@ -110,6 +110,7 @@ def test_the_weighted_bound_in_exact_arithmetic(geometry, N):
 
 
 @given(settings_of_theory(), st.sampled_from(KINDS), st.floats(0.05, 1), st.floats(0.05, 1), log_uniform(1e-2, 1e2))
+@example((Constants(1.0, 1.0, 1.0, 1.0, 1.0), Schedule(1.0, 1)), Kind.EXPLICIT, 1.0, 0.25, 3.0)
 def test_the_chosen_weight_is_the_best_admissible_one(setting, kind, shrink_w, shrink_phi, factor):
     constants, schedule = setting
     schedule = step_sizes(constants, schedule, constants.geometry, kind)
