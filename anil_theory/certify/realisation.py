@@ -286,8 +286,8 @@ def difference_quotient(realised: Realised) -> Enclosure:
     schedule = realised.schedule
 
     def gradient(z: Array, task: LogCutTask) -> Array:
-        found = meta_gradient(losses, z[:2], z[2:], task, UnrolledLoop(schedule.one_alpha, schedule.inner_steps))
-        return jnp.concatenate([found.w, found.phi])
+        meta = meta_gradient(losses, z[:2], z[2:], task, UnrolledLoop(schedule.one_alpha, schedule.inner_steps))
+        return jnp.concatenate([meta.w, meta.phi])
 
     with precision(realised.bits):
         step = flint.arb(realised.log_step).exp()

@@ -94,9 +94,9 @@ def hessian_of_choice(choice: LocalChoice, alpha: Array, active_steps: Array) ->
             f * W_phiphi - alpha_here * (a * J_phi**2 + 2 * b * J_phi + d),
         ), None
 
-    one, zero = jnp.ones(()), jnp.zeros(())
+    unit, zero = jnp.ones(()), jnp.zeros(())
     steps = (jnp.arange(choice.H.size), choice.H, choice.C, choice.a, choice.b, choice.d)
-    (J_w, J_phi, *W), _ = jax.lax.scan(step, (one, zero, zero, zero, zero), steps)
+    (J_w, J_phi, *W), _ = jax.lax.scan(step, (unit, zero, zero, zero, zero), steps)
     J = jnp.array([[J_w, J_phi], [0.0, 1.0]])
     return J.T @ choice.D @ J + choice.p * jnp.array([[W[0], W[1]], [W[1], W[2]]])
 
@@ -131,8 +131,8 @@ def solve_local_program(
     active = jnp.asarray(schedule.inner_steps)
     values, best = _ascend(angles, end, dials, jnp.asarray(schedule.one_alpha), active, entry, iterations)
     top = int(jnp.argmax(values))
-    found = choice_from_angles(best[0][top], best[1][top], dials)
-    used = LocalChoice(*(leaf[: schedule.inner_steps] for leaf in found[:5]), p=found.p, D=found.D)
+    choice = choice_from_angles(best[0][top], best[1][top], dials)
+    used = LocalChoice(*(leaf[: schedule.inner_steps] for leaf in choice[:5]), p=choice.p, D=choice.D)
     return LocalOptimum(float(values[top]), used, np.sort(np.asarray(values)))
 
 

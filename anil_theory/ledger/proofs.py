@@ -92,15 +92,15 @@ def positive_by_derivatives(function: Expr, x: Any, order: int) -> Proof:
 
 def limit(expression: Expr, x: Any, to: Expr, claimed: Expr, direction: str = "+") -> Proof:
     """lim expression = claimed as x -> to."""
-    found = sp.limit(expression, x, to, direction)
-    if found == claimed:
+    value = sp.limit(expression, x, to, direction)
+    if value == claimed:
         return Proof(ProofStatus.PROVED, "limit")
-    return _verdict(sp.simplify(sp.expand(found - claimed)), "limit", f"limit is {found}; ")
+    return _verdict(sp.simplify(sp.expand(value - claimed)), "limit", f"limit is {value}; ")
 
 
-def tends_to(found: Expr, claimed: Expr) -> Proof:
+def tends_to(computed: Expr, claimed: Expr) -> Proof:
     """A limit that was computed elsewhere (`forms.limits`) is the claimed one."""
-    return _verdict(sp.simplify(sp.expand(found - claimed)), "limit", f"limit is {found}; ")
+    return _verdict(sp.simplify(sp.expand(computed - claimed)), "limit", f"limit is {computed}; ")
 
 
 def at_points(difference: Callable[[dict[str, Any]], Any], points: Sequence[dict[str, Any]]) -> Proof:

@@ -95,12 +95,12 @@ def block_norms(
     def along(v: Point) -> Point:
         return compiled(w, phi, *v, *rest)
 
-    found = {
+    norms = {
         name: dispatched_norm(along, block_masks(z, *parts), random_like(key_here, z), steps)
         for key_here, (name, parts) in zip(jax.random.split(key, 3), BLOCK_PARTS.items(), strict=True)
     }
-    change = max(float(one.distance) / max(float(one.value), np.finfo(float).tiny) for one in found.values())
-    return BlockNorms(**{name: float(one.value) for name, one in found.items()}, change=change)
+    change = max(float(norm.distance) / max(float(norm.value), np.finfo(float).tiny) for norm in norms.values())
+    return BlockNorms(**{name: float(norm.value) for name, norm in norms.items()}, change=change)
 
 
 def head_eigenvalues(objective: Objective) -> Callable[..., Array]:

@@ -280,18 +280,18 @@ class Rate:
 
         They need a contraction factor, so evaluate the conditions of the geometry first.
         """
-        given = (("w", self.schedule.beta_w), ("phi", self.schedule.beta_phi))[: 1 + self.phi]
-        missing = [Hypothesis(f"beta_{name} is given", float("-inf")) for name, beta in given if beta is None]
+        betas = (("w", self.schedule.beta_w), ("phi", self.schedule.beta_phi))[: 1 + self.phi]
+        missing = [Hypothesis(f"beta_{name} is given", float("-inf")) for name, beta in betas if beta is None]
         if missing:
             return tuple(missing)
-        c, found = self.weight(), []
-        for index, (name, beta) in enumerate(given):
+        c, conditions = self.weight(), []
+        for index, (name, beta) in enumerate(betas):
             lam, tolerance = self._smoothness(index, c)
             assert beta is not None
             use = float(lam * beta)
             margin = 0.0 if abs(use - 1) <= tolerance else (float(1 / lam) if lam else float("inf")) - beta
-            found.append(Hypothesis(f"beta_{name} <= 1/Lam_{name} (c = {c:.6g})", margin))
-        return tuple(found)
+            conditions.append(Hypothesis(f"beta_{name} <= 1/Lam_{name} (c = {c:.6g})", margin))
+        return tuple(conditions)
 
     @property
     def _operations(self) -> int:

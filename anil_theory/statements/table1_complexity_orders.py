@@ -73,9 +73,9 @@ def order_value(row: Row, constants: Constants, schedule: Schedule) -> Bound:
     return RoundingRange.of(at, q).bound(roundings(N), POLY_IS_ONE)
 
 
-def _terms(found: Ingredients, D0: float) -> dict[str, Scaled]:
-    lam_w, lam_phi = found.smoothness(1.0)
-    sizes = {"sigma_w": found.sigma_w, "sigma_phi": found.sigma_phi}
+def _terms(parts: Ingredients, D0: float) -> dict[str, Scaled]:
+    lam_w, lam_phi = parts.smoothness(1.0)
+    sizes = {"sigma_w": parts.sigma_w, "sigma_phi": parts.sigma_phi}
     terms = formulas.table_1_decay(D_0=scaled(D0), Lambda_w=lam_w, Lambda_phi=lam_phi)
     terms["w_noise"] = formulas.table_1_w_noise(Lambda_w=lam_w, Lambda_phi=lam_phi, **sizes)
     # Lam_w = 0 says that r = 0, hence sigma_w = 0: the quotient that then has no value is multiplied by 0.
