@@ -5,7 +5,8 @@
     constants, schedule -> statements ------------------------'
 
 The measured side (tasks, algorithm, estimators, certify) and the claimed side (statements) meet in `verdict` only.
-Importing the package makes float64 JAX's default: constants are measured in float64.
+Constants are measured in float64. Importing the package leaves JAX as it is: call `enable_float64()` at the start of a
+program, or measure inside `with float64():`. What measures without either switches JAX, and warns.
 
 Each name below is imported on first use, so that a start costs only what is used.
 
@@ -23,11 +24,11 @@ The letters used throughout:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from anil_theory._precision import enable_float64
 from anil_theory._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from anil_theory._admissible import InvalidParameter
+    from anil_theory._precision import Float64Enabled, enable_float64, float64
     from anil_theory.algorithm import (
         InnerLoop,
         MetaGradient,
@@ -61,8 +62,6 @@ if TYPE_CHECKING:
     from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet
     from anil_theory.verdict import Outcome, Verdict, judge
 
-enable_float64()
-
 __all__ = [
     "FAMILIES",
     "MEASUREMENTS",
@@ -77,6 +76,7 @@ __all__ = [
     "ExtremalFamily",
     "Falsification",
     "Family",
+    "Float64Enabled",
     "Geometry",
     "Hypothesis",
     "InnerLoop",
@@ -99,7 +99,9 @@ __all__ = [
     "Witness",
     "audit_constants",
     "check",
+    "enable_float64",
     "falsify",
+    "float64",
     "inner_loop",
     "judge",
     "largest",
@@ -127,6 +129,7 @@ _MODULES = {
     "ExtremalFamily": "tasks",
     "Falsification": "falsifier",
     "Family": "tasks",
+    "Float64Enabled": "_precision",
     "Geometry": "constants",
     "Hypothesis": "statements",
     "InnerLoop": "algorithm",
@@ -149,7 +152,9 @@ _MODULES = {
     "Witness": "estimators",
     "audit_constants": "estimators",
     "check": "checks",
+    "enable_float64": "_precision",
     "falsify": "falsifier",
+    "float64": "_precision",
     "inner_loop": "algorithm",
     "judge": "verdict",
     "largest": "estimators",

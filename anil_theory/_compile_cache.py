@@ -54,6 +54,7 @@ class CompileCache:
         self.folder: Path | None = None
         self.troubles: list[str] = []
         self._show: Callable[..., None] | None = None
+        self._before: warnings.catch_warnings | None = None
 
     def switch_on(self) -> None:
         """Have JAX keep compiled programs, unless the environment says otherwise or JAX is already imported.
@@ -71,12 +72,17 @@ class CompileCache:
         os.environ[JAX_FOLDER] = str(folder)
         for name, value in JAX_SETTINGS.items():
             os.environ.setdefault(name, value)
+        self._before = warnings.catch_warnings()
+        self._before.__enter__()
+        # In front of the user's filters: with -W error a damaged entry would end the command, with -W ignore it stays.
+        warnings.filterwarnings("always", _TROUBLE.pattern)
         self._show, warnings.showwarning = warnings.showwarning, self._collect
 
     def close(self) -> str:
         """Remove the entries that JAX had trouble with; one line about them, empty when there were none."""
-        if self._show is not None:
-            warnings.showwarning, self._show = self._show, None
+        if self._before is not None:
+            self._before.__exit__(None, None, None)
+            self._before = self._show = None
         if self.folder is None or not self.troubles:
             return ""
         for trouble in self.troubles:
@@ -127,9 +133,9 @@ def trim(root: Path, limit: int) -> None:
     for path in root.glob("*/*"):
         # Another process may have removed it.
         with suppress(OSError):
-            found = path.stat()
-            if stat.S_ISREG(found.st_mode):
-                entries.append((found.st_mtime, found.st_size, path))
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                entries.append((status.st_mtime, status.st_size, path))
     kept = 0
     for _, size, path in sorted(entries, reverse=True):
         kept += size
@@ -149,13 +155,13 @@ def _prepare(folder: Path) -> None:
     """Make the folder, for its owner alone: who may write into it can have this process run any code."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
+        status = folder.stat()
         probe = folder / f"probe-{os.getpid()}"
         probe.write_bytes(b"1")
         probe.unlink()
     except (OSError, ValueError) as error:
         raise UnusableFolder(f"{folder}: {getattr(error, 'strerror', None) or error}") from error
-    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
         raise UnusableFolder(f"{folder}: others than its owner may write there")
 
 

@@ -16,12 +16,15 @@ def printable(text: str, *, most: int = 2000) -> str:
     Text of more than `most` characters is cut, and ends with three dots.
     """
     shown = text if len(text) <= most else text[: most - 3] + "..."
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in shown)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in shown
+    )
 
 
 def in_markdown(text: str) -> str:
     """`text` as words of Markdown, in a table too: without control characters, code, HTML or links."""
-    return _MARKDOWN.sub(lambda found: "\\" + found.group(), printable(text))
+    return _MARKDOWN.sub(lambda match: "\\" + match.group(), printable(text))
 
 
 def as_code(text: str) -> str:

@@ -164,14 +164,14 @@ def advise(
     anil = best(question)
     maml = best(question.of_maml(maml_alpha))
     sensitivities = []
-    for name, given, replaced in _perturbations(question):
+    for name, value, replaced in _perturbations(question):
         try:
             changed = best(_changed(question, name, replaced), every=FEWER)
         except InvalidParameter:  # a step size that was given does not fit the changed constants
             continue
         sensitivity = Sensitivity(
             parameter=name,
-            given=given,
+            given=value,
             replaced=replaced,
             cost_factor=changed.cost / anil.cost,
             inner_steps=changed.schedule.inner_steps,
@@ -194,8 +194,8 @@ def advise(
 
 def _perturbations(question: Question) -> list[tuple[str, float, float]]:
     constants = question.constants
-    given = {name: getattr(constants, name) for name in ("L", "rho", "tau", "M")}
-    changes = [(name, value, 2 * value) for name, value in given.items() if value > 0]
+    values = {name: getattr(constants, name) for name in ("L", "rho", "tau", "M")}
+    changes = [(name, value, 2 * value) for name, value in values.items() if value > 0]
     if constants.mu is not None:
         twice = 2 * constants.mu
         changes.append(("mu", constants.mu, twice if twice <= constants.L else constants.mu / 2))

@@ -82,8 +82,8 @@ def measurement(offered: Any = None, /, **settings: Any) -> Any:
         return MEASUREMENTS.register(offered)
 
     def decorate(measure: Callable[..., Any]) -> Measurement:
-        given: dict[str, Any] = {"direction": Direction.LOWER} | settings
-        return MEASUREMENTS.register(Measurement(measure=measure, **given))
+        choices: dict[str, Any] = {"direction": Direction.LOWER} | settings
+        return MEASUREMENTS.register(Measurement(measure=measure, **choices))
 
     return decorate if offered is None else decorate(offered)
 

@@ -160,11 +160,11 @@ def worst_evidence(
     """
     if math.isfinite(constants.region.radius):
         return ()
-    found = [_realised(constants, schedule, block)]
+    evidence_of_all = [_realised(constants, schedule, block)]
     if schedule.inner_steps <= LONGEST_ASCENT:
         N = max(schedule.inner_steps, min(longest or 1, LONGEST_ASCENT))
-        found += _worst_of_family(constants, schedule, block, seeds, N)
-    return tuple(evidence for evidence in found if evidence is not None)
+        evidence_of_all += _worst_of_family(constants, schedule, block, seeds, N)
+    return tuple(evidence for evidence in evidence_of_all if evidence is not None)
 
 
 def _plain_setting(schedule: Schedule) -> Schedule:
@@ -225,25 +225,25 @@ def _worst_of_family(
     constants: Constants, schedule: Schedule, block: str, seeds: tuple[int, ...], longest: int
 ) -> list[Evidence]:
     """The worst task that each seed finds."""
-    found = _ascended(constants, _plain_setting(schedule), seeds, longest) if seeds else {}
+    worst = _ascended(constants, _plain_setting(schedule), seeds, longest) if seeds else {}
     keys = [(CROSS.get(block, block), seed) for seed in seeds]
-    return [evidence_of_task(found[key], schedule, block) for key in keys if key in found]
+    return [evidence_of_task(worst[key], schedule, block) for key in keys if key in worst]
 
 
-def evidence_of_task(found: WorstTask, schedule: Schedule, block: str) -> Evidence:
+def evidence_of_task(worst: WorstTask, schedule: Schedule, block: str) -> Evidence:
     """A worst task as evidence about a block or, its directions the other way round, about the transposed block."""
-    assert found.estimate.witness is not None
-    points = dict(found.estimate.witness.points)
+    assert worst.estimate.witness is not None
+    points = dict(worst.estimate.witness.points)
     if block in CROSS:
         points = {"z": points["z"], "u": points["v"], "v": points["u"]}
     estimate = replace(
-        found.estimate,
+        worst.estimate,
         quantity=f"{QUANTITY}/{block}",
-        method=f"worst task, seed {found.estimate.seed}",
+        method=f"worst task, seed {worst.estimate.seed}",
         witness=Witness(points, 0),
     )
-    replay = partial(replay_witness, found.tasks, schedule, estimate, 2)
-    return Evidence(estimate, replay, to_plain(found.tasks.data))
+    replay = partial(replay_witness, worst.tasks, schedule, estimate, 2)
+    return Evidence(estimate, replay, to_plain(worst.tasks.data))
 
 
 def _sampled(constants: Constants, schedule: Schedule, block: str, *, seed: int, tasks: int) -> list[Evidence]:
@@ -254,10 +254,10 @@ def _sampled(constants: Constants, schedule: Schedule, block: str, *, seed: int,
         return []
     population = family.sample(jax.random.key(seed), tasks)
     try:
-        found = measure_block_lipschitz(family, population, schedule, seed=seed, budget=Budget())[block].values()
+        each = measure_block_lipschitz(family, population, schedule, seed=seed, budget=Budget())[block].values()
     except NotFinite:
         return []
-    return [Evidence(e, partial(replay_witness, population, schedule, e, 2), to_plain(population.data)) for e in found]
+    return [Evidence(e, partial(replay_witness, population, schedule, e, 2), to_plain(population.data)) for e in each]
 
 
 def _by_the_algorithm(best: Evidence, constants: Constants, schedule: Schedule, block: str) -> Enclosure | None:

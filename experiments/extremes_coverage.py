@@ -18,6 +18,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from anil_theory import enable_float64
 from anil_theory.certify import certify_blocks
 from anil_theory.constants import Constants, Region
 from anil_theory.estimators.extremes import Extrapolation, extrapolate_supremum, sample_block_norms
@@ -151,6 +152,7 @@ def print_table(rows: list[Comparison]) -> None:
 
 
 def main() -> None:
+    enable_float64()
     parser = argparse.ArgumentParser(description="coverage of extrapolated suprema")
     parser.add_argument("--draws", type=int, default=12, help="draws of constants")
     parser.add_argument("--first", type=int, default=0, help="the first draw")

@@ -54,6 +54,9 @@ def options() -> argparse.ArgumentParser:
 def prepare_environment(*, on_the_cpu: bool) -> None:
     """What must stand before JAX is imported."""
     sys.path.insert(0, str(ROOT))
+    from anil_theory import enable_float64
+
+    enable_float64()
     # PyTorch's process shares the card.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if on_the_cpu:

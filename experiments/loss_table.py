@@ -13,6 +13,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
+from anil_theory import enable_float64
 from anil_theory.certify import Certificate, ClosingStatus, NoEnclosure, certify_hessian_blocks_general
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
@@ -137,5 +138,5 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    jax.config.update("jax_enable_x64", True)
+    enable_float64()
     main(sys.argv[1:])

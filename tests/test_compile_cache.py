@@ -1,5 +1,6 @@
 """Compiled programs on disk: which folder, how large, who may write; damage and a full disk change no result."""
 
+import errno
 import json
 import os
 import subprocess
@@ -26,7 +27,8 @@ from anil_theory._compile_cache import (
 PROGRAM = """
 import json, sys
 from anil_theory._compile_cache import CompileCache
-cache = CompileCache()
+import os
+cache = CompileCache(int(os.environ.get("TEST_LIMIT", 2**29)))
 cache.switch_on()
 if len(sys.argv) > 1:
     import resource
@@ -44,11 +46,11 @@ print(json.dumps({"found": found.tolist(), "hits": events.count("/jax/compilatio
 """
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A process that compiles a program, with the cache in `folder`."""
+def start(folder: Path, *arguments: str, filters: str = "default") -> subprocess.Popen[str]:
+    """A process that compiles a program, with the cache in `folder` and warnings filtered."""
     environment = {name: value for name, value in os.environ.items() if name not in (JAX_FOLDER, *JAX_SETTINGS)}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [sys.executable, "-W", f"{filters}::UserWarning", "-c", PROGRAM, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,6 +89,108 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line(tmp_path: Path) -> None:
     full = end(start(tmp_path, "100"))
     assert "not read or kept" in full["line"] and "\n" not in full["line"]
     assert entries(tmp_path) == []
+
+
+@pytest.mark.parametrize("filters", ["error", "ignore"])
+def test_damage_is_compiled_again_whatever_the_filters_of_warnings(tmp_path: Path, filters: str) -> None:
+    whole = end(start(tmp_path))
+    for entry in entries(tmp_path):
+        entry.write_bytes(entry.read_bytes()[:20])
+    damaged = end(start(tmp_path, filters=filters))
+    assert damaged["found"] == whole["found"] and "were not read" in damaged["line"]
+    assert not [entry for entry in entries(tmp_path) if entry.stat().st_size <= 20]
+
+
+MANY = """
+import json, os, sys
+from anil_theory._compile_cache import CompileCache
+cache = CompileCache(int(os.environ["TEST_LIMIT"]))
+cache.switch_on()
+import jax, jax.numpy as jnp
+values = []
+for n in range(2, 14):
+    values.append(float(jax.jit(lambda x: (jnp.sin(x) @ jnp.cos(x).T).sum())(jnp.arange(n * n / 1.0).reshape(n, n))))
+    if n == 4:
+        print("half-way", flush=True)
+cache.close()
+print(json.dumps(values))
+"""
+
+
+def start_many(folder: Path | None, limit: int = LIMIT) -> subprocess.Popen[str]:
+    """A process that compiles a dozen programs, with the cache in `folder`, or without any."""
+    environment = {name: value for name, value in os.environ.items() if name not in (JAX_FOLDER, *JAX_SETTINGS)}
+    environment |= {VARIABLE: "off" if folder is None else str(folder), "TEST_LIMIT": str(limit)}
+    return subprocess.Popen(
+        [sys.executable, "-c", MANY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def values_of(process: subprocess.Popen[str]) -> list[float]:
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return json.loads(out.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+@pytest.mark.parametrize("limit", [0, 20_000, LIMIT])
+def test_four_processes_that_clear_up_for_each_other_and_one_that_is_killed(tmp_path: Path, limit: int) -> None:
+    """Every start removes what others are reading and writing; the killed one leaves a file half written at worst."""
+    expected = values_of(start_many(None))
+    for _ in range(3):
+        killed, *others = [start_many(tmp_path, limit) for _ in range(4)]
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        killed.kill()
+        late = start_many(tmp_path, limit)
+        assert all(values_of(process) == expected for process in (*others, late))
+        killed.communicate(timeout=60)
+        torn = entries(tmp_path)[::2]
+        for entry in torn:
+            entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 3])
+    assert values_of(start_many(tmp_path)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a tmpfs")
+@pytest.mark.parametrize("options", ["size=16k", "size=1m,ro"])
+def test_a_full_and_a_read_only_file_system(tmp_path: Path, options: str) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a file system is not allowed here")
+    try:
+        if "ro" in options:
+            check_read_only(tmp_path)
+        else:
+            full = end(start(tmp_path))
+            assert "not read or kept" in full["line"] and full["found"] == end(start(tmp_path))["found"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def check_read_only(folder: Path) -> None:
+    """A command goes on without the cache, and says so in one line."""
+    command = [sys.executable, "-m", "anil_theory", "verify", "prop1", "--inner-steps", "1", "--mu", "0.5", "--json"]
+    command += ["--geometry", "strongly-convex", "--out", str(folder.parent / "out")]
+    environment = {name: value for name, value in os.environ.items() if name not in (JAX_FOLDER, *JAX_SETTINGS)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment | {VARIABLE: str(folder / "cache")})
+    assert done.returncode == 0 and "compiled programs are not kept" in done.stderr, done.stderr
+
+
+def test_a_folder_on_which_nothing_can_be_written_is_named(
+    without_jax: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read-only, or full, as the system says it; a superuser cannot be kept out by permissions."""
+
+    def refused(self: Path, data: bytes) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    without_jax[VARIABLE] = str(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    with pytest.raises(UnusableFolder, match="Read-only file system"):
+        CompileCache().switch_on()
+    assert JAX_FOLDER not in without_jax
 
 
 @pytest.fixture

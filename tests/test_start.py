@@ -1,4 +1,4 @@
-"""What a start costs: the modules that a command imports, names on first use, float64, versions and completion."""
+"""What a start costs: the modules that a command imports, names on first use, versions and completion."""
 
 import ast
 import importlib
@@ -90,12 +90,6 @@ def test_submodules_are_reached_through_the_package_and_other_names_are_not() ->
     assert python(script).split() == ["anil_theory.estimators.rates", "True", "True"]
     with pytest.raises(AttributeError, match="no attribute 'theorem3'"):
         _ = anil_theory.theorem3  # pyright: ignore[reportAttributeAccessIssue]
-
-
-@pytest.mark.parametrize("imports", ["import anil_theory, jax", "import jax, anil_theory"])
-def test_float64_is_the_default_in_either_order_of_imports(imports: str) -> None:
-    script = f"{imports}; import jax.numpy as jnp; print(jnp.ones(1).dtype)"
-    assert python(script, JAX_ENABLE_X64="0").strip() == "float64"
 
 
 def test_the_versions_of_all_libraries_are_printed() -> None:

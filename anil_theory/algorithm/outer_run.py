@@ -66,11 +66,6 @@ class OuterRun:
         """(S,) which seeds diverged."""
         return self.diverged_at >= 0
 
-    @property
-    def best_loss(self) -> np.ndarray:
-        """(S,) the smallest recorded L_meta."""
-        return self.loss.min(axis=1)
-
 
 def assemble_run(
     raw: dict[str, Any],

@@ -40,7 +40,7 @@ def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[st
     family = CosineFamily(constants, reach)
     budget = Budget(pairs=1, points=points, lanczos_steps=1, starts=min(32, points))
     tasks = family.sample(jax.random.key(seed), 1)
-    found = largest(
+    attained = largest(
         measure_block_lipschitz(family, tasks, schedule, seed=seed, budget=budget, max_inner_steps=LONGEST)["ww"]
     )
     (order,) = STATEMENTS["prop2"].select(Kind.ORDER, "ww")
@@ -52,12 +52,12 @@ def corner(N: int, eps: float, *, seed: int = 0, points: int = 16384) -> dict[st
         "N": N,
         "eps": eps,
         "q": q,
-        "measured": found.value,
+        "measured": attained.value,
         "printed": printed,
-        "ratio": found.value / printed,
+        "ratio": attained.value / printed,
         "rho_term": rho_term,
-        "reached": found.value / rho_term,
-        "rounding_kind": found.rounding_kind,
+        "reached": attained.value / rho_term,
+        "rounding_kind": attained.rounding_kind,
     }
 
 

@@ -46,19 +46,19 @@ def schedule_of(regime: str, N: int) -> Schedule:
 
 def trace(regime: str) -> tuple[dict[str, list[float]], str]:
     """Against N: the attained ww constant and the explicit bound of every block; and the former's `rounding_kind`."""
-    found: dict[str, list[float]] = {"N": [], "attained": [], **{block: [] for block in BLOCKS}}
+    curves: dict[str, list[float]] = {"N": [], "attained": [], **{block: [] for block in BLOCKS}}
     kinds = []
     longest = max(map(max, INNER_STEPS.values()))  # compiles once
     for N in INNER_STEPS[regime]:
         schedule = schedule_of(regime, N)
         bounds = blocks(CONSTANTS, schedule, Geometry.NONCONVEX, Kind.EXPLICIT)
-        found["N"].append(N)
+        curves["N"].append(N)
         attained = measure_attained(ExtremalFamily(CONSTANTS, schedule, longest))["ww"]
-        found["attained"].append(attained.value)
+        curves["attained"].append(attained.value)
         kinds.append(attained.rounding_kind)
         for block in BLOCKS:
-            found[block].append(float(getattr(bounds, block)))
-    return found, leading_kind(kinds)
+            curves[block].append(float(getattr(bounds, block)))
+    return curves, leading_kind(kinds)
 
 
 def searched(seed: int, quick: bool) -> list[Estimate]:
@@ -84,7 +84,7 @@ def searched(seed: int, quick: bool) -> list[Estimate]:
 def run(*, seed: int = 0, quick: bool = False) -> Finding:
     """Trace the three regimes and fit their growth. `quick` searches fewer random tasks."""
     traces = {regime: trace(regime) for regime in INNER_STEPS}
-    traced = {regime: found for regime, (found, _) in traces.items()}
+    traced = {regime: curves for regime, (curves, _) in traces.items()}
     estimates = searched(seed, quick)
     random_tasks = [estimate.value for estimate in estimates]
     kinds = [*(kind for _, kind in traces.values()), *(estimate.rounding_kind for estimate in estimates)]

@@ -33,8 +33,8 @@ def readings(term: str, mu: float, N: int) -> dict[str, float]:
     """A term of the phi rate at L = 1 and alpha = mu, in the corrected reading and misread in two ways."""
     at = {"mu": Scaled(mu), "q": Scaled(1 - mu * mu), "N": N}
     misread = formulas.misread_decay if term == "decay" else formulas.misread_noise
-    found = {CORRECTED: formulas.table_1_convex(**at)[f"phi_{term}"], **misread(**at)}
-    return {name: float(order) for name, order in found.items()}
+    orders = {CORRECTED: formulas.table_1_convex(**at)[f"phi_{term}"], **misread(**at)}
+    return {name: float(order) for name, order in orders.items()}
 
 
 FACT_NAMES = ("5/Theorem 1, phi row, decay", "5/Theorem 1, phi row, noise", "5/Theorem 1, term by term")
@@ -49,13 +49,13 @@ def setting(mu: float) -> tuple[Constants, Schedule]:
 def ratios(term: str) -> dict[str, list[float]]:
     """Explicit term of the phi row over each reading, along MU."""
     (row,) = (row for row in table1.ROWS if row.name == f"phi_{term}")
-    found: dict[str, list[float]] = {}
+    quotients: dict[str, list[float]] = {}
     for mu in MU:
         constants, schedule = setting(mu)
         explicit = table1.term_value(row, constants, schedule, Kind.EXPLICIT, D0=1.0).value
         for name, order in readings(term, mu, schedule.inner_steps).items():
-            found.setdefault(name, []).append(explicit / order)
-    return found
+            quotients.setdefault(name, []).append(explicit / order)
+    return quotients
 
 
 def exponent(term: str) -> float:
@@ -71,7 +71,7 @@ def phi_row(mu_values: tuple[float, ...]) -> list[dict[str, float]]:
     The derivatives along one trajectory are chosen within A1, A2 and Definition 2 (docs/sharp_bounds.md, "Locally").
     """
     longest = setting(min(mu_values))[1].inner_steps
-    found = []
+    numbers = []
     for mu in mu_values:
         constants, schedule = setting(mu)
         each = jnp.ones(longest)
@@ -89,7 +89,7 @@ def phi_row(mu_values: tuple[float, ...]) -> list[dict[str, float]]:
         (order,) = STATEMENTS["prop2"].select(Kind.ORDER, "phiw")
         (explicit,) = STATEMENTS["prop2"].select(Kind.EXPLICIT, "phiw")
         printed = order.evaluate(constants, schedule).value
-        found.append(
+        numbers.append(
             {
                 "mu": mu,
                 "N": schedule.inner_steps,
@@ -99,7 +99,7 @@ def phi_row(mu_values: tuple[float, ...]) -> list[dict[str, float]]:
                 "explicit_ratio": explicit.evaluate(constants, schedule).value / printed,
             }
         )
-    return found
+    return numbers
 
 
 def run(*, seed: int = 0, quick: bool = False) -> Finding:

@@ -150,8 +150,8 @@ def _on_balls(seed: int, points: int) -> tuple[dict[str, list[float]], dict[str,
     """Measured and declared, by radius, for the softmax head of the training run."""
     families = [SoftmaxHeadFamily(**SOFTMAX_HEAD, radius=radius) for radius in RADII]
     tasks = families[0].sample(jax.random.key(seed), TASKS)
-    found = growth_with_radius(families[0], tasks, RADII, points=points, seed=seed)
-    return found, {name: [getattr(f.constants, symbol) for f in families] for name, symbol in GROWING.items()}
+    growth = growth_with_radius(families[0], tasks, RADII, points=points, seed=seed)
+    return growth, {name: [getattr(f.constants, symbol) for f in families] for name, symbol in GROWING.items()}
 
 
 def _outcome(result: TrajectoryAudit) -> str:

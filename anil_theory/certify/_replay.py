@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from anil_theory._precision import need_float64
 from anil_theory.certify.balls.interpreter import evaluate
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.enclosures.flint_precision import DEFAULT_PRECISION
@@ -20,6 +21,7 @@ def replay(fn: Callable[..., Any], *args: Any, bits: int = DEFAULT_PRECISION) ->
     The precision is doubled until the enclosure is as narrow as float64 can show, or MAX_PRECISION is reached.
     Raises NoEnclosure and Undecided as `evaluate` does.
     """
+    need_float64()
     while True:
         ball: Any = np.asarray(evaluate(fn, *args, bits=bits), dtype=object)[()]
         enclosure = Enclosure.of(ball)
@@ -30,6 +32,7 @@ def replay(fn: Callable[..., Any], *args: Any, bits: int = DEFAULT_PRECISION) ->
 
 def float_error(fn: Callable[..., Any], *args: Any) -> float:
     """A rigorous bound on the error of fn(*args) as JAX computes it in float64."""
+    need_float64()
     value = float(jax.jit(fn)(*args))
     enclosure = replay(fn, *args)
     return max(abs(value - enclosure.low), abs(enclosure.high - value))

@@ -51,13 +51,13 @@ class Certificate:
 
     @classmethod
     def of(
-        cls, block: str, found: Maximum, point: tuple[float, ...], directions: Directions, task: int, region: object
+        cls, block: str, maximum: Maximum, point: tuple[float, ...], directions: Directions, task: int, region: object
     ) -> "Certificate":
         """The result of a search with its witness in the coordinates of z."""
         assert isinstance(region, Region | BoxRegion)
-        lower = max(found.low, 0.0)
-        rest = (found.status, found.reason, found.boxes, found.seconds, found.ended_by)
-        return cls(block, lower, found.high, point, directions, task, region, *rest)
+        lower = max(maximum.low, 0.0)
+        rest = (maximum.status, maximum.reason, maximum.boxes, maximum.seconds, maximum.ended_by)
+        return cls(block, lower, maximum.high, point, directions, task, region, *rest)
 
     @property
     def width(self) -> float:

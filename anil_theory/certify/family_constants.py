@@ -142,16 +142,16 @@ def certify_constants(
         raise InvalidParameter("family", "one whose constants hold on a ball", family.name)
     positive("operations", operations)
     positive("seconds", seconds)
-    one = tasks.take(jnp.array([range(len(tasks))[task]]))
-    refuse_custom_vjp(one.losses, one.task(0), family.n_w, family.n_phi)
-    audit = audit_constants(family, one, starts=starts, iterations=60)
+    single = tasks.take(jnp.array([range(len(tasks))[task]]))
+    refuse_custom_vjp(single.losses, single.task(0), family.n_w, family.n_phi)
+    audit = audit_constants(family, single, starts=starts, iterations=60)
     # The audit measures L - mu, a supremum; the row that is certified is that of mu.
     audited = {"mu" if name == CURVATURE_RANGE else name: estimate for name, estimate in audit.items()}
     names = [name for name in NAMES if name in audited]
     work = Shares(operations * len(names), len(names))
     clock = Shares(seconds, len(names), least=LEAST_SHARE)
-    found = {}
-    programs = _Derivatives(family, one)
+    rows = {}
+    programs = _Derivatives(family, single)
     for name in names:
         started = time.perf_counter()
         # mu is measured as a small difference of large numbers: its own size sets the width to reach.
@@ -159,14 +159,14 @@ def certify_constants(
         widths = (0.0, gap * size) if name == "mu" else (gap, 1e-9)
         maximum = _search(programs, name, region.radius, widths, work, clock)
         clock.spend(time.perf_counter() - started)
-        found[name] = _row(family, name, audited[name], maximum)
-    return found
+        rows[name] = _row(family, name, audited[name], maximum)
+    return rows
 
 
-def _row(family: Family, name: str, found: Estimate, maximum: Maximum) -> CertifiedConstant:
+def _row(family: Family, name: str, estimate: Estimate, maximum: Maximum) -> CertifiedConstant:
     constants = family.constants
     analytic = getattr(constants, name)
-    lower, upper = found.value, maximum.high
+    lower, upper = estimate.value, maximum.high
     if name == "mu":
         # Both are about s - mu; one more unit in the last place pays for the subtraction.
         lower, upper = constants.L - lower, math.nextafter(constants.L - upper, -math.inf)
@@ -182,7 +182,7 @@ def _row(family: Family, name: str, found: Estimate, maximum: Maximum) -> Certif
         seconds=maximum.seconds,
         ended_by=maximum.ended_by,
         known=constants.known,
-        rounding_kind=found.rounding_kind,
+        rounding_kind=estimate.rounding_kind,
     )
 
 
@@ -279,11 +279,11 @@ def _search(
         )
         for which in np.unique(boxes.label[kept]):
             i = np.flatnonzero(kept & (boxes.label == which))
-            found = of_boxes(int(which), boxes.take(i), points[i])
-            bounds.high[i] = found.high
-            bounds.low[i] = found.low
-            bounds.axis[i] = found.axis
-            jumps[i] = found.jumps
+            enclosed = of_boxes(int(which), boxes.take(i), points[i])
+            bounds.high[i] = enclosed.high
+            bounds.low[i] = enclosed.low
+            bounds.axis[i] = enclosed.axis
+            jumps[i] = enclosed.jumps
         return bounds._replace(low=np.where(inside, bounds.low, -np.inf))
 
     if fast:
@@ -306,11 +306,11 @@ def _search(
 
 
 def _interval_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:
-    found = enclosed_intervals(programs.of_intervals(name, which), boxes, points)
-    above, below = (programs.interval_matrix(name, each) for each in (found.over, found.here))
-    high = np.where(found.unknown, np.inf, norms_above(above))
-    low = np.where(found.unknown, -np.inf, norms_below(below))
-    return BoxBounds(high, low, points, pulled_axis(found.pull, boxes), found.jumps)
+    enclosed = enclosed_intervals(programs.of_intervals(name, which), boxes, points)
+    above, below = (programs.interval_matrix(name, each) for each in (enclosed.over, enclosed.here))
+    high = np.where(enclosed.unknown, np.inf, norms_above(above))
+    low = np.where(enclosed.unknown, -np.inf, norms_below(below))
+    return BoxBounds(high, low, points, pulled_axis(enclosed.pull, boxes), enclosed.jumps)
 
 
 def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, points: np.ndarray) -> BoxBounds:
@@ -320,11 +320,11 @@ def _ball_bounds(programs: _Derivatives, name: str, which: int, boxes: Boxes, po
     jumps = []
     with precision(_BITS):
         for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
-            found = enclosed_balls(programs.programs(name, which), lower, upper, point)
-            over, here = (programs.matrix(name, each) for each in (found.over, found.here))
-            highs.append(math.inf if found.unknown else norm_above(over))
-            lows.append(-math.inf if found.unknown else norm_below(here))
-            pulls.append(found.pull)
-            jumps.append(found.jumps)
+            enclosed = enclosed_balls(programs.programs(name, which), lower, upper, point)
+            over, here = (programs.matrix(name, each) for each in (enclosed.over, enclosed.here))
+            highs.append(math.inf if enclosed.unknown else norm_above(over))
+            lows.append(-math.inf if enclosed.unknown else norm_below(here))
+            pulls.append(enclosed.pull)
+            jumps.append(enclosed.jumps)
     axis = pulled_axis(np.array(pulls), boxes)
     return BoxBounds(np.array(highs), np.array(lows), points, axis, np.array(jumps))

@@ -125,7 +125,7 @@ def certify_hessian_blocks_general(
     blocks = [block for block in live_blocks(n - n_w) if block != "phiw" or not symmetric]
     work = Shares(positive("operations", operations) * len(blocks), len(blocks))
     clock = Shares(seconds, len(blocks), least=LEAST_SHARE)
-    found: dict[str, Certificate] = {}
+    certificates: dict[str, Certificate] = {}
     stated: dict[str, dict] = {}
     for block in blocks:
         started = time.perf_counter()
@@ -149,7 +149,7 @@ def certify_hessian_blocks_general(
             maximum = replace(maximum, reason=f"{maximum.reason}{where_undecided(programs.jump)}")
         for name in ("wphi", "phiw") if block == "wphi" and symmetric else (block,):
             directions = programs.directions(name, np.array(point))
-            found[name] = Certificate.of(name, maximum, point, directions, 0, named)
+            certificates[name] = Certificate.of(name, maximum, point, directions, 0, named)
         if proof is not None and block != "phiw":
             stated[block] = stated_block(
                 recorder.tree(maximum.high),
@@ -161,7 +161,7 @@ def certify_hessian_blocks_general(
         clock.spend(time.perf_counter() - started)
     if proof is not None:
         proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated, subject=subject)
-    return found
+    return certificates
 
 
 def subdivided(boxes: Boxes, parts: int) -> Boxes:
@@ -220,12 +220,12 @@ class _Programs:
     def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
         """Bounds of a block over a whole batch of boxes, in float64 intervals."""
         points = boxes.lower / 2 + boxes.upper / 2
-        found = self._enclosed_batch(boxes, points)
+        enclosed = self._enclosed_batch(boxes, points)
         of_block = partial(self.block, block)
-        high = np.where(found.unknown, np.inf, norms_above(found.over.rearranged(of_block)))
-        low = np.where(found.unknown, -np.inf, norms_below(found.here.rearranged(of_block)))
-        self.jump = self.jump if found.jump is None else found.jump
-        return BoxBounds(high, low, points, pulled_axis(found.pull, boxes), found.jumps)
+        high = np.where(enclosed.unknown, np.inf, norms_above(enclosed.over.rearranged(of_block)))
+        low = np.where(enclosed.unknown, -np.inf, norms_below(enclosed.here.rearranged(of_block)))
+        self.jump = self.jump if enclosed.jump is None else enclosed.jump
+        return BoxBounds(high, low, points, pulled_axis(enclosed.pull, boxes), enclosed.jumps)
 
     def _enclosed_batch(self, boxes: Boxes, points: np.ndarray) -> IntervalEnclosures:
         """Small batches are kept: the first one, and those that follow an undecided branch, serve every block."""
@@ -245,11 +245,11 @@ class _Programs:
         jumps = []
         with precision(self.bits):
             for lower, upper, point in zip(boxes.lower, boxes.upper, points, strict=True):
-                found = self._enclosed(lower, upper, point)
-                highs.append(math.inf if found.unknown else norm_above(self.block(block, found.over)))
-                lows.append(-math.inf if found.unknown else norm_below(self.block(block, found.here)))
-                pulls.append(found.pull)
-                jumps.append(found.jumps)
+                enclosed = self._enclosed(lower, upper, point)
+                highs.append(math.inf if enclosed.unknown else norm_above(self.block(block, enclosed.over)))
+                lows.append(-math.inf if enclosed.unknown else norm_below(self.block(block, enclosed.here)))
+                pulls.append(enclosed.pull)
+                jumps.append(enclosed.jumps)
         axis = pulled_axis(np.array(pulls), boxes)
         return BoxBounds(np.array(highs), np.array(lows), points, axis, np.array(jumps))
 

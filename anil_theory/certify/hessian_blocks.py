@@ -91,7 +91,7 @@ def certify_blocks(
     cost = OPERATIONS_A_STEP * (schedule.inner_steps + 1)
     work = Shares(positive("operations", operations) * len(enclosers), len(enclosers))
     clock = Shares(seconds, len(enclosers), least=LEAST_SHARE)
-    found: dict[str, Certificate] = {}
+    certificates: dict[str, Certificate] = {}
     for block, encloser in enclosers.items():
         started = time.perf_counter()
         maximum = maximise(
@@ -107,8 +107,8 @@ def certify_blocks(
         work.spend(maximum.boxes * cost)
         clock.spend(time.perf_counter() - started)
         for name in ("wphi", "phiw") if block == "wphi" else (block,):
-            found[name] = encloser.certificate(name, maximum, region)
-    return found
+            certificates[name] = encloser.certificate(name, maximum, region)
+    return certificates
 
 
 def _blocks(family: SeparableFamily) -> tuple[str, ...]:
@@ -179,24 +179,24 @@ class PairEnclosure:
             axis=axis,
         )
 
-    def certificate(self, block: str, found: Maximum, region: Region) -> Certificate:
+    def certificate(self, block: str, maximum: Maximum, region: Region) -> Certificate:
         """The search's result, with its witness in the coordinates of z."""
-        task, k = divmod(max(found.label, 0), self.coordinates)
+        task, k = divmod(max(maximum.label, 0), self.coordinates)
         n_w, n_phi = self.family.n_w, self.family.n_phi
-        u, v = found.point or (0.0, 0.0)
+        u, v = maximum.point or (0.0, 0.0)
         axis_w, axis_phi = np.zeros((2, n_w + n_phi))
         if k < n_w:
             axis_w[:n_w] = self.rotations[0][task][:, k]
         if k < n_phi:
             axis_phi[n_w:] = self.rotations[1][task][:, k]
         here = np.array([[u, v]])
-        value = self.jets(Boxes.of(here, here, [max(found.label, 0)]), here)[1]
+        value = self.jets(Boxes.of(here, here, [max(maximum.label, 0)]), here)[1]
         # The sign goes into a direction, so that the witness shows a positive number.
         sign = -1.0 if value.hi[0] < 0 else 1.0
         first, second = BLOCK_DIRECTIONS[block]
         axes = {"w": axis_w, "phi": axis_phi}
         directions: Directions = (tuple((sign * axes[first]).tolist()), tuple(axes[second].tolist()))
-        return Certificate.of(block, found, tuple((u * axis_w + v * axis_phi).tolist()), directions, task, region)
+        return Certificate.of(block, maximum, tuple((u * axis_w + v * axis_phi).tolist()), directions, task, region)
 
 
 def _within(points: np.ndarray, radius: float) -> np.ndarray:

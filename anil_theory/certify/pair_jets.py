@@ -71,7 +71,7 @@ def pair_constants(data: SeparableTask, alpha: float) -> PairConstants:
     def ends(enclosures: list[Enclosure]) -> Intervals:
         return Intervals(np.array([e.low for e in enclosures]), np.array([e.high for e in enclosures]))
 
-    one, step = Intervals.exact(1.0), Intervals.exact(alpha)
+    unit, step = Intervals.exact(1.0), Intervals.exact(alpha)
     w1, w2 = exact(data.frequency_w), exact(data.frequency_phi)
     slope = step * exact(data.amplitude) * w1
     width = np.asarray(data.width, float).reshape(-1)
@@ -80,7 +80,7 @@ def pair_constants(data: SeparableTask, alpha: float) -> PairConstants:
         angles = [flint.arb(float(x)) for x in np.asarray(data.angle, float).reshape(-1)]
         cosine, sine = ([Enclosure.of(getattr(x, name)()) for x in angles] for name in ("cos", "sin"))
     return PairConstants(
-        keep=one - step * exact(data.h),
+        keep=unit - step * exact(data.h),
         alpha_c=step * exact(data.c),
         alpha_a=step * exact(data.a),
         frequency_w=w1,

@@ -77,23 +77,23 @@ class Recorder:
         """
         if not math.isfinite(upper):
             raise NoProof("the search has no finite upper bound")
-        found: dict[bytes, float] = {}
+        bounds_of_boxes: dict[bytes, float] = {}
         for boxes, highs in self.batches:
             mine = boxes.label == label
             corners = np.concatenate([boxes.lower[mine], boxes.upper[mine]], axis=1)
-            found.update(zip(map(np.ndarray.tobytes, corners), highs[mine].tolist(), strict=True))
+            bounds_of_boxes.update(zip(map(np.ndarray.tobytes, corners), highs[mine].tolist(), strict=True))
         first = self.batches[0][0]
         first = first.take(first.label == label)
         axes = range(first.lower.shape[1])
         grid = [np.unique(np.concatenate([first.lower[:, k], first.upper[:, k]])).tolist() for k in axes]
-        return _Planter(found, upper).planted(grid)
+        return _Planter(bounds_of_boxes, upper).planted(grid)
 
 
 class _Planter:
     """Writes the tree of the boxes in `found` (corners as bytes, to bounds)."""
 
-    def __init__(self, found: dict[bytes, float], upper: float):
-        self.found, self.upper = found, upper
+    def __init__(self, bounds_of_boxes: dict[bytes, float], upper: float):
+        self.found, self.upper = bounds_of_boxes, upper
         self.letters: list[str] = []
         self.cuts: list[float] = []
         self.bounds: list[float | None] = []

@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Array
 
 from anil_theory._admissible import InvalidParameter, positive
+from anil_theory._precision import need_float64
 from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import cut_cost
@@ -91,6 +92,7 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     Raises InvalidParameter for a span below 50, for mu so close to L, or alpha to 1/mu, that no margin is left, and as
     `sharp_choice` does.
     """
+    need_float64()
     if positive("span", span) < SHORTEST:
         raise InvalidParameter("span", "at least 50: a faster cut-off costs more than it shows", span)
     inner = _inner(constants)
@@ -284,8 +286,8 @@ def difference_quotient(realised: Realised) -> Enclosure:
     schedule = realised.schedule
 
     def gradient(z: Array, task: LogCutTask) -> Array:
-        found = meta_gradient(losses, z[:2], z[2:], task, UnrolledLoop(schedule.one_alpha, schedule.inner_steps))
-        return jnp.concatenate([found.w, found.phi])
+        meta = meta_gradient(losses, z[:2], z[2:], task, UnrolledLoop(schedule.one_alpha, schedule.inner_steps))
+        return jnp.concatenate([meta.w, meta.phi])
 
     with precision(realised.bits):
         step = flint.arb(realised.log_step).exp()

@@ -12,22 +12,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="check", description="Check a proof in ball arithmetic.")
     parser.add_argument("file", type=Path, help="what `anil-theory certify --proof` has written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    given = parser.parse_args()
-    if not given.file.is_file():
-        parser.error(f"file must be one that `anil-theory certify --proof` has written; got {str(given.file)!r}")
-    if given.workers < 1:
-        parser.error(f"--workers must be an integer >= 1; got {given.workers}")
+    arguments = parser.parse_args()
+    if not arguments.file.is_file():
+        parser.error(f"file must be one that `anil-theory certify --proof` has written; got {str(arguments.file)!r}")
+    if arguments.workers < 1:
+        parser.error(f"--workers must be an integer >= 1; got {arguments.workers}")
     try:
         from .check import check_file
 
-        report = check_file(given.file, given.workers)
+        report = check_file(arguments.file, arguments.workers)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # Status 1 means a refuted bound everywhere, and a traceback would end with it.
         words = (
             str(error) if type(error).__name__ == "Damaged" else f"the check failed: {type(error).__name__}: {error}"
         )
-        print(f"error: {str(given.file)!r}: {words}", file=sys.stderr)
+        print(f"error: {str(arguments.file)!r}: {words}", file=sys.stderr)
         return 3
     print(f"{'VALID' if report.valid else 'INVALID'} ({report.boxes} boxes hold)\n{report.words}")
     return 0 if report.valid else 4

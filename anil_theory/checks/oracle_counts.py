@@ -34,12 +34,12 @@ def measure_counts(problem: Problem, schedule: Schedule, effort: Effort) -> dict
     w, phi = problem.split(problem.start)
     counted = counted_entries(problem.tasks, schedule, w, phi)
     exact = table2_cost_comparison.exact_counts(schedule, problem.n_w, problem.n_phi)
-    found = {}
+    estimates = {}
     for name, number in counted.items():
         quantity = f"{table2_cost_comparison.QUANTITY}/{name}"
         estimate = Estimate(quantity, float(abs(number - exact[name])), Direction.EXACT, method="counted")
-        found[quantity] = Finding((estimate,), f"counted {number}, formula {exact[name]}")
-    return found
+        estimates[quantity] = Finding((estimate,), f"counted {number}, formula {exact[name]}")
+    return estimates
 
 
 MEASUREMENT = Measurement(

@@ -31,10 +31,10 @@ def measure_terms(problem: Problem, schedule: Schedule, effort: Effort) -> Found
 
 def terms_together(cases: Sequence[Case], effort: Effort) -> list[Callable[[], Found]]:
     """`measure_terms` of cases of one shape and one N; their blocks are measured together."""
-    found = blocks_together(cases, effort)
+    measured = blocks_together(cases, effort)
     return [
         lambda blocks=blocks, case=case: _terms_of(blocks(), case, effort)
-        for blocks, case in zip(found, cases, strict=True)
+        for blocks, case in zip(measured, cases, strict=True)
     ]
 
 

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from anil_theory._compile_cache import CompileCache, UnusableFolder, switch_off
 from anil_theory._console import READER_GONE, Console, drop_output
+from anil_theory._precision import enable_float64
 from anil_theory._version import __version__
 from anil_theory.constants import Geometry
 from anil_theory.studies import STUDIES
@@ -63,6 +64,8 @@ def root(
         bool, typer.Option(help="Keep compiled programs in the user's cache folder, for the next command.")
     ] = True,
 ) -> None:
+    # A command has its process to itself.
+    enable_float64()
     if not compile_cache:
         switch_off()
     elif context.invoked_subcommand in COMPILING:

@@ -67,7 +67,7 @@ def worst_task(
     Raises InvalidParameter for an unknown block, a block of an empty phi, and counts below 1, and NotFinite where the
     block overflows at every start.
     """
-    found = worst_tasks(
+    worst = worst_tasks(
         family,
         schedule,
         (block,),
@@ -76,9 +76,9 @@ def worst_task(
         iterations=iterations,
         max_inner_steps=max_inner_steps,
     )
-    if not found:
+    if not worst:
         raise NotFinite(f"meta_gradient_lipschitz/{block} is finite at no start of the ascent over tasks")
-    return found[block, seed]
+    return worst[block, seed]
 
 
 def worst_tasks(
@@ -111,8 +111,8 @@ def worst_tasks(
     drawn = {seed: _points(family, starts, seed) for seed in seeds}
     points = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *(drawn[seed] for _, seed in searches))
     static = _Static(family.n_w, family.n_phi, family.share_rotation, family.query)
-    found = jax.tree.map(np.asarray, _search(static, setting, points, iterations))
-    return _as_worst_tasks(found, searches, family, schedule, max_inner_steps)
+    best = jax.tree.map(np.asarray, _search(static, setting, points, iterations))
+    return _as_worst_tasks(best, searches, family, schedule, max_inner_steps)
 
 
 class _Static(NamedTuple):
@@ -167,7 +167,7 @@ def _points(family: SeparableFamily, starts: int, seed: int) -> _Point:
 
 
 def _as_worst_tasks(
-    found: _Best,
+    best: _Best,
     searches: Sequence[tuple[str, int]],
     family: SeparableFamily,
     schedule: Schedule,
@@ -177,32 +177,32 @@ def _as_worst_tasks(
     query = QUERY_LOSSES[family.query]
     estimates: dict[str, dict[str, Estimate]] = {}
     for i, (block, seed) in enumerate(searches):
-        if not math.isfinite(found.value[i]):
+        if not math.isfinite(best.value[i]):
             continue
-        witness = {"z": found.z[i].tolist(), "u": found.u[i].tolist(), "v": found.v[i].tolist()}
+        witness = {"z": best.z[i].tolist(), "u": best.u[i].tolist(), "v": best.v[i].tolist()}
         estimates.setdefault(block, {})[str(seed)] = Estimate(
             f"meta_gradient_lipschitz/{block}",
-            float(found.value[i]),
+            float(best.value[i]),
             Direction.LOWER,
             method="worst task",
-            samples=found.values.shape[1],
+            samples=best.values.shape[1],
             seed=seed,
             witness=Witness(witness, i),
         )
     # The tasks of all searches as one population: their roundings come from one call.
-    population = TaskSet(support_loss, query, jax.device_put(found.task))
+    population = TaskSet(support_loss, query, jax.device_put(best.task))
     marked = mark_roundings(estimates, population, schedule, family.n_w, max_inner_steps)
     worst = {}
     for i, (block, seed) in enumerate(searches):
-        if not math.isfinite(found.value[i]):
+        if not math.isfinite(best.value[i]):
             continue
         estimate = marked[block][str(seed)]
         assert estimate.witness is not None
-        own = jax.device_put(jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], found.task))
+        own = jax.device_put(jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], best.task))
         worst[block, seed] = WorstTask(
             dataclasses.replace(estimate, witness=Witness(estimate.witness.points, 0)),
             TaskSet(support_loss, query, own),
-            np.sort(found.values[i]),
+            np.sort(best.values[i]),
         )
     return worst
 

@@ -31,12 +31,12 @@ def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effor
         records=20,
         max_inner_steps=effort.max_inner_steps,
     )
-    found = average_gradient(run)
-    remark = found.reason
-    if found.diverged:
+    average = average_gradient(run)
+    remark = average.reason
+    if average.diverged:
         remark += f"; first at step {int(run.diverged_at[run.diverged].min())}"
     rows = ("weighted", "w", "phi") if problem.n_phi else ("weighted", "w")
-    estimates = {row: (found.estimates[row],) if row in found.estimates else () for row in rows}
+    estimates = {row: (average.estimates[row],) if row in average.estimates else () for row in rows}
     return {f"{QUANTITY}/{row}": Finding(estimates[row], remark) for row in rows}
 
 

@@ -169,19 +169,19 @@ def _estimates(
     searched = [b for b in SEARCHED if b in live]
     relative = gamma(operations)
     T = len(measured.pair_value)
-    found: dict[str, dict[str, Estimate]] = {}
+    estimates: dict[str, dict[str, Estimate]] = {}
     for i, block in enumerate(BLOCKS):
         if block not in live:
             continue
         make = partial(Estimate, f"meta_gradient_lipschitz/{block}", direction=Direction.LOWER, seed=seed)
-        found[block] = {}
+        estimates[block] = {}
         reasons = []
         dropped, reason = _left_out(measured.pair_dropped, i, block, explain_first)
         reasons.append(reason)
         if dropped < T * budget.pairs:
             task = int(np.argmax(measured.pair_value[:, i]))
             z1, z2 = measured.pair_points[task, i]
-            found[block]["pairs"] = make(
+            estimates[block]["pairs"] = make(
                 float(measured.pair_value[task, i]),
                 method="pairs",
                 rounding=relative * float(measured.pair_noise[task, i]),
@@ -203,7 +203,7 @@ def _estimates(
             value = float(search.value[task, j])
             u, v = search.directions[task, j][:: -1 if block == "phiw" else 1]
             witness = {"z": search.point[task, j].tolist(), "u": u.tolist(), "v": v.tolist()}
-            found[block][method] = make(
+            estimates[block][method] = make(
                 value,
                 method=method,
                 rounding=relative * abs(value),
@@ -213,9 +213,9 @@ def _estimates(
                 witness=Witness(witness, task),
                 residual=float(search.distance[task, j]),
             )
-        if not found[block]:
+        if not estimates[block]:
             raise NotFinite(f"meta_gradient_lipschitz/{block} is finite at no point; {reasons[0]}")
-    return found
+    return estimates
 
 
 def _left_out(
@@ -270,7 +270,7 @@ def blocks_together(cases: Sequence[Case], effort: Effort) -> list[Callable[[], 
     large = asked[0].family.n_w + asked[0].family.n_phi > LARGE or asked[0].numbers * MOST_TOGETHER > MOST_NUMBERS
     width = 1 if large else MOST_TOGETHER
     groups = [asked[start : start + width] for start in range(0, len(asked), width)]
-    return [found for group in groups for found in _searched_together(group, width)]
+    return [searched for group in groups for searched in _searched_together(group, width)]
 
 
 def _measured_blocks(problem: Problem, schedule: Schedule, effort: Effort) -> Found:

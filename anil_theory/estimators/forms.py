@@ -121,11 +121,11 @@ def norm_at(field: Field, form: Form, z: Array, data: PyTree, direction: Float[A
     def product(v: Array) -> Array:
         return _defined(_jets(field, z, data, v[None]))[1]
 
-    found, krylov = block_norm(product, form.masks, direction, steps)
-    finite = jnp.isfinite(found.value)
+    norm, krylov = block_norm(product, form.masks, direction, steps)
+    finite = jnp.isfinite(norm.value)
     first = jnp.stack([_unit(form.masks[0] * direction), direction])
-    value = jnp.where(finite, found.value, -jnp.inf)
-    top = Search(value, z, jnp.where(finite, found.directions, first), found.distance)
+    value = jnp.where(finite, norm.value, -jnp.inf)
+    top = Search(value, z, jnp.where(finite, norm.directions, first), norm.distance)
     mixed = mixed_directions(krylov, form.masks, (steps + FINAL_PRODUCTS) // 2)
     return NormAt(top, jnp.where(finite, mixed, first))
 

@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anil_theory._admissible import count, one_of
+from anil_theory._precision import need_float64
 from anil_theory.constants import Constants
 from anil_theory.estimators.adam_ascent import adam_ascent
 from anil_theory.schedule import Schedule
@@ -93,9 +94,9 @@ def hessian_of_choice(choice: LocalChoice, alpha: Array, active_steps: Array) ->
             f * W_phiphi - alpha_here * (a * J_phi**2 + 2 * b * J_phi + d),
         ), None
 
-    one, zero = jnp.ones(()), jnp.zeros(())
+    unit, zero = jnp.ones(()), jnp.zeros(())
     steps = (jnp.arange(choice.H.size), choice.H, choice.C, choice.a, choice.b, choice.d)
-    (J_w, J_phi, *W), _ = jax.lax.scan(step, (one, zero, zero, zero, zero), steps)
+    (J_w, J_phi, *W), _ = jax.lax.scan(step, (unit, zero, zero, zero, zero), steps)
     J = jnp.array([[J_w, J_phi], [0.0, 1.0]])
     return J.T @ choice.D @ J + choice.p * jnp.array([[W[0], W[1]], [W[1], W[2]]])
 
@@ -118,6 +119,7 @@ def solve_local_program(
     Raises InvalidParameter for an unknown block and counts below 1.
     """
     index = one_of("block", block, BLOCKS)
+    need_float64()
     count("starts", starts)
     count("iterations", iterations)
     N = max(schedule.inner_steps, max_inner_steps or 1)
@@ -129,8 +131,8 @@ def solve_local_program(
     active = jnp.asarray(schedule.inner_steps)
     values, best = _ascend(angles, end, dials, jnp.asarray(schedule.one_alpha), active, entry, iterations)
     top = int(jnp.argmax(values))
-    found = choice_from_angles(best[0][top], best[1][top], dials)
-    used = LocalChoice(*(leaf[: schedule.inner_steps] for leaf in found[:5]), p=found.p, D=found.D)
+    choice = choice_from_angles(best[0][top], best[1][top], dials)
+    used = LocalChoice(*(leaf[: schedule.inner_steps] for leaf in choice[:5]), p=choice.p, D=choice.D)
     return LocalOptimum(float(values[top]), used, np.sort(np.asarray(values)))
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from anil_theory._admissible import count
 from anil_theory._admissible import seed as admissible_seed
+from anil_theory._precision import need_float64
 from anil_theory._registry import NotOfTheKind
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.budget import Budget
@@ -146,6 +147,7 @@ class Measurement:
         Raises NotOfTheKind when the function returns something else than it promised: another quantity, another
         direction, or no estimates.
         """
+        need_float64()
         return self._admitted(self.measure(problem, schedule, effort))
 
     def run_together(self, cases: Sequence[Case], effort: Effort) -> list[Callable[[], dict[str, Finding]]]:
@@ -153,23 +155,24 @@ class Measurement:
 
         Where measuring them in one call fails, each is measured alone, so that the error is that of its own case.
         """
+        need_float64()
         if self.together is None:
             return [partial(self.run, case.problem, case.schedule, effort) for case in cases]
         group = _Group(self, cases, effort)
         return [partial(group.finding, index) for index in range(len(cases))]
 
-    def _admitted(self, found: Any) -> dict[str, Finding]:
-        if not isinstance(found, Mapping):
-            raise NotOfTheKind(f"measurement {self.name!r} must return a mapping from quantities; got {found!r}")
-        return {quantity: self._checked(quantity, value) for quantity, value in found.items()}
+    def _admitted(self, returned: Any) -> dict[str, Finding]:
+        if not isinstance(returned, Mapping):
+            raise NotOfTheKind(f"measurement {self.name!r} must return a mapping from quantities; got {returned!r}")
+        return {quantity: self._checked(quantity, value) for quantity, value in returned.items()}
 
     def _checked(self, quantity: str, value: Any) -> Finding:
         if not self.measures(quantity):
             promised = ", ".join(self.quantities)
             raise NotOfTheKind(f"measurement {self.name!r} measures {promised}; it returned {quantity!r}")
         remark = value.remark if isinstance(value, Finding) else ""
-        given = value.estimates if isinstance(value, Finding) else value
-        estimates = (given,) if isinstance(given, Estimate) else tuple(given)
+        offered = value.estimates if isinstance(value, Finding) else value
+        estimates = (offered,) if isinstance(offered, Estimate) else tuple(offered)
         for estimate in estimates:
             if not isinstance(estimate, Estimate) or estimate.quantity != quantity:
                 raise NotOfTheKind(f"measurement {self.name!r} must return Estimates of {quantity!r}; got {estimate!r}")
@@ -202,10 +205,10 @@ class _Group:
         return self.measurement._admitted(self._found[index]())
 
 
-def keyed(found: Mapping[str, Any]) -> dict[str, Any]:
+def keyed(estimates_of: Mapping[str, Any]) -> dict[str, Any]:
     """Estimates by block, or lists of them, as estimates by quantity."""
     by_quantity = {}
-    for value in found.values():
+    for value in estimates_of.values():
         estimates = list(value.values()) if isinstance(value, Mapping) else [value]
         by_quantity[estimates[0].quantity] = estimates
     return by_quantity

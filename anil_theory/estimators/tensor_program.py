@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anil_theory._admissible import count, one_of
+from anil_theory._precision import need_float64
 from anil_theory.constants import Constants
 from anil_theory.estimators.adam_ascent import adam_ascent
 from anil_theory.estimators.local_program import BLOCKS
@@ -107,6 +108,7 @@ def solve_tensor_program(
     Raises InvalidParameter for an unknown block and counts below 1.
     """
     one_of("block", block, BLOCKS)
+    need_float64()
     count("starts", starts)
     count("iterations", iterations)
     N = schedule.inner_steps

@@ -94,8 +94,8 @@ def _train(
 
 def derivatives(tasks: TaskSet, n_w: int, trajectory: Trajectory) -> Local:
     """Dense derivatives along the trajectory, for the small dimensions of an audit."""
-    found = _derivatives((tasks.support, tasks.query), n_w, tasks.data, trajectory.points, trajectory.tasks)
-    return Local(*map(np.asarray, found))
+    local = _derivatives((tasks.support, tasks.query), n_w, tasks.data, trajectory.points, trajectory.tasks)
+    return Local(*map(np.asarray, local))
 
 
 @partial(jax.jit, static_argnums=(0, 1))

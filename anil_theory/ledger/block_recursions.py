@@ -154,8 +154,8 @@ def _meta_hessian() -> Fact:
     claimed = J.T * sp.Matrix([[A, B], [B, D]]) * J + p * sp.Matrix([[Www, Wwp], [Wwp, Wpp]])
 
     def prove(claimed):
-        found = sp.hessian(loss, (x, y)).subs({x: 0, y: 0})
-        return all_of(identity(found[k], claimed[k]) for k in range(4))
+        hessian = sp.hessian(loss, (x, y)).subs({x: 0, y: 0})
+        return all_of(identity(hessian[k], claimed[k]) for k in range(4))
 
     return Fact(
         name="4/Hessian of the meta-objective",

@@ -22,9 +22,9 @@ _POINTS = [
 def _counted(name: str, statement: str, claimed: dict[str, Expr], count, fault: dict[str, Expr]) -> Fact:
     def prove(claimed: dict[str, Expr]):
         def difference(point):
-            found = count(**point)
+            counted = count(**point)
             at = {N: point["inner_steps"], B: point["batch"], n_w: point["n_w"], n_phi: point["n_phi"]}
-            gaps = [abs(sp.Integer(getattr(found, key)) - each.subs(at)) for key, each in claimed.items()]
+            gaps = [abs(sp.Integer(getattr(counted, key)) - each.subs(at)) for key, each in claimed.items()]
             return sp.Add(*gaps)
 
         return at_points(difference, _POINTS)

@@ -36,11 +36,6 @@ def identity(left: Expr, right: Expr) -> Proof:
     return _verdict(leftover(left - right), "difference simplifies to 0")
 
 
-def simplifies(left: Expr, right: Expr) -> Proof:
-    """left = right, as `identity`, for expressions with exp and roots: sympy's simplify brings the difference to 0."""
-    return _verdict(sp.simplify(sp.expand(left - right)), "difference simplifies to 0")
-
-
 def recursion(claimed: Expr, start: Expr, step: Callable[[Expr], Expr], *, geometric: bool = True) -> Proof:
     """claimed(N) solves f(0) = start, f(N + 1) = step(f(N)): base and step of an induction in N."""
     base = _verdict(leftover(unroll(claimed.subs(N, 0)) - start), "induction in N", "base: ")
@@ -97,15 +92,15 @@ def positive_by_derivatives(function: Expr, x: Any, order: int) -> Proof:
 
 def limit(expression: Expr, x: Any, to: Expr, claimed: Expr, direction: str = "+") -> Proof:
     """lim expression = claimed as x -> to."""
-    found = sp.limit(expression, x, to, direction)
-    if found == claimed:
+    value = sp.limit(expression, x, to, direction)
+    if value == claimed:
         return Proof(ProofStatus.PROVED, "limit")
-    return _verdict(sp.simplify(sp.expand(found - claimed)), "limit", f"limit is {found}; ")
+    return _verdict(sp.simplify(sp.expand(value - claimed)), "limit", f"limit is {value}; ")
 
 
-def tends_to(found: Expr, claimed: Expr) -> Proof:
+def tends_to(computed: Expr, claimed: Expr) -> Proof:
     """A limit that was computed elsewhere (`forms.limits`) is the claimed one."""
-    return _verdict(sp.simplify(sp.expand(found - claimed)), "limit", f"limit is {found}; ")
+    return _verdict(sp.simplify(sp.expand(computed - claimed)), "limit", f"limit is {computed}; ")
 
 
 def at_points(difference: Callable[[dict[str, Any]], Any], points: Sequence[dict[str, Any]]) -> Proof:

@@ -78,11 +78,11 @@ def load_checkpoint(folder: Path, configuration: Mapping[str, Any], like: PyTree
     """
     for path in reversed(_paths(folder)):
         try:
-            found, history, arrays = _read(path)
+            stored, history, arrays = _read(path)
         except InvalidParameter as error:
             _log.warning("%s; passed over", printable(str(error)))
             continue
-        _check_configuration(found, json.loads(json.dumps(to_plain(configuration))))
+        _check_configuration(stored, json.loads(json.dumps(to_plain(configuration))))
         leaves, structure = jax.tree.flatten(like)
         _check_kinds(arrays, leaves)
         state = jax.tree.unflatten(structure, [jax.numpy.asarray(x) for x in arrays])
@@ -105,8 +105,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Any, list[np.ndarray]]:
         return about["configuration"], about["history"], [file.read(name) for name in leaves]
 
 
-def _check_kinds(found: list[np.ndarray], expected: list[Any]) -> None:
-    kinds, wanted = ([(x.shape, str(x.dtype)) for x in leaves] for leaves in (found, expected))
+def _check_kinds(read: list[np.ndarray], expected: list[Any]) -> None:
+    kinds, wanted = ([(x.shape, str(x.dtype)) for x in leaves] for leaves in (read, expected))
     if kinds == wanted:
         return
     if len(kinds) != len(wanted):
@@ -125,12 +125,12 @@ def _iteration(path: Path) -> int:
     return int(path.name[len(_PREFIX) : -len(_SUFFIX)])
 
 
-def _check_configuration(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _check_configuration(read: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     differing = sorted(
-        name for name in found.keys() | expected.keys() if found.get(name, None) != expected.get(name, None)
+        name for name in read.keys() | expected.keys() if read.get(name, None) != expected.get(name, None)
     )
     if differing:
         raise OtherConfiguration(
             asked={name: expected.get(name) for name in differing},
-            kept={name: found.get(name) for name in differing},
+            kept={name: read.get(name) for name in differing},
         )

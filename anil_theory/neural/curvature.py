@@ -43,19 +43,6 @@ class BlockNorms:
     change: float
 
 
-@dataclass(frozen=True)
-class HeadCurvature:
-    """Smallest and largest eigenvalue of D_w^2 L_S over tasks at one w: mu and L of the inner loss there.
-
-    A linear head's cross-entropy is flat along a common shift of all logits, so the smallest eigenvalue is lambda
-    exactly: all strong convexity comes from the regulariser.
-    """
-
-    smallest: float
-    largest: float
-    n_w: int
-
-
 def meta_hessian(objective: Objective) -> Callable[..., tuple[PyTree, PyTree]]:
     """The compiled product (w, phi, v_w, v_phi, episodes, alpha, active) -> D^2 L_meta (v_w, v_phi), both parts.
 
@@ -108,30 +95,12 @@ def block_norms(
     def along(v: Point) -> Point:
         return compiled(w, phi, *v, *rest)
 
-    found = {
+    norms = {
         name: dispatched_norm(along, block_masks(z, *parts), random_like(key_here, z), steps)
         for key_here, (name, parts) in zip(jax.random.split(key, 3), BLOCK_PARTS.items(), strict=True)
     }
-    change = max(float(one.distance) / max(float(one.value), np.finfo(float).tiny) for one in found.values())
-    return BlockNorms(**{name: float(one.value) for name, one in found.items()}, change=change)
-
-
-def head_curvature(objective: Objective, w: PyTree, phi: PyTree, episodes: Any) -> HeadCurvature:
-    """Extreme eigenvalues of D_w^2 L_S over the episodes, from dense Hessians on features.
-
-    Raises InvalidParameter when w has more than DENSE_LIMIT entries, or when there is no body.
-    """
-    flat = ravel_pytree(w)[0]
-    if flat.size > DENSE_LIMIT or objective.model.first == 0:
-        raise InvalidParameter("w", f"a head of at most {DENSE_LIMIT} parameters behind a body", flat.size)
-    phi_body, phi_head = objective.model.split_body(phi)
-    images, labels = objective.prepare(episodes, flat.dtype)
-    features = jax.jit(jax.vmap(objective.model.body, (None, 0)))(phi_body, images)
-    eigenvalues = head_eigenvalues(objective)
-    # One task at a time: a Hessian of n_w^2 numbers each.
-    tasks = [jax.tree.map(lambda x, i=i: x[i], (features, labels)) for i in range(len(episodes.support_labels))]
-    extremes = np.array([eigenvalues(w, phi_head, *task) for task in tasks])
-    return HeadCurvature(float(extremes[:, 0].min()), float(extremes[:, 1].max()), flat.size)
+    change = max(float(norm.distance) / max(float(norm.value), np.finfo(float).tiny) for norm in norms.values())
+    return BlockNorms(**{name: float(norm.value) for name, norm in norms.items()}, change=change)
 
 
 def head_eigenvalues(objective: Objective) -> Callable[..., Array]:

@@ -87,8 +87,8 @@ class TaskDerivatives:
             features = model.body(phi_body, images)
             shared = Shared(phi_head, features, unit_gauge(alpha.dtype))
             loop = UnrolledLoop(alpha, objective.inner_steps, active)
-            found = inner_loop(objective.losses.support, w, shared, TaskData(labels, None), loop)
-            return found.iterates, found.final, features
+            adapted = inner_loop(objective.losses.support, w, shared, TaskData(labels, None), loop)
+            return adapted.iterates, adapted.final, features
 
         self.objective = objective
         self.second = jax.jit(second)
@@ -171,10 +171,10 @@ def _support_norms(
 ) -> list[float]:
     """Norms of D_z^2 L_S, D_phi D_w L_S, D_z D_w^2 L_S and D_z D_phi D_w L_S at z."""
     no_w, no_phi = jax.tree.map(jnp.zeros_like, z)
-    one = jnp.ones((), ravel_pytree(no_w)[0].dtype)
+    unit = jnp.ones((), ravel_pytree(no_w)[0].dtype)
 
     def along(v: Point) -> Point:
-        return derivatives.second(z, v, one, data)[1]
+        return derivatives.second(z, v, unit, data)[1]
 
     unravel = ravel_pytree(z)[1]
     joint = dispatched_norm(along, block_masks(z, "z", "z"), starts["joint"], steps)

@@ -19,6 +19,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._precision import need_float64
 from anil_theory.algorithm.step_sizes import check_step_sizes
 from anil_theory.neural.data import ImageDataset, sample_episodes
 from anil_theory.neural.needs import require_memory_for
@@ -55,6 +56,7 @@ class Program:
     """
 
     def __init__(self, settings: Settings, data: ImageDataset, *, step_sizes: Callable[[PyTree], PyTree] | None = None):
+        need_float64()
         self.settings, self.data = settings, data
         check_episode(settings, data)
         require_memory_for(settings, data.train.image_shape)

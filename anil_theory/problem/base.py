@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, positive, real
+from anil_theory._precision import need_float64
 from anil_theory._registry import ExtensionError
 from anil_theory.constants import Constants
 from anil_theory.problem.flat import FlatLoss, Layout
@@ -97,6 +98,7 @@ class Problem:
 
         Raises InvalidParameter, naming the leaf, for parameters that are not finite floats, and as `TaskSet` does.
         """
+        need_float64()
         layout_w, layout_phi = Layout.of("w", w), Layout.of("phi", phi)
         count("n_w", layout_w.size)
         tasks = TaskSet(FlatLoss(support, layout_w, layout_phi), FlatLoss(query, layout_w, layout_phi), data)

@@ -8,6 +8,7 @@ import jax
 from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._precision import need_float64
 from anil_theory.errors import EmptyPopulation
 from anil_theory.problem.padding import stacked
 
@@ -34,6 +35,7 @@ class TaskSet(eqx.Module):
     data: PyTree
 
     def __check_init__(self) -> None:
+        need_float64()
         if _lists_tasks(self.data):
             allowed = "one pytree with a leading task axis (TaskSet.stack makes one from a list with a tree per task)"
             raise InvalidParameter("data", allowed, f"a list of {len(self.data)} trees of one structure")
@@ -54,6 +56,7 @@ class TaskSet(eqx.Module):
 
         Raises InvalidParameter, naming the leaf, when shapes differ in what is not padded.
         """
+        need_float64()
         return cls(support, query, stacked(tasks, pad=pad))
 
     def __len__(self) -> int:

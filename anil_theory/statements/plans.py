@@ -116,21 +116,21 @@ def plan(question: Question, inner_steps: int) -> Plan:
     """The plan at N. Raises InvalidParameter for a beta beyond its limit there, with the limit."""
     q, N = question, count("inner_steps", inner_steps)
     schedule = Schedule(q.inner_step(N), N)
-    found = ingredients(q.constants, schedule, q.geometry, q.kind, phi=not q.maml)
+    sizes = ingredients(q.constants, schedule, q.geometry, q.kind, phi=not q.maml)
     if q.beta_w is None:
-        c, beta_w, beta_phi = found.steps(q.weight)
+        c, beta_w, beta_phi = sizes.steps(q.weight)
     else:
         beta_w, beta_phi = q.beta_w, q.beta_phi or q.beta_w
-        c = found.weight(beta_w, beta_phi) if isinstance(q.weight, Weight) else q.weight
-        for name, beta, lam in zip(("beta_w", "beta_phi"), (beta_w, beta_phi), found.smoothness(c), strict=True):
+        c = sizes.weight(beta_w, beta_phi) if isinstance(q.weight, Weight) else q.weight
+        for name, beta, lam in zip(("beta_w", "beta_phi"), (beta_w, beta_phi), sizes.smoothness(c), strict=True):
             if float(lam * beta) > 1 + BETA_TOLERANCE:
                 raise InvalidParameter(name, f"in (0, 1/Lam] = (0, {float(1 / lam):.6g}] at N = {N}, c = {c:.6g}", beta)
     names = ("w",) if q.maml else ("w", "phi")
-    rows = {name: found.terms(name, beta_w, beta_phi, c, q.D0) for name in names}
+    rows = {name: sizes.terms(name, beta_w, beta_phi, c, q.D0) for name in names}
     need: Demand = demand(tuple(rows.values()), q.eps, q.split)
     schedule = Schedule(schedule.one_alpha, N, beta_w, None if q.maml else beta_phi, need.batch, need.outer_steps)
     counted = (maml_count if q.maml else anil_count)(N, need.batch, q.n_w, q.n_phi)
-    return Plan(q, schedule, c, found, rows, counted)
+    return Plan(q, schedule, c, sizes, rows, counted)
 
 
 def cheapest_count(cost: Callable[[int], float], most: int, every: int = EVERY) -> int:

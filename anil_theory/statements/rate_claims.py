@@ -53,10 +53,10 @@ def rate_claims(
             return rate(constants, schedule).bound(row, note(constants, schedule))
 
         def hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
-            found = inner(constants, schedule)
-            if not all(h.holds for h in found):  # without them there is no contraction factor, hence no Lam
-                return found
-            return *found, *rate(constants, schedule).hypotheses()
+            conditions = inner(constants, schedule)
+            if not all(h.holds for h in conditions):  # without them there is no contraction factor, hence no Lam
+                return conditions
+            return *conditions, *rate(constants, schedule).hypotheses()
 
         return Claim(
             statement, row, kind, f"{QUANTITY}/{row}", evaluate, hypotheses, CLAIMS[f"{statement}/{row}/{kind.value}"]

@@ -97,9 +97,10 @@ class Ingredients:
         Clipped to the c with beta_w Lam_w <= 1 and beta_phi Lam_phi <= 1; the even weight where there is none.
         """
         even = self.even_weight(beta_w, beta_phi)
-        if not (self.cross and self.sigma_w):
+        if not (self.cross and (self.sigma_w or self.sigma_phi)):
             return even
-        best = self.best_weight(beta_w, beta_phi)
+        # At r = 0 the w noise vanishes, and the larger c is, the better.
+        best = self.best_weight(beta_w, beta_phi) if self.sigma_w else float("inf")
         room_w, room_phi = (1 - float(block * beta) for block, beta in ((self.ww, beta_w), (self.phiphi, beta_phi)))
         if min(room_w, room_phi) <= 0:
             return even
@@ -279,18 +280,18 @@ class Rate:
 
         They need a contraction factor, so evaluate the conditions of the geometry first.
         """
-        given = (("w", self.schedule.beta_w), ("phi", self.schedule.beta_phi))[: 1 + self.phi]
-        missing = [Hypothesis(f"beta_{name} is given", float("-inf")) for name, beta in given if beta is None]
+        betas = (("w", self.schedule.beta_w), ("phi", self.schedule.beta_phi))[: 1 + self.phi]
+        missing = [Hypothesis(f"beta_{name} is given", float("-inf")) for name, beta in betas if beta is None]
         if missing:
             return tuple(missing)
-        c, found = self.weight(), []
-        for index, (name, beta) in enumerate(given):
+        c, conditions = self.weight(), []
+        for index, (name, beta) in enumerate(betas):
             lam, tolerance = self._smoothness(index, c)
             assert beta is not None
             use = float(lam * beta)
             margin = 0.0 if abs(use - 1) <= tolerance else (float(1 / lam) if lam else float("inf")) - beta
-            found.append(Hypothesis(f"beta_{name} <= 1/Lam_{name} (c = {c:.6g})", margin))
-        return tuple(found)
+            conditions.append(Hypothesis(f"beta_{name} <= 1/Lam_{name} (c = {c:.6g})", margin))
+        return tuple(conditions)
 
     @property
     def _operations(self) -> int:

@@ -20,9 +20,9 @@ Units: those of the rates. Errors: as `contraction_factor`.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from anil_theory._admissible import InvalidParameter, nonnegative
+from anil_theory._admissible import nonnegative
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements import prop3_nonconvex, thm1_strongly_convex, thm2_nonconvex
@@ -53,19 +53,6 @@ class Row:
         return TABLE_1_ORDERS[f"{self.name}/{geometry.value}"]
 
 
-@dataclass(frozen=True)
-class OrderEntry:
-    """One row at given constants. `measured` is filled in by whoever measured, NaN until then."""
-
-    name: str
-    symbol: str
-    printed: str
-    order: float
-    explicit: float
-    refined: float
-    measured: float = math.nan
-
-
 ROWS = (Row("w_decay"), Row("w_noise"), Row("phi_decay"), Row("phi_noise"))
 DECAYS = ("w_decay", "phi_decay")
 """The rows that the initial gap enters."""
@@ -86,9 +73,9 @@ def order_value(row: Row, constants: Constants, schedule: Schedule) -> Bound:
     return RoundingRange.of(at, q).bound(roundings(N), POLY_IS_ONE)
 
 
-def _terms(found: Ingredients, D0: float) -> dict[str, Scaled]:
-    lam_w, lam_phi = found.smoothness(1.0)
-    sizes = {"sigma_w": found.sigma_w, "sigma_phi": found.sigma_phi}
+def _terms(parts: Ingredients, D0: float) -> dict[str, Scaled]:
+    lam_w, lam_phi = parts.smoothness(1.0)
+    sizes = {"sigma_w": parts.sigma_w, "sigma_phi": parts.sigma_phi}
     terms = formulas.table_1_decay(D_0=scaled(D0), Lambda_w=lam_w, Lambda_phi=lam_phi)
     terms["w_noise"] = formulas.table_1_w_noise(Lambda_w=lam_w, Lambda_phi=lam_phi, **sizes)
     # Lam_w = 0 says that r = 0, hence sigma_w = 0: the quotient that then has no value is multiplied by 0.
@@ -110,28 +97,6 @@ def term_value(row: Row, constants: Constants, schedule: Schedule, kind: Kind, D
     three = RoundingRange.of(at, r)
     turned = RoundingRange(min(three.low, three.high, three.at), three.at, max(three.low, three.high, three.at))
     return turned.bound(2 * (roundings(schedule.inner_steps) + FURTHER_ROUNDINGS), f"D0 = {D0:.6g}, c = 1")
-
-
-def rows(constants: Constants, schedule: Schedule, D0: float) -> tuple[OrderEntry, ...]:
-    """The table at given constants, in their own geometry."""
-    return tuple(
-        OrderEntry(
-            row.name,
-            row.symbol,
-            row.printed(constants.geometry),
-            order_value(row, constants, schedule).value,
-            *(term_value(row, constants, schedule, kind, D0).value for kind in (Kind.EXPLICIT, Kind.REFINED)),
-        )
-        for row in ROWS
-    )
-
-
-def with_measured(entries: tuple[OrderEntry, ...], measured: dict[str, float]) -> tuple[OrderEntry, ...]:
-    """The table with measured numbers, by name. Raises InvalidParameter for a name that no row has."""
-    unknown = sorted(measured.keys() - {entry.name for entry in entries})
-    if unknown:
-        raise InvalidParameter("measured", "keyed by the names of rows", unknown)
-    return tuple(replace(entry, measured=measured.get(entry.name, entry.measured)) for entry in entries)
 
 
 def _hypotheses(kind: Kind) -> Callable[[Constants, Schedule], tuple[Hypothesis, ...]]:

@@ -18,13 +18,13 @@ Errors: InvalidParameter for dimensions below 1.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
-from anil_theory._admissible import InvalidParameter, count
+from anil_theory._admissible import count
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
-from anil_theory.statements.complexity import OracleCount, anil_count, maml_count, printed_anil_gradient_entries
+from anil_theory.statements.complexity import OracleCount, anil_count, maml_count
 from anil_theory.statements.generated.latex import CLAIMS
 
 NAME = "table2"
@@ -37,22 +37,6 @@ NAMES = tuple(f"{method}_{field.name}" for method in ("anil", "maml") for field 
 def symbol(name: str) -> str:
     """The formula of a row in LaTeX."""
     return CLAIMS[f"{NAME}/{name}/{Kind.IDENTITY.value}"]
-
-
-@dataclass(frozen=True)
-class CountEntry:
-    """One number of the table: the exact count, what is printed (None where nothing is), what was counted by a run."""
-
-    name: str
-    symbol: str
-    exact: int
-    printed: int | None
-    counted: int | None = None
-
-    @property
-    def discrepancy(self) -> int | None:
-        """|counted - exact|, the quantity that the claims bound by 0."""
-        return None if self.counted is None else abs(self.counted - self.exact)
 
 
 def counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, OracleCount]:
@@ -71,20 +55,6 @@ def exact_counts(schedule: Schedule, n_w: int, n_phi: int) -> dict[str, int]:
         for method, counted in both.items()
         for field in fields(counted)
     }
-
-
-def rows(schedule: Schedule, n_w: int, n_phi: int, counted: dict[str, int] | None = None) -> tuple[CountEntry, ...]:
-    """The table at given dimensions, with a run's own counters where they are given, by name."""
-    counted = counted or {}
-    exact = exact_counts(schedule, n_w, n_phi)
-    unknown = sorted(counted.keys() - exact.keys())
-    if unknown:
-        raise InvalidParameter("counted", "keyed by the names of rows", unknown)
-    printed: dict[str, int] = {name: exact[name] for name in exact if name.endswith("_entries")}
-    printed["anil_gradient_entries"] = printed_anil_gradient_entries(schedule.inner_steps, schedule.batch, n_w, n_phi)
-    return tuple(
-        CountEntry(name, symbol(name), value, printed.get(name), counted.get(name)) for name, value in exact.items()
-    )
 
 
 def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:

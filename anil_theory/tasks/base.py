@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,15 @@ from jaxtyping import Array, PyTree
 
 from anil_theory._admissible import InvalidParameter, count
 from anil_theory._memory import FLOAT64, require_memory
+from anil_theory._precision import need_float64
 from anil_theory.constants import Constants
 from anil_theory.problem import Loss, Losses, Problem, TaskSet
 from anil_theory.schedule import Schedule
 
 __all__ = ["Family", "Loss", "Losses", "Setting", "TaskSet", "check_num_tasks"]
+
+
+FamilyType = TypeVar("FamilyType", bound="Family")
 
 
 class Setting(NamedTuple):
@@ -50,6 +54,11 @@ class Family(abc.ABC):
     n_w: int
     n_phi: int
     length_scale: float
+
+    def __new__(cls: type[FamilyType], *arguments: Any, **options: Any) -> FamilyType:
+        # Here, and not in a constructor: a plug-in's family has its own, or none.
+        need_float64()
+        return object.__new__(cls)
 
     @abc.abstractmethod
     def sample(self, key: Array, num_tasks: int) -> TaskSet:

@@ -203,8 +203,8 @@ class SeparableFamily(Family):
 
 @partial(jax.jit, static_argnums=(2, 3, 4, 5))
 def _generate(dials: Array, key: Array, num_tasks: int, n_w: int, n_phi: int, share: bool) -> SeparableTask:
-    one = partial(_generate_one, dials, n_w, n_phi, share)
-    return jax.vmap(one)(jax.random.split(key, num_tasks))
+    generate_one = partial(_generate_one, dials, n_w, n_phi, share)
+    return jax.vmap(generate_one)(jax.random.split(key, num_tasks))
 
 
 class Draws(NamedTuple):

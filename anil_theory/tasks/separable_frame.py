@@ -78,9 +78,9 @@ def separable_frames(tasks: TaskSet) -> SeparableFrames:
     T, k = data.h.shape
     fields = ("h", "c", "g", "a", "amplitude", "frequency_w", "frequency_phi", "phase")
     fields += ("weight", "width", "angle", "center")
-    one = jnp.ones((T, k, 1, 1))
+    unit = jnp.ones((T, k, 1, 1))
     narrow = {name: getattr(data, name)[..., None] for name in fields}
-    coordinates = SeparableTask(rotation_w=one, rotation_phi=one, query_rotation=None, **narrow)
+    coordinates = SeparableTask(rotation_w=unit, rotation_phi=unit, query_rotation=None, **narrow)
     query = None
     if data.query_rotation is not None:
         between = [

@@ -93,14 +93,14 @@ def _respects_constants(family: Family, tasks: TaskSet, points: Array, lowest: n
     curved, support, query, slope, value = map(np.asarray, _derivatives(family, tasks, points, directions))
     assert np.isfinite(value).all() and np.isfinite(curved).all(), f"{where}: a loss is not finite at a random point"
     lowest_curvature = np.linalg.eigvalsh(support[..., :n_w, :n_w])[..., 0].min()
-    found = {
+    largest = {
         "L": max(_largest_norm(support), _largest_norm(query)),
         "M": float(np.linalg.norm(slope, axis=-1).max()),
         "rho": _largest_norm(curved[..., :n_w, :n_w]),
         "tau": _largest_norm(curved[..., :n_w, n_w:]) if family.n_phi else 0.0,
     }
     slack = ROUNDING * constants.L
-    for name, measured in found.items():
+    for name, measured in largest.items():
         declared = getattr(constants, name)
         assert measured <= declared * (1 + ROUNDING) + slack, f"{where} declares {name} = {declared}; found {measured}"
     least = constants.lowest_curvature
@@ -120,5 +120,7 @@ def _derivatives(family: Family, tasks: TaskSet, points: Array, directions: Arra
         hessian, curved = jax.jvp(jax.hessian(support), (z,), (d,))
         return curved, hessian, jax.hessian(query)(z), jax.grad(query)(z), query(z)
 
-    found = [[at(tasks.task(i), z, d) for z, d in zip(points, directions, strict=True)] for i in range(len(tasks))]
-    return tuple(np.array([[each[k] for each in of_task] for of_task in found]) for k in range(5))  # pyright: ignore
+    derivatives = [
+        [at(tasks.task(i), z, d) for z, d in zip(points, directions, strict=True)] for i in range(len(tasks))
+    ]
+    return tuple(np.array([[each[k] for each in of_task] for of_task in derivatives]) for k in range(5))  # pyright: ignore

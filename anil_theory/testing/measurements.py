@@ -4,21 +4,27 @@ import math
 
 from anil_theory._registry import NotOfTheKind
 from anil_theory.constants import Constants
-from anil_theory.estimators import Budget, Effort, Measurement
+from anil_theory.estimators import Budget, Effort, Estimate, Measurement, fact
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.statements import Kind
+from anil_theory.statements import STATEMENTS, Kind, Statement
 from anil_theory.statements.rates import step_sizes
 from anil_theory.tasks import ExtremalFamily, SeparableFamily
+from anil_theory.verdict import Outcome, judge
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 LITTLE = Effort(seeds=2, budget=Budget(pairs=2, points=2, lanczos_steps=2, starts=1, iterations=2))
+
+PROVED = (Kind.IDENTITY, Kind.EXPLICIT, Kind.REFINED, Kind.SHARP, Kind.DECLARED)
+"""The kinds of claims that nothing may refute: orders hide a factor, and conjectures may be false."""
 
 
 def conforms_measurement(
     measurement: Measurement, problem: Problem | None = None, schedule: Schedule | None = None
 ) -> None:
-    """A measurement can be made of a problem, returns what it promises, and returns it again from the same seed.
+    """A measurement can be made of a problem, returns what it promises, twice the same, and refutes nothing proved.
+
+    A lower estimate above a proved bound shows one of the two to be wrong; so does an exact value.
 
     problem, schedule   where it is made; default: the separable family in 1 + 1 dimensions (the extremal task for a
                         measurement of witnesses), N = 2.
@@ -45,3 +51,30 @@ def conforms_measurement(
         assert not any(map(math.isnan, values)), f"{where}: {quantity} is NaN"
         again = [estimate.value for estimate in second[quantity].estimates]
         assert again == values, f"{where}: {quantity} is {values} and, from the same seed, {again}"
+        for estimate in finding.estimates:
+            _refutes_nothing(measurement, estimate, problem, schedule)
+
+
+def _refutes_nothing(measurement: Measurement, estimate: Estimate, problem: Problem, schedule: Schedule) -> None:
+    constants = problem.constants
+    for statement in STATEMENTS.values():
+        if statement.geometry not in (None, constants.geometry):
+            continue
+        if all(claim.quantity != estimate.quantity for claim in statement.claims):
+            continue
+        for claim in _informed(statement, measurement, problem, schedule).claims:
+            if claim.quantity == estimate.quantity and claim.kind in PROVED:
+                verdict = judge(claim, constants, schedule, estimate)
+                refuted = verdict.outcome is Outcome.REFUTED
+                text = f"measurement {measurement.name!r}: {estimate.value:.6g} refutes {claim.name}, which is proved"
+                assert not refuted, f"{text} ({verdict.reason})"
+
+
+def _informed(statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule) -> Statement:
+    """The statement at the facts of the problem, or at the units of the measurement."""
+    if not statement.facts:
+        return statement
+    units = measurement.units
+    return statement.given(
+        **{name: units[name] if name in units else fact(problem, name, schedule) for name in statement.facts}
+    )

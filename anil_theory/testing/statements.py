@@ -7,6 +7,7 @@ from anil_theory.checks import Unmeasured, measurements_of
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
+from anil_theory.statements.base import NoBound
 from anil_theory.statements.rates import step_sizes
 
 FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2}
@@ -27,7 +28,7 @@ def conforms_statement(statement: Statement, *, facts: Mapping[str, float] | Non
     facts   values for facts of the statement's own, beside D0, n_w and n_phi.
 
     Claims are evaluated at constants of the statement's geometry where its hypotheses hold: a bound is a number >= 0
-    that agrees with its logarithm. A claim that needs a fact says so by MissingFact until it is given.
+    that agrees with its logarithm (`conforms_claims`, which property-based tests call at settings of their own).
     """
     assert isinstance(statement, Statement), f"{statement!r} is not a Statement"
     where = f"statement {statement.name!r}"
@@ -43,25 +44,40 @@ def conforms_statement(statement: Statement, *, facts: Mapping[str, float] | Non
         measurements_of(statement)
     except Unmeasured as error:
         raise AssertionError(str(error)) from error
+    for constants, schedule in _settings(statement):
+        conforms_claims(statement, constants, schedule, facts=facts)
+
+
+def conforms_claims(
+    statement: Statement, constants: Constants, schedule: Schedule, *, facts: Mapping[str, float] | None = None
+) -> None:
+    """The claims of a statement evaluate at one setting, for a property-based test to call at many.
+
+    facts   values for facts of the statement's own, beside D0, n_w and n_phi.
+
+    Where its hypotheses hold, a bound is a number >= 0 that agrees with its logarithm, and the same number when it is
+    asked for again. A claim that needs a fact says so by MissingFact until it has it.
+    """
+    where = f"statement {statement.name!r}"
     known = FACTS | dict(facts or {})
     unknown = [name for name in statement.facts if name not in known]
     assert not unknown, f"{where} needs {', '.join(unknown)}: pass values in `facts`"
-    given = statement
+    informed = statement
     if statement.facts:
-        given = statement.given(**{name: known[name] for name in statement.facts})
-        assert [claim.name for claim in given.claims] == names, f"{where}: other claims at the facts"
-    for constants, schedule in _settings(statement):
-        for claim in statement.claims:
-            _hypotheses(claim, constants, schedule)
-        for claim in given.claims:
-            _evaluates(claim, constants, schedule)
-        if not statement.facts:
-            continue
-        for claim in statement.claims:
-            try:
-                claim.evaluate(constants, schedule)
-            except MissingFact as error:
-                assert error.fact in statement.facts, f"{claim.name} misses {error.fact!r}, which {where} does not list"
+        informed = statement.given(**{name: known[name] for name in statement.facts})
+        names = [claim.name for claim in statement.claims]
+        assert [claim.name for claim in informed.claims] == names, f"{where}: other claims at the facts"
+    for claim in statement.claims:
+        _hypotheses(claim, constants, schedule)
+    for claim in informed.claims:
+        _evaluates(claim, constants, schedule)
+    if not statement.facts:
+        return
+    for claim in statement.claims:
+        try:
+            claim.evaluate(constants, schedule)
+        except MissingFact as error:
+            assert error.fact in statement.facts, f"{claim.name} misses {error.fact!r}, which {where} does not list"
 
 
 def _conforms_claim(claim: Claim, statement: Statement) -> None:
@@ -83,19 +99,22 @@ def _settings(statement: Statement) -> list[tuple[Constants, Schedule]]:
 
 
 def _hypotheses(claim: Claim, constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
-    found = claim.hypotheses(constants, schedule)
-    assert isinstance(found, tuple), f"{claim.name}: hypotheses must be a tuple; got {found!r}"
-    for hypothesis in found:
+    hypotheses = claim.hypotheses(constants, schedule)
+    assert isinstance(hypotheses, tuple), f"{claim.name}: hypotheses must be a tuple; got {hypotheses!r}"
+    for hypothesis in hypotheses:
         assert isinstance(hypothesis, Hypothesis), f"{claim.name}: {hypothesis!r} is not a Hypothesis"
         assert not math.isnan(hypothesis.margin), f"{claim.name}: the margin of {hypothesis.condition!r} is NaN"
-    return found
+    return hypotheses
 
 
 def _evaluates(claim: Claim, constants: Constants, schedule: Schedule) -> None:
     if not all(hypothesis.holds for hypothesis in _hypotheses(claim, constants, schedule)):
         return
     where = f"{claim.name} at {constants}, N = {schedule.inner_steps}"
-    bound = claim.evaluate(constants, schedule)
+    try:
+        bound = claim.evaluate(constants, schedule)
+    except NoBound as error:
+        raise AssertionError(f"{where}: {error}") from error
     assert isinstance(bound, Bound), f"{where}: evaluate must return a Bound; got {bound!r}"
     assert bound.rounding >= 0, f"{where}: the rounding is {bound.rounding}"
     again = claim.evaluate(constants, schedule)

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from anil_theory import Budget, Schedule, SeparableFamily, measure_block_lipschitz
+from anil_theory import Budget, Schedule, SeparableFamily, enable_float64, measure_block_lipschitz
 from anil_theory.constants import Constants
 from anil_theory.neural.curvature import block_norms, meta_hessian
 from anil_theory.neural.data import sample_episodes
@@ -142,6 +142,7 @@ def _from_the_cpu(worker: Worker, clock: Clock, count: int) -> Plain:
 
 def main() -> None:
     """Measure all on this process's devices."""
+    enable_float64()
     for measurement in measurements(toy=sys.argv[1] == "toy"):
         print(json.dumps(measurement.timed(Clock(600.0))), flush=True)
 

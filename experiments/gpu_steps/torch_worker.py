@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import torch  # pyright: ignore[reportMissingImports]
 
+from anil_theory import enable_float64
 from anil_theory.neural.networks import cnn
 from anil_theory.neural.settings import Settings
 from experiments.gpu_steps.card import out_of_memory
@@ -101,6 +102,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until the input ends."""
+    enable_float64()
     torch.manual_seed(0)
     print(json.dumps({"torch": torch.__version__, "sees_card": torch.cuda.is_available()}), flush=True)
     for line in sys.stdin:

@@ -19,6 +19,7 @@ from jaxtyping import Array
 from matplotlib.figure import Figure
 from measure import Claim, Outcome, options, publish, side_by_side
 
+from anil_theory import enable_float64
 from anil_theory.estimators.lanczos import FINAL_PRODUCTS, block_norm
 
 SIZES, PRODUCTS, STARTS, ROUNDS = (200, 2000), (16, 32), 8, 9
@@ -124,6 +125,7 @@ def draw(numbers: dict[str, Any], figure: Figure) -> None:
 
 def main() -> None:
     """Measure, print, write."""
+    enable_float64()
     given = options(__doc__, "matrices of 20 rows").parse_args()
     started = datetime.now(UTC)
     found = outcome(given.tiny)

@@ -18,6 +18,7 @@ from jaxtyping import Array
 from matplotlib.figure import Figure
 from measure import Claim, Outcome, options, publish, side_by_side
 
+from anil_theory import enable_float64
 from anil_theory.neural.allocator import keep_freed_memory
 from anil_theory.neural.convolution import direct, fastest, unrolled, winograd
 
@@ -94,6 +95,7 @@ def draw(numbers: dict[str, Any], figure: Figure) -> None:
 
 def main() -> None:
     """Measure, print, write."""
+    enable_float64()
     given = options(__doc__, "two images and 8 channels").parse_args()
     started = datetime.now(UTC)
     found = outcome(given.tiny)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from measure import Claim, Outcome, options, publish, side_by_side
 from scipy.stats import ortho_group
 
-from anil_theory import Constants, SeparableFamily
+from anil_theory import Constants, SeparableFamily, enable_float64
 
 NAMES = ("family", "numpy", "scipy")
 
@@ -66,6 +66,7 @@ def draw(numbers: dict[str, Any], figure: Figure) -> None:
 
 def main() -> None:
     """Measure, print, write."""
+    enable_float64()
     given = options(__doc__, "a few tasks of dimension 3 + 3").parse_args()
     started = datetime.now(UTC)
     found = outcome(given.tiny)

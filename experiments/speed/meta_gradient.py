@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from measure import Claim, Outcome, options, publish, side_by_side
 from peak_memory import N_W, lowered_meta_gradient, planned_bytes, resident_growth
 
-from anil_theory import Constants, SeparableFamily, inner_loop, meta_gradient
+from anil_theory import Constants, SeparableFamily, enable_float64, inner_loop, meta_gradient
 
 STEPS, ROUNDS = (1, 3, 10, 30, 100), 9
 ALPHA = 0.1
@@ -172,6 +172,7 @@ def draw(numbers: dict[str, Any], figure: Figure) -> None:
 
 def main() -> None:
     """Measure, print, write."""
+    enable_float64()
     given = options(__doc__, "a handful of dimensions, steps and points").parse_args()
     started = datetime.now(UTC)
     found = outcome(given.tiny)

@@ -35,6 +35,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from measure import Claim, Outcome, options, output_of, publish, side_by_side
 
+from anil_theory import enable_float64
+
 STEPS = (1, 5, 10, 30)
 LENGTHS = (10, 10_000, 20_000, 40_000)
 """Up to some 10,000 steps the iterates are hidden in what the body's activations take and have given back."""
@@ -73,7 +75,9 @@ MEMORY = """
 import json, sys, jax, jax.numpy as jnp
 sys.path.insert(0, sys.argv[1])
 import neural_worker
+from anil_theory import enable_float64
 from anil_theory.neural.program import Program
+enable_float64()
 kept = []
 Program._warm_up = lambda self: kept.append(self) or 0.0
 found = []
@@ -183,6 +187,7 @@ def draw(numbers: dict[str, Any], figure: Figure) -> None:
 
 def main() -> None:
     """Measure, print, write."""
+    enable_float64()
     parser = options(__doc__, "a narrow network and two tasks")
     parser.add_argument("--rounds", type=int, default=5, help="times that every side and N is measured")
     parser.add_argument("--body-dtype", help="type of our body's arithmetic, e.g. bfloat16 on a GPU")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from anil_theory import enable_float64
 from anil_theory.neural.allocator import keep_freed_memory
 
 SHAPE = (32, 32, 3)
@@ -97,6 +98,7 @@ def peer_side(side: str, choice: dict[str, Any]) -> Callable[[str, int], Any]:
 
 def main() -> None:
     """Serve until the input ends."""
+    enable_float64()
     keep_freed_memory()
     side, choice = sys.argv[1], json.loads(sys.argv[2])
     run = our_side(choice) if side == "ours" else peer_side(side, choice)

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from measure import Claim, Outcome, SideBySide, options, publish, side_by_side
 
-from anil_theory import Constants, Schedule, SeparableFamily
+from anil_theory import Constants, Schedule, SeparableFamily, enable_float64
 from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.tasks.base import TaskSet
 from anil_theory.tasks.separable_frame import separable_frames
@@ -87,6 +87,7 @@ def draw(figure: Figure, axes: dict[str, dict[str, Any]]) -> None:
 
 def main() -> None:
     """Parse the options, run, publish."""
+    enable_float64()
     given = options(__doc__, "two short axes and few seeds").parse_args()
     started = datetime.now(UTC)
     tasks = SeparableFamily(Constants(0.2, 1.0, 1.0, 1.0, 1.0), DIMENSION, DIMENSION).sample(jax.random.key(0), TASKS)

@@ -17,7 +17,7 @@ from jax.stages import Lowered
 from jaxtyping import Array, Float
 from measure import output_of
 
-from anil_theory import Losses, meta_gradient
+from anil_theory import Losses, enable_float64, meta_gradient
 
 INPUTS, FEATURES, CLASSES = 10, 20, 5
 N_W = FEATURES * CLASSES
@@ -87,6 +87,7 @@ def _high_water() -> int:
 
 def main() -> None:
     """Print how far the high-water mark rose above imports and data, and above compilation."""
+    enable_float64()
     method, inner_steps, points = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     arguments = jax.block_until_ready(softmax_head_task(points))
     before = _high_water()

@@ -171,14 +171,9 @@ def test_table_2_judges_equality_in_both_directions():
     assert [c.block for c in STATEMENTS["table2"].claims] == list(exact_counts)
     for claim in claims:
         for error, outcome in ((0, Outcome.CONFIRMED), (1, Outcome.REFUTED), (-1, Outcome.REFUTED)):
-            counted = {claim.block: exact_counts[claim.block] + error}
-            (entry,) = [e for e in table2.rows(schedule, 2, 9, counted) if e.name == claim.block]
-            assert entry.discrepancy is not None
-            estimate = Estimate(claim.quantity, float(entry.discrepancy), Direction.EXACT, "counted")
+            estimate = Estimate(claim.quantity, float(abs(error)), Direction.EXACT, "counted")
             assert judge(claim, CONVEX, schedule, estimate).outcome is outcome
         assert str(exact_counts[claim.block]) in claim.evaluate(CONVEX, schedule).note
-    with pytest.raises(InvalidParameter, match="counted"):
-        table2.rows(schedule, 2, 9, {"anil_time": 3})
 
 
 @given(log_uniform(0.1, 10), log_uniform(0.01, 10), st.floats(0.01, 1), st.integers(1, 30), log_uniform(0.1, 10))

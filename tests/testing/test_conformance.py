@@ -6,14 +6,17 @@ from typing import Any
 
 import jax.numpy as jnp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anil_theory._registry import NotOfTheKind
 from anil_theory.checks import MEASUREMENTS
 from anil_theory.constants import Constants
 from anil_theory.estimators import Direction, Estimate, Measurement
+from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Bound, Kind, Statement
 from anil_theory.tasks import FAMILIES, CosineFamily, Family, TaskSet
-from anil_theory.testing import conforms_family, conforms_measurement, conforms_statement
+from anil_theory.testing import conforms_claims, conforms_family, conforms_measurement, conforms_statement, strategies
 
 COSTLY = ("blocks", "rate", "terms", "identity", "constants")
 """Measurements that compile for seconds; other tests run them too."""
@@ -22,6 +25,14 @@ COSTLY = ("blocks", "rate", "terms", "identity", "constants")
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_every_statement_conforms(name: str) -> None:
     conforms_statement(STATEMENTS[name])
+
+
+@given(setting=strategies.settings(longest=6), weights=st.data())
+def test_every_claim_conforms_at_any_setting(setting: tuple[Constants, Schedule], weights: st.DataObject) -> None:
+    constants, schedule = setting
+    name = weights.draw(st.sampled_from(list(STATEMENTS)))
+    if STATEMENTS[name].geometry in (None, constants.geometry):
+        conforms_claims(STATEMENTS[name], constants, schedule)
 
 
 FAST = ("cosine", "linear-body")
@@ -60,6 +71,10 @@ STATEMENT_FAULTS: dict[str, tuple[Any, str]] = {
     "not measured": (with_claim(quantity="height"), "'height', which nothing measures"),
     "number": (with_claim(evaluate=lambda constants, schedule: 1.0), "must return a Bound"),
     "wrong logarithm": (with_claim(evaluate=lambda constants, schedule: Bound(2.0, 2.0)), "log10 is 2.0 of 2.0"),
+    "negative": (
+        with_claim(evaluate=lambda constants, schedule: Bound(-1.0, 0.0)),
+        "a bound must be a number >= 0; got -1.0",
+    ),
     "zero": (with_claim(evaluate=lambda constants, schedule: Bound(0.0, 0.0)), "the bound is 0"),
     "hypotheses": (with_claim(hypotheses=lambda constants, schedule: ("mu > 0",)), "is not a Hypothesis"),
     "unknown fact": (dataclasses.replace(PROP, facts=("moon",), build=lambda moon: PROP.claims), "needs moon"),
@@ -136,6 +151,7 @@ def estimate(quantity: str = "q", value: float = 1.0, direction: Direction = Dir
     return Estimate(quantity, value, direction, "made up")
 
 
+WW_CONSTANT = "meta_gradient_lipschitz/ww"
 COUNTER = iter(range(100))
 MEASUREMENT_FAULTS: dict[str, tuple[Any, str]] = {
     "not a measurement": (print, "is not a Measurement"),
@@ -147,6 +163,10 @@ MEASUREMENT_FAULTS: dict[str, tuple[Any, str]] = {
     "nothing": (returning({}), "returns nothing"),
     "no estimate and no remark": (returning({"q": []}), "neither an estimate of q nor a remark"),
     "chance": (returning(lambda *setting: {"q": estimate(value=float(next(COUNTER)))}), "from the same seed"),
+    "too large": (
+        returning({WW_CONSTANT: estimate(WW_CONSTANT, 100.0)}, quantities=(WW_CONSTANT,)),
+        "100 refutes prop2",
+    ),
     "refusal": (returning({}, refusal=lambda problem, schedule: "it rains"), "cannot be made of separable: it rains"),
 }
 

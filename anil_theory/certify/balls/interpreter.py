@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
+from anil_theory._precision import need_float64
 from anil_theory._scan_layout import scan_layout
 from anil_theory.certify.balls.arrays import ARRAYS
 from anil_theory.certify.balls.elementwise import ELEMENTWISE
@@ -37,6 +38,7 @@ def evaluate(fn: Callable[..., Any], *args: Any, bits: int = DEFAULT_PRECISION) 
 
     Raises NoEnclosure for a primitive without a rule, Undecided for control flow that the balls cannot decide.
     """
+    need_float64()
     leaves, structure = jax.tree.flatten(args, is_leaf=lambda x: isinstance(x, Balls))
     shapes = [
         jax.ShapeDtypeStruct(leaf.values.shape, np.float64)

@@ -63,8 +63,8 @@ def _pivot(sizes: list[flint.arb]) -> int:
 def _lu(equation: Any, a: Value) -> list[Value]:
     outputs = [np.empty(v.aval.shape, v.aval.dtype if v.aval.dtype.kind in "iu" else object) for v in equation.outvars]
     for index in np.ndindex(a.shape[:-2]):
-        for out, found in zip(outputs, _factored(a[index]), strict=True):
-            out[index] = found
+        for out, factor in zip(outputs, _factored(a[index]), strict=True):
+            out[index] = factor
     return outputs
 
 

@@ -51,7 +51,7 @@ def typed(equation: Any, out: Value) -> Value:
 
 def frozen_balls(value: Value | None, shape: tuple[int, ...]) -> Value:
     """A free shift of a box: the middle of what the program computes there, or 0 where nothing is known."""
-    given = np.full(shape, flint.arb(0), dtype=object) if value is None else value
+    entries = np.full(shape, flint.arb(0), dtype=object) if value is None else value
     out = np.empty(shape, dtype=object)
-    out[...] = np.frompyfunc(lambda ball: ball.mid() if ball.is_finite() else flint.arb(0), 1, 1)(given)
+    out[...] = np.frompyfunc(lambda ball: ball.mid() if ball.is_finite() else flint.arb(0), 1, 1)(entries)
     return out

@@ -144,9 +144,9 @@ def _concatenate(equation: Any, *parts: Value) -> list[Value]:
 def _joined(parts: list[Value], axis: int) -> list[Value]:
     if all(isinstance(x, np.ndarray) for x in parts):
         return [np.concatenate([np.asarray(x) for x in parts], axis)]
-    given = list(map(floats, parts))
-    boxes = max(x.lo.shape[0] for x in given)
-    sides = ([x.lo for x in given], [x.hi for x in given])
+    operands = list(map(floats, parts))
+    boxes = max(x.lo.shape[0] for x in operands)
+    sides = ([x.lo for x in operands], [x.hi for x in operands])
     ends = [[np.broadcast_to(e, (boxes, *e.shape[1:])) for e in side] for side in sides]
     return [Intervals(*(np.concatenate(end, axis + 1) for end in ends))]
 

@@ -42,13 +42,13 @@ def _convert(equation: Any, a: Value) -> list[Value]:
 
 def _integer_power(equation: Any, a: Value) -> list[Value]:
     x, y = floats(a), equation.params["y"]
-    one = Intervals.exact(np.ones((1,) * x.lo.ndim))
+    unit = Intervals.exact(np.ones((1,) * x.lo.ndim))
     if y % 2:
         # Rising: the ends are taken to the ends, which products of x and x^2 do not know.
         power = Intervals(_raised(Intervals.exact(x.lo), abs(y)).lo, _raised(Intervals.exact(x.hi), abs(y)).hi)
     else:
-        power = _raised(x.squared(), abs(y) // 2) if y else one
-    return [power if y >= 0 else one / power]
+        power = _raised(x.squared(), abs(y) // 2) if y else unit
+    return [power if y >= 0 else unit / power]
 
 
 def _raised(x: Intervals, y: int) -> Intervals:
@@ -60,9 +60,9 @@ def _raised(x: Intervals, y: int) -> Intervals:
 
 
 def _logistic(x: Intervals) -> Intervals:
-    one = Intervals.exact(np.ones((1,) * x.lo.ndim))
-    found = one / (one + (-x).exp())
-    return Intervals(np.maximum(found.lo, 0.0), np.minimum(found.hi, 1.0))
+    unit = Intervals.exact(np.ones((1,) * x.lo.ndim))
+    quotient = unit / (unit + (-x).exp())
+    return Intervals(np.maximum(quotient.lo, 0.0), np.minimum(quotient.hi, 1.0))
 
 
 INTERVAL_ELEMENTWISE: dict[str, Rule] = BRANCHING_INTERVALS | {

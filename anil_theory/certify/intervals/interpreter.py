@@ -76,13 +76,13 @@ def run_intervals(closed: ClosedJaxpr, args: list[Value]) -> list[Value]:
 def last_uses(jaxpr: Jaxpr) -> list[list[Any]]:
     """For each equation, the variables that nothing behind it reads."""
     read = {v for v in jaxpr.outvars if not isinstance(v, Literal)}
-    found: list[list[Any]] = []
+    uses: list[list[Any]] = []
     for equation in reversed(jaxpr.eqns):
         touched = dict.fromkeys(v for v in (*equation.invars, *equation.outvars) if not isinstance(v, Literal))
-        found.append([v for v in touched if v not in read])
+        uses.append([v for v in touched if v not in read])
         read.update(touched)
-    found.reverse()
-    return found
+    uses.reverse()
+    return uses
 
 
 _CALLS = {

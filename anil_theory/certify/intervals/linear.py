@@ -19,13 +19,13 @@ def _rows_joined(rows: list[Intervals], axis: int) -> Intervals:
 def solved_triangular(matrix: Intervals, right: Intervals, lower: bool, unit_diagonal: bool) -> Intervals:
     """X with matrix X = right over the last two axes, by substitution; only the triangle is read."""
     n = matrix.lo.shape[-1]
-    found: dict[int, Intervals] = {}
+    solved: dict[int, Intervals] = {}
     for i in range(n) if lower else reversed(range(n)):
         row = right.rearranged(lambda e, i=i: e[..., i, :])
-        for j in found:
-            row = row - matrix.rearranged(lambda e, i=i, j=j: e[..., i, j, None]) * found[j]
-        found[i] = row if unit_diagonal else row / matrix.rearranged(lambda e, i=i: e[..., i, i, None])
-    return _rows_joined([found[i] for i in range(n)], right.lo.ndim - 2)
+        for j in solved:
+            row = row - matrix.rearranged(lambda e, i=i, j=j: e[..., i, j, None]) * solved[j]
+        solved[i] = row if unit_diagonal else row / matrix.rearranged(lambda e, i=i: e[..., i, i, None])
+    return _rows_joined([solved[i] for i in range(n)], right.lo.ndim - 2)
 
 
 def _transposed(x: Intervals) -> Intervals:

@@ -97,13 +97,13 @@ class Intervals:
 
     def exp(self) -> "Intervals":
         """e^x, monotone and never below 0."""
-        found = self._rising(np.exp)
-        return Intervals(np.maximum(found.lo, 0.0), found.hi)
+        image = self._rising(np.exp)
+        return Intervals(np.maximum(image.lo, 0.0), image.hi)
 
     def expm1(self) -> "Intervals":
         """e^x - 1, monotone and never below -1."""
-        found = self._rising(np.expm1)
-        return Intervals(np.maximum(found.lo, -1.0), found.hi)
+        image = self._rising(np.expm1)
+        return Intervals(np.maximum(image.lo, -1.0), image.hi)
 
     def log(self) -> "Intervals":
         """log x, monotone; NaN where x can be negative."""

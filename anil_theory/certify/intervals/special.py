@@ -49,15 +49,15 @@ def _padded(lo: np.ndarray, hi: np.ndarray, size: float) -> Intervals:
     return Intervals(np.nextafter(below, -math.inf), np.nextafter(above, math.inf))
 
 
-def _within(x: Intervals, found: Intervals, low: float, high: float) -> Intervals:
+def _within(x: Intervals, image: Intervals, low: float, high: float) -> Intervals:
     """The enclosure where the argument is in a range, and no bound elsewhere."""
     inside = (x.lo >= low) & (x.hi <= high)
-    return Intervals(np.where(inside, found.lo, -math.inf), np.where(inside, found.hi, math.inf))
+    return Intervals(np.where(inside, image.lo, -math.inf), np.where(inside, image.hi, math.inf))
 
 
-def _clipped(found: Intervals, low: float, high: float) -> Intervals:
+def _clipped(image: Intervals, low: float, high: float) -> Intervals:
     """Met with what the function never leaves; NaN stays."""
-    return Intervals(np.maximum(found.lo, low), np.minimum(found.hi, high))
+    return Intervals(np.maximum(image.lo, low), np.minimum(image.hi, high))
 
 
 def erf(x: Intervals) -> Intervals:
@@ -74,21 +74,21 @@ def log_gamma(x: Intervals) -> Intervals:
     """log Gamma of positive numbers, with its minimum between 1 and 2; unbounded elsewhere."""
     with np.errstate(all="ignore"):
         at_lo, at_hi = special.gammaln(x.lo), special.gammaln(x.hi)
-    found = _padded(np.minimum(at_lo, at_hi), np.maximum(at_lo, at_hi), 1.0)
+    image = _padded(np.minimum(at_lo, at_hi), np.maximum(at_lo, at_hi), 1.0)
     low, high = LGAMMA_MINIMUM
     inside = ~((x.lo > high) | (x.hi < low))
-    return _within(x, Intervals(np.where(inside, _LGAMMA_LEAST, found.lo), found.hi), *GAMMA_RANGE)
+    return _within(x, Intervals(np.where(inside, _LGAMMA_LEAST, image.lo), image.hi), *GAMMA_RANGE)
 
 
 def polygamma(order: int, x: Intervals) -> Intervals:
     """The derivative of digamma of this order (digamma for 0) of positive numbers; unbounded elsewhere."""
     if order == 0:
-        found = rising(special.digamma, x, 1.0)
+        image = rising(special.digamma, x, 1.0)
     elif order % 2:
-        found = falling(lambda t: special.polygamma(order, t), x)
+        image = falling(lambda t: special.polygamma(order, t), x)
     else:
-        found = rising(lambda t: special.polygamma(order, t), x)
-    return _within(x, found, *GAMMA_RANGE)
+        image = rising(lambda t: special.polygamma(order, t), x)
+    return _within(x, image, *GAMMA_RANGE)
 
 
 def _each(function: Callable[..., Intervals]) -> Rule:

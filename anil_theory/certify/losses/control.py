@@ -154,8 +154,8 @@ def _free_shift(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom]:
         return flat.written(equation, inputs)
     upstream, value = equation.params["upstream"], None
     try:
-        (found,) = flat.inlined(upstream.jaxpr, known_constants(upstream.consts), inputs)
-        value = found.value if isinstance(found, Known) else None
+        (shift,) = flat.inlined(upstream.jaxpr, known_constants(upstream.consts), inputs)
+        value = shift.value if isinstance(shift, Known) else None
     except NoEnclosure:
         pass
     return [Known(frozen_balls(value, equation.outvars[0].aval.shape))]

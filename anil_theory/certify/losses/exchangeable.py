@@ -56,8 +56,8 @@ def loss_program(loss: Loss, data: PyTree, n_w: int, n_phi: int) -> dict[str, An
     at = (jax.ShapeDtypeStruct((n_w,), np.float64), jax.ShapeDtypeStruct((n_phi,), np.float64))
     traced = jax.make_jaxpr(lambda w, phi: loss(w, phi, data))(*at)
     writer = _Writer()
-    (found,) = writer.run(traced, [Traced(0, (n_w,)), Traced(1, (n_phi,))])
-    equations, result = _alive(writer.equations, writer.listed(found).index)
+    (output,) = writer.run(traced, [Traced(0, (n_w,)), Traced(1, (n_phi,))])
+    equations, result = _alive(writer.equations, writer.listed(output).index)
     equations = without_fixed_numbers(equations, (n_w, n_phi), result)
     return {"inputs": {"w": n_w, "phi": n_phi}, "equations": equations, "result": result}
 
@@ -222,7 +222,7 @@ class _Writer:
     def move(self, equation: Any, inputs: list[Any]) -> list[Any]:
         """Run a primitive on positions instead of numbers."""
         kinds = {
-            x.aval.dtype.kind for x, given in zip(equation.invars, inputs, strict=True) if isinstance(given, Traced)
+            x.aval.dtype.kind for x, operand in zip(equation.invars, inputs, strict=True) if isinstance(operand, Traced)
         }
         first = int(equation.primitive.name == "select_n")
         numbers = [i for i, x in enumerate(equation.invars) if i >= first and x.aval.dtype.kind in kinds]

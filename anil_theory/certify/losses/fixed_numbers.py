@@ -72,9 +72,9 @@ def _elementwise(operation: str, row: tuple[Weight, ...]) -> Weight:
         return NONE
     kinds = {weight.kind for weight in row if weight.factors}
     if len(kinds) == 1:
-        found = (_of_shifts if kinds == {"shift"} else _of_scales)(operation, row)
-        if found is not None:
-            return found
+        numbers = (_of_shifts if kinds == {"shift"} else _of_scales)(operation, row)
+        if numbers is not None:
+            return numbers
     raise _depends(operation)
 
 

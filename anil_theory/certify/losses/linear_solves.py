@@ -59,8 +59,8 @@ def _texts(matrix: tuple[int, ...], right: tuple[int, ...]) -> set[tuple[str, st
 
 
 def _all_equations(jaxpr: Jaxpr) -> list[Any]:
-    found = list(jaxpr.eqns)
+    equations = list(jaxpr.eqns)
     for equation in jaxpr.eqns:
         if "jaxpr" in equation.params:
-            found += _all_equations(equation.params["jaxpr"].jaxpr)
-    return found
+            equations += _all_equations(equation.params["jaxpr"].jaxpr)
+    return equations

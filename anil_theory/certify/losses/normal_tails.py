@@ -21,13 +21,13 @@ Makers = dict[Var, Any]
 def normal_tails(jaxpr: Jaxpr) -> dict[Var, Var]:
     """The variables of a jaxpr that are erfc(-w), each with w."""
     makers: Makers = {variable: equation for equation in jaxpr.eqns for variable in equation.outvars}
-    found = {}
+    tails = {}
     for equation in jaxpr.eqns:
         if equation.primitive.name == "select_n" and len(equation.invars) == 3:
             argument = _argument(makers, equation)
             if argument is not None:
-                found[equation.outvars[0]] = argument
-    return found
+                tails[equation.outvars[0]] = argument
+    return tails
 
 
 def _argument(makers: Makers, equation: Any) -> Var | None:

@@ -153,8 +153,8 @@ class _Freed:
         if source not in self.freed:
             # One for all that stop the same variable: only together they may be without influence.
             upstream, operands = _upstream(self.jaxpr, source)
-            given = [self.known[variable] for variable in operands]
-            self.freed[source] = free_shift_p.bind(*given, upstream=upstream)
+            arguments = [self.known[variable] for variable in operands]
+            self.freed[source] = free_shift_p.bind(*arguments, upstream=upstream)
         return [self.freed[source]]
 
 
@@ -208,10 +208,10 @@ def _hides(jaxpr: Jaxpr) -> bool:
 
 def _inside(equation: Any) -> list[Jaxpr]:
     """The jaxprs among the parameters of an equation."""
-    found = []
+    equations = []
     for value in equation.params.values():
         for each in value if isinstance(value, (tuple, list)) else (value,):
             each = getattr(each, "jaxpr", each)
             if isinstance(each, Jaxpr):
-                found.append(each)
-    return found
+                equations.append(each)
+    return equations

@@ -55,13 +55,13 @@ def plain_program(closed: ClosedJaxpr, point: Sequence[Any] | None) -> Callable[
 
 def _shifts(closed: ClosedJaxpr, point: Sequence[Any] | None) -> dict[Any, np.ndarray]:
     """The outputs of stop_gradient that do not matter, with a constant for each."""
-    found: dict[Any, np.ndarray] = {}
+    shifts: dict[Any, np.ndarray] = {}
     for equation in closed.jaxpr.eqns:
         if equation.primitive.name == "stop_gradient" and equation.outvars[0].aval.dtype.kind == "f":
             (variable,) = equation.outvars
             if is_invariant(closed.jaxpr, equation):
-                found[variable] = _constant(closed, variable, point)
-    return found
+                shifts[variable] = _constant(closed, variable, point)
+    return shifts
 
 
 def _constant(closed: ClosedJaxpr, variable: Any, point: Sequence[Any] | None) -> np.ndarray:
@@ -120,13 +120,13 @@ HUGE = 1e100
 def _huge(closed: ClosedJaxpr, shifts: dict[Any, np.ndarray]) -> set[Any]:
     """Variables that depend on numbers beyond HUGE, other than through a shift."""
     jaxpr = closed.jaxpr
-    found = {v for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if _is_huge(c)}
+    huge = {v for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if _is_huge(c)}
     for equation in jaxpr.eqns:
         literals = [v.val for v in equation.invars if isinstance(v, Literal)]
         variables = [v for v in equation.invars if not isinstance(v, Literal)]
-        if found.intersection(variables) or any(map(_is_huge, literals)):
-            found.update(v for v in equation.outvars if v not in shifts)
-    return found
+        if huge.intersection(variables) or any(map(_is_huge, literals)):
+            huge.update(v for v in equation.outvars if v not in shifts)
+    return huge
 
 
 def _is_huge(value: Any) -> bool:
@@ -189,8 +189,8 @@ def _log(equation: Any, inputs: list[Any], forms: dict[Any, _Exponentials]) -> l
     form = _form(equation, forms)
     if form is None or form.axes is None or form.place is None:
         return None
-    found = smooth_functions.over_axes(smooth_functions.log_sum_exp, form.exponent, form.axes, keeps=False)
-    return [found.reshape(-1)[form.place]] if _permuted(form.place) else [found.reshape(form.place.shape)]
+    value = smooth_functions.over_axes(smooth_functions.log_sum_exp, form.exponent, form.axes, keeps=False)
+    return [value.reshape(-1)[form.place]] if _permuted(form.place) else [value.reshape(form.place.shape)]
 
 
 def _permuted(place: np.ndarray) -> bool:

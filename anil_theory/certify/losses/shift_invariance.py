@@ -73,10 +73,10 @@ def _follow(equation: Any, known: dict[Any, _Dependence], zeros: set[Any]) -> No
     """One equation: its results are entered into `known` where they depend on m, and into `zeros` where they are 0."""
     inputs = [None if isinstance(atom, Literal) else known.get(atom) for atom in equation.invars]
     zero = [_is_zero(atom, zeros) for atom in equation.invars]
-    if any(found is not None for found in inputs):
-        for variable, found in zip(equation.outvars, _followed(equation, inputs, zero), strict=True):
-            if found is not None and np.any(found.k != 0):
-                known[variable] = found
+    if any(dependence is not None for dependence in inputs):
+        for variable, dependence in zip(equation.outvars, _followed(equation, inputs, zero), strict=True):
+            if dependence is not None and np.any(dependence.k != 0):
+                known[variable] = dependence
     elif (equation.primitive.name in _KEEP_ZERO and all(zero)) or (equation.primitive.name == "mul" and any(zero)):
         zeros.update(equation.outvars)
 
@@ -100,7 +100,7 @@ def _followed(equation: Any, inputs: _Inputs, zero: list[bool]) -> list[_Depende
 
 
 def _moved(equation: Any, inputs: _Inputs) -> list[_Dependence | None]:
-    kinds = {found.factor for found in inputs if found is not None}
+    kinds = {dependence.factor for dependence in inputs if dependence is not None}
     if len(kinds) != 1:
         raise _Unproven
     shapes = [atom.aval.shape for atom in equation.invars]
@@ -115,10 +115,12 @@ def _moved(equation: Any, inputs: _Inputs) -> list[_Dependence | None]:
     return [_Dependence(factor, np.asarray(k), np.asarray(entry)) for k, entry in zip(*spread, strict=True)]
 
 
-def _on(equation: Any, found: _Dependence) -> _Dependence:
+def _on(equation: Any, dependence: _Dependence) -> _Dependence:
     """The dependence of an operand, spread over the shape of the result."""
     shape = equation.outvars[0].aval.shape
-    return _Dependence(found.factor, np.broadcast_to(found.k, shape), np.broadcast_to(found.entry, shape))
+    return _Dependence(
+        dependence.factor, np.broadcast_to(dependence.k, shape), np.broadcast_to(dependence.entry, shape)
+    )
 
 
 def _same(a: _Dependence, b: _Dependence) -> bool:
@@ -182,19 +184,19 @@ def _unary(expected: bool | None, factor: bool | None = None, scale: float = 1.0
     """A function of one array that is a factor (`expected`), and whose result is a factor (`factor`)."""
 
     def rule(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
-        (found,) = inputs
-        assert found is not None
-        if expected is not None and found.factor != expected:
+        (dependence,) = inputs
+        assert dependence is not None
+        if expected is not None and dependence.factor != expected:
             raise _Unproven
-        return _Dependence(found.factor if factor is None else factor, found.k * scale, found.entry)
+        return _Dependence(dependence.factor if factor is None else factor, dependence.k * scale, dependence.entry)
 
     return rule
 
 
 def _negated(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
-    (found,) = inputs
-    assert found is not None
-    return found if found.factor else found.scaled(-1.0)
+    (dependence,) = inputs
+    assert dependence is not None
+    return dependence if dependence.factor else dependence.scaled(-1.0)
 
 
 def _integer_power(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
@@ -203,7 +205,7 @@ def _integer_power(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Depende
 
 def _only_sign(equation: Any, inputs: _Inputs, zero: list[bool]) -> None:
     """`sign` of a factor: e^(k m) is positive."""
-    if any(found is not None and not found.factor for found in inputs):
+    if any(dependence is not None and not dependence.factor for dependence in inputs):
         raise _Unproven
 
 
@@ -212,7 +214,10 @@ def _compared(equation: Any, inputs: _Inputs, zero: list[bool]) -> None:
     a, b = inputs
     if a is not None and b is not None and _same(_on(equation, a), _on(equation, b)):
         return
-    if any(found is not None and not (found.factor and other) for found, other in ((a, zero[1]), (b, zero[0]))):
+    if any(
+        dependence is not None and not (dependence.factor and other)
+        for dependence, other in ((a, zero[1]), (b, zero[0]))
+    ):
         raise _Unproven
     if a is not None and b is not None:
         raise _Unproven
@@ -222,11 +227,13 @@ def _chosen(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
     """`select_n` among arrays that depend alike, or are 0 beside factors."""
     if inputs[0] is not None:
         raise _Unproven
-    found = [_on(equation, case) for case in inputs[1:] if case is not None]
+    dependences = [_on(equation, case) for case in inputs[1:] if case is not None]
     rest = [is_zero for case, is_zero in zip(inputs[1:], zero[1:], strict=True) if case is None]
-    if not all(_same(found[0], other) for other in found) or not (all(rest) and (found[0].factor or not rest)):
+    if not all(_same(dependences[0], other) for other in dependences) or not (
+        all(rest) and (dependences[0].factor or not rest)
+    ):
         raise _Unproven
-    return found[0]
+    return dependences[0]
 
 
 def _extremum(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
@@ -237,21 +244,21 @@ def _extremum(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
     return _on(equation, a)
 
 
-def _along(found: _Dependence, axes: tuple[int, ...]) -> _Dependence:
+def _along(dependence: _Dependence, axes: tuple[int, ...]) -> _Dependence:
     """Dropped axes along which the dependence is everywhere the same."""
-    kept = [i for i in range(found.k.ndim) if i not in axes]
-    k, entry = (part.transpose(*kept, *axes).reshape(*(part.shape[i] for i in kept), -1) for part in found[1:])
+    kept = [i for i in range(dependence.k.ndim) if i not in axes]
+    k, entry = (part.transpose(*kept, *axes).reshape(*(part.shape[i] for i in kept), -1) for part in dependence[1:])
     if k.shape[-1] == 0 or np.any(k != k[..., :1]) or np.any((entry != entry[..., :1]) & (k != 0)):
         raise _Unproven
-    return _Dependence(found.factor, k[..., 0], entry[..., 0])
+    return _Dependence(dependence.factor, k[..., 0], entry[..., 0])
 
 
 def _reduced(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
-    (found,) = inputs
-    assert found is not None
-    if not found.factor and equation.primitive.name == "reduce_sum":
+    (dependence,) = inputs
+    assert dependence is not None
+    if not dependence.factor and equation.primitive.name == "reduce_sum":
         raise _Unproven
-    return _along(found, tuple(equation.params["axes"]))
+    return _along(dependence, tuple(equation.params["axes"]))
 
 
 def _dot(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence | None:
@@ -262,13 +269,13 @@ def _dot(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence | None
         return None
     if a is not None and b is not None:
         raise _Unproven
-    found, contract, batch = (a, contract_a, batch_a) if a is not None else (b, contract_b, batch_b)
-    assert found is not None
-    if not found.factor:
+    dependence, contract, batch = (a, contract_a, batch_a) if a is not None else (b, contract_b, batch_b)
+    assert dependence is not None
+    if not dependence.factor:
         raise _Unproven
-    free = [i for i in range(found.k.ndim) if i not in (*batch, *contract)]
+    free = [i for i in range(dependence.k.ndim) if i not in (*batch, *contract)]
     order = (*batch, *free, *contract)
-    moved = _Dependence(True, found.k.transpose(order), found.entry.transpose(order))
+    moved = _Dependence(True, dependence.k.transpose(order), dependence.entry.transpose(order))
     rest = _along(moved, tuple(range(len(batch) + len(free), len(order))))
     shape = equation.outvars[0].aval.shape
     # The result's axes: groups, free of a, free of b.
@@ -284,11 +291,11 @@ def _dot(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence | None
 
 
 def _passed(equation: Any, inputs: _Inputs, zero: list[bool]) -> _Dependence:
-    (found,) = inputs
-    assert found is not None
+    (dependence,) = inputs
+    assert dependence is not None
     if equation.outvars[0].aval.dtype.kind != "f":
         raise _Unproven
-    return found
+    return dependence
 
 
 _Rule = Callable[..., _Dependence | None]

@@ -107,8 +107,8 @@ def _is_extreme(flat: Flat, equation: Any, inputs: list[Atom]) -> list[Atom] | N
         moved = jnp.transpose(a, order)
         flattened = moved.reshape(*moved.shape[: len(kept)], -1)
         itself = jnp.eye(flattened.shape[-1], dtype=bool)
-        found = jnp.all(compare(flattened[..., :, None], flattened[..., None, :]) | itself, axis=-1)
-        return jnp.transpose(found.reshape(moved.shape), [order.index(axis) for axis in range(a.ndim)])
+        exceeds = jnp.all(compare(flattened[..., :, None], flattened[..., None, :]) | itself, axis=-1)
+        return jnp.transpose(exceeds.reshape(moved.shape), [order.index(axis) for axis in range(a.ndim)])
 
     return flat.traced(exceeds_others, [x], [aval])
 

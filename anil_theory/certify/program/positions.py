@@ -119,11 +119,11 @@ def windows(equation: Any) -> np.ndarray:
         share = np.asarray(jax.vmap(lambda unit: equation.primitive.bind(unit, **equation.params))(units))
         parts = share.reshape(size, -1).T != 0
         most = int(parts.sum(axis=1).max(initial=0))
-        found = np.full((len(parts), most), NOWHERE)
-        for row, part in zip(found, parts, strict=True):
+        places = np.full((len(parts), most), NOWHERE)
+        for row, part in zip(places, parts, strict=True):
             entries = np.flatnonzero(part)
             row[: len(entries)] = entries
-        return found.reshape(*equation.outvars[0].aval.shape, most)
+        return places.reshape(*equation.outvars[0].aval.shape, most)
 
     return _kept(equation, (), table)
 
@@ -138,7 +138,7 @@ def convolved(equation: Any) -> np.ndarray:
         # From 1, since a convolution pads with 0; a sum of one position and of zeros is exact in float64.
         numbered = _numbered(left, first=1).astype(float)
         parameters = equation.params | {"preferred_element_type": None}
-        found = jax.vmap(lambda unit: equation.primitive.bind(numbered, unit, **parameters))(units)
-        return np.moveaxis(np.asarray(found), 0, -1).astype(int) - 1
+        places = jax.vmap(lambda unit: equation.primitive.bind(numbered, unit, **parameters))(units)
+        return np.moveaxis(np.asarray(places), 0, -1).astype(int) - 1
 
     return _kept(equation, (), table)

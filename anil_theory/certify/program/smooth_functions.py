@@ -80,8 +80,8 @@ def over_axes(function: Callable[[Array], Array], x: Array, axes: tuple[int, ...
     """A function of the last axis, over several axes at once; `keeps` says whether it keeps the axis."""
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     moved = jnp.transpose(x, (*kept, *axes))
-    found = function(moved.reshape(*moved.shape[: len(kept)], -1))
+    values = function(moved.reshape(*moved.shape[: len(kept)], -1))
     if not keeps:
-        return found
+        return values
     order = [*kept, *axes]
-    return jnp.transpose(found.reshape(moved.shape), [order.index(axis) for axis in range(x.ndim)])
+    return jnp.transpose(values.reshape(moved.shape), [order.index(axis) for axis in range(x.ndim)])

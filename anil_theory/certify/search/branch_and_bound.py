@@ -266,12 +266,12 @@ class _Search:
         enough = self.high - AT_TOP * abs(self.high)
         if not len(starts.lower) or self.low >= enough:
             return
-        found = ascend(ascent, starts, region, budget=budget, enough=enough)
-        self.boxes += found.enclosed
-        if found.low > self.low:
-            self.low = found.low
-            self.point = found.point
-            self.label = found.label
+        ascended = ascend(ascent, starts, region, budget=budget, enough=enough)
+        self.boxes += ascended.enclosed
+        if ascended.low > self.low:
+            self.low = ascended.low
+            self.point = ascended.point
+            self.label = ascended.label
             self._keep(self.highs > self.low)
 
     def _keep(self, which: np.ndarray) -> None:
@@ -290,9 +290,9 @@ class _Search:
         undecided = np.flatnonzero(self.jumps)
         sizes = np.max(self.active.upper[undecided] - self.active.lower[undecided], axis=1)
         smallest = self.active.take([undecided[np.argmin(sizes)]])
-        found, enclosed = stays_undecided(self.enclose, smallest, widths)
+        stays, enclosed = stays_undecided(self.enclose, smallest, widths)
         self.boxes += enclosed
-        return found
+        return stays
 
     def cut(self, batch: int) -> bool:
         """Replace the `batch` boxes of largest upper bound by their halves; False when none of them can be cut."""

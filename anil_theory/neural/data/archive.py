@@ -35,9 +35,9 @@ def load_archive(path: Path) -> ImageDataset:
         if set(archive.names) != expected:
             members = ", ".join(sorted(expected))
             raise InvalidParameter(str(path), f"an .npz with the members {members}", sorted(archive.names)[:10])
-        found = _text(archive.read("format"))
-        if found != FORMAT:
-            raise InvalidParameter(str(path), f"of the format {FORMAT!r}", printable(found, most=80))
+        version = _text(archive.read("format"))
+        if version != FORMAT:
+            raise InvalidParameter(str(path), f"of the format {FORMAT!r}", printable(version, most=80))
         try:
             parts = [
                 ImageSplit(archive.read(f"{split}_images"), _names(archive.read(f"{split}_names"))) for split in SPLITS

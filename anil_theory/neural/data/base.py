@@ -76,8 +76,8 @@ class ImageDataset:
         for split, part in self.splits():
             for name in part.names:
                 if name in seen:
-                    given = f"class {name!r} in {seen[name]} and {split}"
-                    raise InvalidParameter(f"splits of {self.name}", "without a class in common", given)
+                    clash = f"class {name!r} in {seen[name]} and {split}"
+                    raise InvalidParameter(f"splits of {self.name}", "without a class in common", clash)
                 seen[name] = split
         shapes = {split: part.image_shape for split, part in self.splits()}
         if len(set(shapes.values())) > 1:

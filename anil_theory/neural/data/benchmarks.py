@@ -69,12 +69,12 @@ def find_files(folder: Path, dataset: str) -> tuple[Path, ...]:
         if all((folder / name).is_file() for name in names):
             return tuple(folder / name for name in names)
     pickles = [path for path in inside if path.suffix.lower() in (".pickle", ".pkl", ".p")]
-    found = {split: _with_role(pickles, split) for split in SPLITS}
-    if all(len(paths) == 1 for paths in found.values()):
-        return tuple(found[split][0] for split in SPLITS)
+    files = {split: _with_role(pickles, split) for split in SPLITS}
+    if all(len(paths) == 1 for paths in files.values()):
+        return tuple(files[split][0] for split in SPLITS)
     wanted = " or ".join(", ".join(names) for names in usual)
-    given = ", ".join(path.name for path in pickles[:10]) or "no pickle there"
-    raise InvalidParameter(str(folder), f"a folder with {wanted}", given)
+    listed = ", ".join(path.name for path in pickles[:10]) or "no pickle there"
+    raise InvalidParameter(str(folder), f"a folder with {wanted}", listed)
 
 
 def _with_role(pickles: list[Path], split: str) -> list[Path]:
@@ -116,13 +116,13 @@ def check_sizes(
         _check_images(dataset, benchmark, origin)
         return
     for (split, part), classes in zip(dataset.splits(), spec.classes, strict=True):
-        expected, given = (classes, spec.per_class, *spec.image_shape), part.images.shape
-        if given != expected:
+        expected, actual = (classes, spec.per_class, *spec.image_shape), part.images.shape
+        if actual != expected:
             where = origin if isinstance(origin, str) else origin[split]
             raise InvalidParameter(
                 f"{where}: the {split} split of {benchmark}",
                 f"{_size(expected)} (another size is taken with --allow-smaller)",
-                _size(given),
+                _size(actual),
             )
 
 
@@ -134,9 +134,9 @@ def _check_images(dataset: ImageDataset, benchmark: str, origin: dict[str, str] 
     if published or (not others and shape[0] <= height and shape[1] <= width and shape[2] == channels):
         return
     where = origin if isinstance(origin, str) else ", ".join(origin.values())
-    given = "x".join(map(str, shape)) + (f", the shape of {' and '.join(sorted(others))}" if others else "")
+    shown = "x".join(map(str, shape)) + (f", the shape of {' and '.join(sorted(others))}" if others else "")
     allowed = f"of {height}x{width}x{channels}, or smaller and of no other benchmark"
-    raise InvalidParameter(f"{where}: the images of {benchmark}", allowed, given)
+    raise InvalidParameter(f"{where}: the images of {benchmark}", allowed, shown)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -155,8 +155,8 @@ def _told_apart(splits: list[ImageSplit], files: tuple[Path, ...]) -> list[Image
         for place, images in enumerate(part.images):
             content = _fingerprint(images)
             if content in seen:
-                given = f"class {place} of {path.name} is also {seen[content]}"
-                raise InvalidParameter(str(path), "without the images of a class of another split", given)
+                clash = f"class {place} of {path.name} is also {seen[content]}"
+                raise InvalidParameter(str(path), "without the images of a class of another split", clash)
             seen[content] = f"class {place} of {path.name}"
         renamed.append(ImageSplit(part.images, tuple(f"{split}-{name}" for name in part.names)))
     return renamed

@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 
 def cache_folder() -> Path:
     """Where generated data is kept: anil_theory in $XDG_CACHE_HOME, if that is an absolute path, or in ~/.cache."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path.home() / ".cache") / "anil_theory"
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (chosen if chosen.is_absolute() else Path.home() / ".cache") / "anil_theory"
 
 
 def cached_glyphs(

@@ -31,17 +31,17 @@ def _by_labels(labels: Any, images: int, names: Mapping[int, str] | None = None)
     if len(flat) != images:
         raise InvalidParameter("labels", f"one position for each of the {images} images", f"{len(flat)} labels")
     if all(isinstance(label, (str, bytes)) for label in flat):
-        codes, found = _coded([_text(label) for label in flat])
+        codes, classes_found = _coded([_text(label) for label in flat])
     elif all(_is_integer(label) for label in flat):
         codes, numbers = _coded([int(label) for label in flat])
-        found = [(names or {}).get(number, str(number)) for number in numbers]
+        classes_found = [(names or {}).get(number, str(number)) for number in numbers]
     else:
         kinds = sorted({type(label).__name__ for label in flat})[:5]
         raise InvalidParameter("labels", "one integer per image, or one class name", ", ".join(kinds))
     order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(len(found)))
-    members = dict(zip(found, np.split(order, starts[1:]), strict=True))
-    if len(members) < len(found):
+    starts = np.searchsorted(codes[order], np.arange(len(classes_found)))
+    members = dict(zip(classes_found, np.split(order, starts[1:]), strict=True))
+    if len(members) < len(classes_found):
         raise InvalidParameter("class names", "distinct", "two classes of one name")
     return members
 
@@ -64,8 +64,8 @@ def _flat(name: str, values: Any) -> list[Any]:
         return values.tolist()
     if not isinstance(values, (list, tuple)):
         raise TypeError(f"{name} is of the type {type(values).__name__}, and no list or array")
-    members = [one[()] if isinstance(one, np.ndarray) and one.ndim == 0 else one for one in values]
-    if any(isinstance(one, (list, tuple, dict, np.ndarray)) for one in members):
+    members = [value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value for value in values]
+    if any(isinstance(value, (list, tuple, dict, np.ndarray)) for value in members):
         raise TypeError(f"{name} is a list with lists or arrays in it")
     return members
 
@@ -101,15 +101,15 @@ def _class_dict(content: Mapping[str, Any], images: int) -> dict[str, np.ndarray
         raise InvalidParameter("class_dict", "a dict from class name to positions", type(named).__name__)
     members: dict[str, np.ndarray] = {}
     left = images
-    texts = {_text(name): given for name, given in named.items()}
+    texts = {_text(name): text for name, text in named.items()}
     if len(texts) < len(named):
         raise InvalidParameter("class_dict", "a dict with names that are distinct as text", "equal names")
-    for name, given in sorted(texts.items(), key=lambda item: item[0]):
-        positions = _flat(f"class_dict[{name[:80]!r}]", given)
+    for name, text in sorted(texts.items(), key=lambda item: item[0]):
+        positions = _flat(f"class_dict[{name[:80]!r}]", text)
         left -= len(positions)
         if left < 0:
             raise InvalidParameter("class_dict", f"one position for each of the {images} images", "more positions")
-        if not all(_is_integer(one) and 0 <= one < images for one in positions):
+        if not all(_is_integer(position) and 0 <= position < images for position in positions):
             raise InvalidParameter(f"class_dict[{name[:80]!r}]", f"positions of images, up to {images - 1}", "others")
         members[name] = np.array(positions, dtype=int)
     every = np.concatenate(list(members.values())) if members else np.zeros(0, int)
@@ -132,9 +132,9 @@ def layout_of(content: Any) -> Layout:
     for layout in LAYOUTS:
         if keys is not None and {layout.images, *layout.keys} <= keys:
             return layout
-    expected = " or ".join("(" + ", ".join((one.images, *one.keys)) + ")" for one in LAYOUTS)
-    found = sorted(str(key)[:80] for key in keys)[:10] if keys is not None else type(content).__name__
-    raise InvalidParameter("content", f"a dict with the keys {expected}", found)
+    expected = " or ".join("(" + ", ".join((known.images, *known.keys)) + ")" for known in LAYOUTS)
+    shown = sorted(str(key)[:80] for key in keys)[:10] if keys is not None else type(content).__name__
+    raise InvalidParameter("content", f"a dict with the keys {expected}", shown)
 
 
 def read_split(path: Path, *, allow_smaller: bool = False) -> tuple[ImageSplit, str]:

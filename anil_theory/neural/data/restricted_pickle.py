@@ -140,10 +140,10 @@ class _Resolver:
         members = 1
         deepest = 0
         for part in value.values() if isinstance(value, dict) else value:
-            found = self._visit(part, depth)
-            values.append(found.value)
-            members += found.members
-            deepest = max(deepest, found.depth)
+            visited = self._visit(part, depth)
+            values.append(visited.value)
+            members += visited.members
+            deepest = max(deepest, visited.depth)
         if members > self._largest:
             raise Refused(f"a pickle whose shared parts unfold to more than {self._largest} values")
         built = dict(zip(value, values, strict=True)) if isinstance(value, dict) else type(value)(values)

@@ -94,26 +94,6 @@ def order_limit(order: Expr, scale: int) -> Expr:
     return sp.limit(sp.expand(half * mu**scale), mu, 0).subs(X, sp.exp(-T / 2))
 
 
-def order_limits() -> dict[str, Expr]:
-    """The limits of mu^SCALE times the orders."""
-    return {name: order_limit(order, SCALE[name]) for name, order in ORDERS.items()}
-
-
-def ratio_limits() -> dict[str, Expr]:
-    """The limits of term/order in the regime: positive and finite for every T > 0."""
-    terms, orders = term_limits(), order_limits()
-    # The w noise's leading term is of order 1/mu where its order is; the scale is 1 for both.
-    return {name: sp.simplify(terms[name] / orders[name]) for name in terms}
-
-
-def perfect_conditioning(inner_steps: int) -> tuple[Expr, Expr]:
-    """(lim L_ww, lim of the w decay's order) as mu -> L: (positive, 0) at N = 1, the corner where the order fails."""
-    at = {N: inner_steps, r: 1 - alpha * mu, cbar: L}
-    explicit = sp.cancel(closed_block("ww").subs(N, inner_steps)).subs(at).subs(alpha, mu / L**2)
-    order = ORDERS["w_decay"].subs({N: inner_steps, q: 1 - mu**2 / L**2})
-    return sp.limit(explicit, mu, L, "-"), sp.limit(order, mu, L, "-")
-
-
 def small_mu(block: str, inner_steps: int) -> Expr:
     """lim L_block as mu -> 0 at fixed N: finite, so the orders, which grow there, are upper bounds only."""
     closed = sp.cancel(closed_block(block).subs(N, inner_steps))

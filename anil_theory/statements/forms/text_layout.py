@@ -41,15 +41,15 @@ def _broken(body: str, indent: int) -> str:
     """One line if it fits; otherwise the terms of the outermost sum, a line each, all but the first with its sign."""
     if indent + len(body) <= WIDTH:
         return f"{' ' * indent}{body}\n"
-    found = [""]
+    lines = [""]
     depth = 0
     for word in body.split(" "):
         if depth == 0 and word in ("+", "-"):
-            found.append(word)
+            lines.append(word)
         else:
-            found[-1] = f"{found[-1]} {word}".strip()
+            lines[-1] = f"{lines[-1]} {word}".strip()
         depth += word.count("(") - word.count(")")
-    return "".join(f"{' ' * indent}{term}\n" for term in found)
+    return "".join(f"{' ' * indent}{term}\n" for term in lines)
 
 
 def dictionary(name: str, entries: Mapping[str, str]) -> str:
