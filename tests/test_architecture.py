@@ -137,7 +137,8 @@ def bad_files(root: Path) -> list[str]:
         for path in sorted((root / folder).rglob("*.py")):
             here = path.relative_to(root)
             lines = len(path.read_text(encoding="utf-8").splitlines())
-            if lines > MAX_LINES:
+            # What a program wrote is as long as its table.
+            if lines > MAX_LINES and here.parent.name != "generated":
                 found.append(f"{here} has {lines} lines, more than {MAX_LINES}")
             if FORBIDDEN_NAMES & {part.removesuffix(".py").strip("_") for part in here.parts}:
                 found.append(f"{here} is not named after what it holds")

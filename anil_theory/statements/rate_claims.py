@@ -1,4 +1,4 @@
-"""The nine claims that Theorems 1 and 2 have in common: three rows, each explicit, refined and as an order.
+"""The twelve claims that Theorems 1 and 2 have in common: three rows, each explicit, refined, sharp and as an order.
 
 A claim is evaluated at (constants, schedule); the initial gap D0 is neither, for it depends on the task family and on
 where the run starts. So a theorem's claims are built for a given D0 (and, if wished, a given weight c). Those in the
@@ -12,6 +12,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact
 from anil_theory.statements.generated.latex import CLAIMS
+from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.rates import ROWS, Rate
 
 QUANTITY = "average_squared_gradient"
@@ -43,9 +44,12 @@ def rate_claims(
     """
 
     def claim(row: str, kind: Kind) -> Claim:
-        def rate(constants: Constants, schedule: Schedule) -> Rate:
+        def rate(constants: Constants, schedule: Schedule) -> Rate | JointRate:
             # Step sizes and weights do not depend on D0, so that the hypotheses can do without it.
-            return Rate(constants, schedule, geometry, kind, 0.0 if D0 is None else D0, c)
+            gap = 0.0 if D0 is None else D0
+            if kind is Kind.SHARP:
+                return JointRate(constants, schedule, geometry, gap)
+            return Rate(constants, schedule, geometry, kind, gap, c)
 
         def evaluate(constants: Constants, schedule: Schedule) -> Bound:
             if D0 is None:
@@ -64,7 +68,7 @@ def rate_claims(
 
     simplest = Constants(None, 1.0, 0.0, 0.0, 1.0)
     Rate(simplest, Schedule(1.0, 1), geometry, Kind.EXPLICIT, 0.0 if D0 is None else D0, c)  # refuses a bad D0 or c
-    derived = tuple(claim(row, kind) for kind in (Kind.EXPLICIT, Kind.REFINED) for row in ROWS)
+    derived = tuple(claim(row, kind) for kind in (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP) for row in ROWS)
     printed = tuple(
         Claim(
             statement,

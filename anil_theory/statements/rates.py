@@ -223,7 +223,8 @@ def step_sizes(
     return replace(schedule, beta_w=beta_w, beta_phi=beta_phi if phi else None)
 
 
-def _betas(schedule: Schedule, phi: bool) -> tuple[float, float]:
+def betas_of(schedule: Schedule, phi: bool) -> tuple[float, float]:
+    """beta_w and beta_phi; beta_w twice where phi is empty. Raises InvalidParameter where one is missing."""
     if schedule.beta_w is None:
         raise InvalidParameter("beta_w", "a finite number > 0", None)
     if phi and schedule.beta_phi is None:
@@ -254,18 +255,18 @@ class Rate:
 
     def weight(self) -> float:
         """c, as given or chosen."""
-        return self.at().weight(*_betas(self.schedule, self.phi)) if self.c is None else self.c
+        return self.at().weight(*betas_of(self.schedule, self.phi)) if self.c is None else self.c
 
     def terms(self, row: str) -> Terms:
         """The terms of one right-hand side."""
         if row == "phi" and not self.phi:
             raise InvalidParameter("row", "'weighted' or 'w' where phi is empty", row)
-        return self.at().terms(row, *_betas(self.schedule, self.phi), self.weight(), self.D0)
+        return self.at().terms(row, *betas_of(self.schedule, self.phi), self.weight(), self.D0)
 
     def bound(self, row: str, note: str = "") -> Bound:
         """One right-hand side with its rounding, which covers a beta that exceeds 1/Lam by rounding."""
         self.terms(row)  # refuses a row or a step size that is not there
-        betas, c = _betas(self.schedule, self.phi), self.weight()
+        betas, c = betas_of(self.schedule, self.phi), self.weight()
 
         def value(ingredients: Ingredients) -> Scaled:
             terms = ingredients.terms(row, *betas, c, self.D0)

@@ -6,6 +6,7 @@ from anil_theory.tasks.base import Family
 from anil_theory.tasks.cosine import CosineFamily
 from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.linear_body import LinearBodyFamily
+from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
 from anil_theory.tasks.two_layer_head import TwoLayerHeadFamily
@@ -20,6 +21,8 @@ FAMILIES: Registry[type[Family]] = Registry(
         SoftmaxHeadFamily,
         TwoLayerHeadFamily,
         LinearBodyFamily,
+        OrthogonalNoiseFamily,
+        DecayFamily,
     ),
     classes=True,
 )
@@ -27,11 +30,13 @@ FAMILIES: Registry[type[Family]] = Registry(
 __all__ = [
     "FAMILIES",
     "CosineFamily",
+    "DecayFamily",
     "ExtremalFamily",
     "Family",
     "LinearBodyFamily",
     "Loss",
     "Losses",
+    "OrthogonalNoiseFamily",
     "Padded",
     "SeparableFamily",
     "SoftmaxHeadFamily",

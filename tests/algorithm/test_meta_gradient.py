@@ -1,5 +1,6 @@
 """The meta-gradient three ways, against central differences, by hand at N = 1, first-order, and with an empty phi."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -17,9 +18,11 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks import (
     FAMILIES,
     CosineFamily,
+    DecayFamily,
     ExtremalFamily,
     Family,
     LinearBodyFamily,
+    OrthogonalNoiseFamily,
     SeparableFamily,
     SoftmaxHeadFamily,
     TwoLayerHeadFamily,
@@ -29,12 +32,24 @@ from tests.algorithm.nested_task import LOSSES, flat, point, rounding
 
 CONVEX, NONCONVEX = Constants(0.3, 2.0, 0.7, 0.5, 1.5), Constants(None, 2.0, 0.7, 0.5, 1.5)
 STEPS = 6
+
+
+def with_steps(schedule: Schedule) -> Schedule:
+    return dataclasses.replace(schedule, beta_w=0.01, beta_phi=0.01)
+
+
 EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     SeparableFamily.name: lambda constants, schedule: SeparableFamily(constants, 3, 2, share_rotation=False),
     ExtremalFamily.name: lambda constants, schedule: ExtremalFamily(constants, schedule),
     CosineFamily.name: lambda constants, schedule: CosineFamily(constants),
     SoftmaxHeadFamily.name: lambda constants, schedule: SoftmaxHeadFamily(),
     TwoLayerHeadFamily.name: lambda constants, schedule: TwoLayerHeadFamily(),
+    OrthogonalNoiseFamily.name: lambda constants, schedule: OrthogonalNoiseFamily(
+        dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule), copies=2
+    ),
+    DecayFamily.name: lambda constants, schedule: DecayFamily(
+        dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
+    ),
     LinearBodyFamily.name: lambda constants, schedule: LinearBodyFamily(
         regularisation=constants.mu if constants.mu else 0.0
     ),

@@ -27,6 +27,8 @@ from anil_theory.statements.forms.symbols import (
     N,
     S,
     alpha,
+    c_phi,
+    c_w,
     cbar,
     e,
     latex,
@@ -41,6 +43,8 @@ from anil_theory.statements.forms.symbols import (
     sigma_w,
     tau,
 )
+
+CONVEX = Geometry.STRONGLY_CONVEX
 
 POLY = r"\mathrm{poly} \cdot"
 """The hidden factor poly(L, M, rho, tau) of the printed orders."""
@@ -150,9 +154,37 @@ def _rate(geometry: Geometry, kind: Kind, row: str) -> Formula:
     return Formula(_AVERAGE[row], r"\le", rate_bounds.bound(row), definitions)
 
 
+_PAIR = r"Q(x, y) \le {\Lambda}_{w} x^{2} + {\Lambda}_{\phi} y^{2}"
+_MOVES = {
+    Geometry.STRONGLY_CONVEX: r"{t}_{m+1} = r {t}_{m} + \alpha \bar{c} y",
+    Geometry.NONCONVEX: r"{t}_{m+1} = {t}_{m} + \alpha L \sqrt{{t}_{m}^{2} + y^{2}}",
+}
+_JOINT_Y = (
+    r"{Y}_{m} = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}}"
+    r" (a {t}_{m}^{2} + 2 b {t}_{m} y + d y^{2})"
+)
+
+
+def _joint_rate(geometry: Geometry, row: str) -> Formula:
+    kept = ((c_w, rate_bounds.KEPT["w"]), (c_phi, rate_bounds.KEPT["phi"]))
+    mixed = ((cbar, block_constants.mixed_norm(geometry, Kind.REFINED)),) if geometry is CONVEX else ()
+    remarks = (
+        r"V = M^{2} \max_{a^{2} + b^{2} = 1}"
+        r" G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b)",
+        _PAIR,
+        r"Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m}",
+        r"G(x, y) = {t}_{N}^{2} + y^{2}",
+        r"{t}_{0} = x",
+        _MOVES[geometry],
+        _JOINT_Y,
+    )
+    return Formula(_AVERAGE[row], r"\le", rate_bounds.joint_bound(row), (*kept, _factor(geometry), *mixed), remarks)
+
+
 def _theorem(name: str, geometry: Geometry) -> dict[str, Formula]:
     formulas = {}
     for row in orders.ROWS:
+        formulas[f"{name}/{row}/sharp"] = _joint_rate(geometry, row)
         formulas[f"{name}/{row}/explicit"] = _rate(geometry, Kind.EXPLICIT, row)
         formulas[f"{name}/{row}/refined"] = _rate(geometry, Kind.REFINED, row)
         order = Formula(_AVERAGE[row], rf"\le {POLY}", orders.row(geometry, row), _paper_step(geometry))

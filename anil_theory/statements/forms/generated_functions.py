@@ -122,6 +122,14 @@ FUNCTIONS = (
     Family("decay", "What is divided by K, by row.", "Scaled", _terms_of("decay")),
     Family("noise_w", "What is divided by B, by row: the part of w.", "Scaled", _terms_of("noise_w")),
     Family("noise_phi", "What is divided by B, by row: the part of phi.", "Scaled", _terms_of("noise_phi")),
+    Single("kept_w", "c_w of Theorem J.", "float", rate_bounds.KEPT["w"]),
+    Single("kept_phi", "c_phi of Theorem J.", "float", rate_bounds.KEPT["phi"]),
+    Family(
+        "joint_over",
+        "What 2 D0/K + V/B is divided by, by row.",
+        "float",
+        rate_bounds.JOINT_OVER,
+    ),
     Family(
         "table_1_decay",
         "The terms of Table 1 that are divided by K, at beta = 1/Lam.",

@@ -15,9 +15,12 @@ from anil_theory.statements.forms.symbols import (
     L_x,
     Lambda_phi,
     Lambda_w,
+    V,
     beta_phi,
     beta_w,
     c,
+    c_phi,
+    c_w,
     sigma_phi,
     sigma_w,
 )
@@ -57,3 +60,14 @@ TABLE_1 = {
     "phi_noise": sigma_phi**2 + Lambda_phi / Lambda_w * sigma_w**2,
 }
 """The terms of both rates at beta = 1/Lam, by the names of Table 1's rows."""
+
+KEPT = {"w": 2 - Lambda_w * beta_w * (1 - 1 / B), "phi": 2 - Lambda_phi * beta_phi * (1 - 1 / B)}
+"""c_w and c_phi of Theorem J: twice the descent less what the mean of a step takes back."""
+
+JOINT_OVER = {"weighted": sp.Min(c_w, c_phi), "w": c_w * beta_w, "phi": c_phi * beta_phi}
+"""The weighted row and each block alone are at most 2 D0/K + V/B over this."""
+
+
+def joint_bound(row: str) -> Expr:
+    """One right-hand side of Theorem J."""
+    return (DECAY / K + V / B) / JOINT_OVER[row]

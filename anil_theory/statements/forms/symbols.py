@@ -40,6 +40,9 @@ L_ww, L_wphi, L_phiw, L_phiphi, L_x = sp.symbols("L_ww L_wphi L_phiw L_phiphi L_
 c, beta_w, beta_phi, D0 = sp.symbols("c beta_w beta_phi D_0", positive=True)
 Lambda_w, Lambda_phi = sp.symbols("Lambda_w Lambda_phi", positive=True)
 sigma_w, sigma_phi = sp.symbols("sigma_w sigma_phi", nonnegative=True)
+c_w, c_phi = sp.symbols("c_w c_phi", positive=True)
+V = sp.Symbol("V", nonnegative=True)
+"""Of Theorem J: what each block keeps of its descent, and the bound on the second moment of a step."""
 
 BLOCK_SYMBOLS = {"ww": L_ww, "wphi": L_wphi, "phiw": L_phiw, "phiphi": L_phiphi}
 

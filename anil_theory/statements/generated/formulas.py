@@ -143,6 +143,25 @@ def noise_phi(*, Lambda_phi: Scaled, beta_phi: Scaled, beta_w: Scaled, sigma_phi
     }
 
 
+def kept_w(*, B: int, Lambda_w: float, beta_w: float) -> float:
+    """c_w of Theorem J."""
+    return 2 - Lambda_w * beta_w * (1 - 1 / B)
+
+
+def kept_phi(*, B: int, Lambda_phi: float, beta_phi: float) -> float:
+    """c_phi of Theorem J."""
+    return 2 - Lambda_phi * beta_phi * (1 - 1 / B)
+
+
+def joint_over(*, beta_phi: float, beta_w: float, c_phi: float, c_w: float) -> dict[str, float]:
+    """What 2 D0/K + V/B is divided by, by row."""
+    return {
+        "weighted": min(c_phi, c_w),
+        "w": beta_w * c_w,
+        "phi": beta_phi * c_phi,
+    }
+
+
 def table_1_decay(*, D_0: Scaled, Lambda_phi: Scaled, Lambda_w: Scaled) -> dict[str, Scaled]:
     """The terms of Table 1 that are divided by K, at beta = 1/Lam."""
     return {
