@@ -128,7 +128,7 @@ def certify_constants(
     seconds: float = CEILING,
     starts: int = 4,
 ) -> dict[str, CertifiedConstant]:
-    """The table {name: [lower audit, certified upper, analytic]} of one task of a family, or of a problem, on a bounded region.
+    """The table {name: [lower audit, certified upper, analytic]} of one task of a family or problem on a ball.
 
     gap       relative width at which a search stops (of mu: in units of the curvature found);
     operations  the work allowed for each constant, in interval operations (`search.work`); the next share what one

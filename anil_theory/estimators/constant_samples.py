@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from anil_theory._admissible import count
 from anil_theory._precision import require_float64
-from anil_theory.estimators.fields import block_masks, loss_field
+from anil_theory.estimators.fields import Field, block_masks, loss_field
 from anil_theory.estimators.forms import Form, ascend, norm_at, start_directions
 from anil_theory.estimators.lanczos import block_norm
 from anil_theory.problem import Domain, Loss, TaskSet
@@ -77,7 +77,7 @@ def _at_points(
         start = start_directions(both, normals[:2])[1]
         smooth = [norm_at(field, both, z, task, start, steps).top.value for field in (support, query)]
         found = {"L": jnp.maximum(*smooth), "M": jnp.linalg.norm(query(z, task))}
-        found["mu"] = _smallest_curvature(partial(support, data=task), z, masks["w"], normals[0], steps)
+        found["mu"] = _smallest_curvature(support, z, task, masks["w"], normals[0], steps)
         for name, form in third.items():
             directions = start_directions(form, normals)
             # A first step of length 0 keeps the point where it is: only the directions climb.
@@ -88,12 +88,17 @@ def _at_points(
 
 
 def _smallest_curvature(
-    slope: partial[Array], z: Float[Array, " n"], mask: Float[Array, " n"], normal: Float[Array, " n"], steps: int
+    slope: Field,
+    z: Float[Array, " n"],
+    task: PyTree,
+    mask: Float[Array, " n"],
+    normal: Float[Array, " n"],
+    steps: int,
 ) -> Float[Array, ""]:
     """The smallest eigenvalue of D_w^2 L_S, from above: s - |s I - D_w^2 L_S| with s its norm."""
 
     def product(v: Array) -> Array:
-        return mask * jax.jvp(slope, (z,), (mask * v,))[1]
+        return mask * jax.jvp(lambda at: slope(at, task), (z,), (mask * v,))[1]
 
     masks = jnp.stack([mask, mask])
     size = block_norm(product, masks, normal, steps)[0].value

@@ -2,7 +2,8 @@
 
 Over a smooth piece of length h the gradient changes by at most L h, and D_w of the gradient of L_S by at most
 (rho + tau) h: halved 30 times, both are down to rounding. A jump stays as it is. Finding one shows that A1 (of a
-gradient) or A2 (of D_w D L_S) fails, with any constant; finding none shows nothing: the segment may cross no kink.
+gradient) or A2 (of D_w D L_S) fails, with any constant; finding none shows nothing: the segment may cross no kink,
+or one so small that the bend of the rest leads the bisection elsewhere.
 Jumps of D^2 L_D and of D_phi^2 L_S are not looked for: no assumption excludes them.
 Direction: a witness. It is a heuristic where a smooth loss bends within 2^-30 of the segment.
 """

@@ -22,7 +22,7 @@ Product = Callable[[Float[Array, " n"]], Float[Array, " n"]]
 
 def measured_by_products(
     tasks: TaskSet, n_w: int, trajectory: Trajectory, steps: int, seed: int = 0
-) -> dict[str, Float[np.ndarray, "K B places"]]:
+) -> dict[str, Float[np.ndarray, "K B _"]]:
     """{quantity: (K, B, places)} along a run, with so many Lanczos steps for each norm.
 
     Places are the inner steps 0..N, or the moves m -> m + 1 and last the outer move, as in `trajectory_audit`. "norm"
@@ -44,7 +44,7 @@ def _measured(
     points: Float[Array, "K B places n"],
     indices: Int[Array, "K B"],
     normal: Float[Array, " n"],
-) -> dict[str, Float[Array, "K B places"]]:
+) -> dict[str, Float[Array, "K B _"]]:
     n = normal.size
     template = (jnp.zeros(n_w), jnp.zeros(n - n_w))
     support, query = (loss_field(loss, template) for loss in losses)

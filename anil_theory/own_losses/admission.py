@@ -19,8 +19,9 @@ from jax.tree_util import keystr
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory._registry import ExtensionError
 from anil_theory.certify.program.source_lines import user_line
-from anil_theory.errors import AnilTheoryError
+from anil_theory.errors import AnilTheoryError, EmptyPopulation
 from anil_theory.estimators.fields import loss_field
 from anil_theory.problem import Loss, TaskSet
 from anil_theory.problem.centred import CentredLoss
@@ -36,7 +37,7 @@ _ORDERS = ("first", "second", "third")
 _LIBRARIES = (os.path.dirname(str(jax.__file__)) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep)
 
 
-class UnusableLoss(AnilTheoryError, ValueError):
+class UnusableLoss(ExtensionError):
     """A loss that cannot be studied: the message names the loss, the place and what to do."""
 
 
@@ -113,6 +114,8 @@ def _wide_data(data: PyTree) -> tuple[PyTree, tuple[str, ...]]:
         shown = ", ".join(f"{name}: {size}" for name, size in sizes.items())
         allowed = "a tree whose leaves share one leading axis, over the tasks (TaskSet.stack pads unequal ones)"
         raise InvalidParameter("data", allowed, shown)
+    if set(sizes.values()) <= {0}:
+        raise EmptyPopulation("the data hold no task: they need a leading axis of length 1 or more")
     notes = (f"{', '.join(narrow)}: converted to float64, which is exact",) if narrow else ()
     return jax.tree.unflatten(structure, wide), notes
 

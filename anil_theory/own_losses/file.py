@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from anil_theory._printable import printable
-from anil_theory.errors import AnilTheoryError
+from anil_theory._registry import ExtensionError
 from anil_theory.own_losses.study import study_losses
 
 SETTINGS = tuple(
@@ -35,7 +35,7 @@ BESIDE = ("region", "constants", "query_infimum")
 """Settings that may stand by themselves."""
 
 
-class UnusableFile(AnilTheoryError, ValueError):
+class UnusableFile(ExtensionError):
     """A file or an object that holds no losses to study: the message says which, where, and what it lacks."""
 
 

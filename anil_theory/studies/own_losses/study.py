@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.own_losses import example, study_losses
+from anil_theory.own_losses.admission import admit
 from anil_theory.own_losses.auditing import NAMES
 from anil_theory.own_losses.figure import plot_study
 from anil_theory.own_losses.file import Given, read_file, read_object, taken_from
@@ -42,6 +43,9 @@ class OwnLossesStudy(Study[OwnLossesSettings]):
         asked = self.settings
         admissible_seed("seed", asked.seed)
         given = [*map(read_file, asked.files), *map(read_object, asked.losses)]
+        for each in given:
+            # What cannot be studied is said before any work is done.
+            admit(*each.losses, each.w, each.phi, each.data)
         return [self._job(each) for each in given or [taken_from(vars(example), "the example")]]
 
     def _job(self, given: Given) -> Job:
