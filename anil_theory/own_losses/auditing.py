@@ -287,8 +287,8 @@ def _constants_of(by_name: Mapping[str, AuditedConstant], reach: float) -> Const
     M = values["M"]
     assert L is not None and M is not None
     mu = values["mu"]
-    if mu is not None and mu > L and "declared" not in (by_name["mu"].direction, by_name["L"].direction):
-        # Two ends of two searches: a quadratic has mu = L, and each is found up to its own error.
+    if mu is not None and mu > L and by_name["mu"].direction != "declared":
+        # A quadratic has mu = L, and each is found up to its own error; and mu <= L whatever L was declared.
         mu = L
     rho = max(values["rho"] or 0.0, 0.0)
     tau = max(values.get("tau") or 0.0, 0.0)

@@ -8,7 +8,6 @@ ball, in every task; by how much inner iterates may leave the larger ball is enc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -140,14 +139,3 @@ def _enclosed(problem: Problem, schedule: Schedule, radius: float, effort: Study
                 worst[block] = replace(each, task=task)
     beyond = min(max(outside, 0.0), float(np.finfo(float).max))
     return {block: replace(worst[block].estimate, outside=beyond) for block in live_blocks(problem.n_phi)}
-
-
-def joint_smoothness(measured: Mapping[str, Estimate]) -> float:
-    """The norm of the 2 x 2 matrix of the measured block norms: what a Hessian with these blocks has at most."""
-    value = partial(_value, measured)
-    matrix = np.array([[value("ww"), value("wphi")], [value("phiw"), value("phiphi")]])
-    return float(np.linalg.norm(matrix, 2))
-
-
-def _value(measured: Mapping[str, Estimate], block: str) -> float:
-    return measured[block].value if block in measured else 0.0

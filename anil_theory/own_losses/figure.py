@@ -63,7 +63,10 @@ def _blocks(axis: "Axes", study: dict[str, Any]) -> None:
 
     def put(x: int, value: float, style: str, colour: str, label: str) -> None:
         if math.isfinite(value) and value > 0:
-            axis.plot(x, value, style, color=colour, mew=1.5, ms=7, label=None if label in drawn else label)
+            # Hollow, so that an enclosure shows the measured value inside it.
+            filled = "none" if style == "v" else "full"
+            shown = None if label in drawn else label
+            axis.plot(x, value, style, color=colour, mew=1.3, ms=6, fillstyle=filled, label=shown)
             drawn.add(label)
 
     for row in rows:

@@ -44,8 +44,9 @@ phi, _ = np.linalg.qr(generator.standard_normal((INPUTS, RANK)))
 # %%
 # The study
 # ---------
-# The support loss is not regularised: it is strongly convex in ``w`` as long as B has full
-# rank, which the region says.
+# The support loss is not regularised: it is strongly convex in ``w`` where B has full
+# rank. The ball that the run needs holds points where it has not, so that the audit finds
+# no mu, and Proposition 3 is the one that is judged. A smaller ``region`` keeps the rank.
 study = study_losses((support, query), w, phi, data, inner_steps=3, query_infimum=0.0, name="linear representation")
 print(study)
 

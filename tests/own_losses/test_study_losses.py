@@ -149,7 +149,7 @@ def test_an_equinox_model_split_with_partition_works_as_it_is() -> None:
 def declared() -> LossStudy:
     """The example with a false L and a wide tau, and without certificates: what is not declared is estimated."""
     losses = (example.support, example.query)
-    wrong = {"L": 1e-3, "tau": 50.0}
+    wrong = {"L": 1.0, "tau": 50.0}
     settings = {name: value for name, value in example.settings.items() if name != "query_infimum"}
     return anil_theory.study_losses(
         losses,
@@ -181,8 +181,9 @@ def test_a_false_declaration_is_refuted_and_is_the_first_failure() -> None:
     assert by_block["L"].outcome == "REFUTED" and by_block["tau"].outcome == "CONSISTENT" and study.refuted
     assert study.first_failure is not None
     assert (study.first_failure["assumption"], study.first_failure["iteration"]) == ("A1: L-smoothness", 0)
-    assert study.first_failure["inner_step"] == 0 and study.first_failure["declared"] == 1e-3
-    assert "A1: L-smoothness fails first at outer step 0, at inner step 0" in str(study)
+    assert study.first_failure["inner_step"] == 0 and study.first_failure["declared"] == 1.0
+    text = " ".join(str(study).split())
+    assert "A1: L-smoothness fails first at outer step 0, at inner step 0" in text
 
 
 def test_a_consistent_that_rests_on_estimates_says_so() -> None:
@@ -191,7 +192,7 @@ def test_a_consistent_that_rests_on_estimates_says_so() -> None:
     measured = [row for row in study.rows if row.check == "blocks"]
     assert measured and not {row.outcome for row in measured} & {"CONFIRMED", "REFUTED"}
     assert all(RESTS_ON_ESTIMATES in row.reason for row in measured if row.outcome == "CONSISTENT")
-    assert "CONSISTENT rests on estimates" in str(study)
+    assert "CONSISTENT rests on estimates" in " ".join(str(study).split())
 
 
 def test_a_given_region_that_the_run_leaves_is_what_fails() -> None:
@@ -219,7 +220,8 @@ def test_a_kink_is_what_fails_and_nothing_is_judged() -> None:
     study = study_losses(hinge, [jnp.array(1.0)], jnp.array([1.0, 0.5]), FEATURES, outer_steps=5, effort=FEW)
     assert study.jump is not None and study.jump["assumption"] == "A1: L-smoothness"
     assert study.rows == () and study.advice is None
-    assert "not twice differentiable" in str(study) and "`max` (made by test_study_losses.py" in str(study)
+    text = " ".join(str(study).split())
+    assert "not twice differentiable" in text and "`max` (made by test_study_losses.py" in text
     assert study.plot() is not None and "not twice" in study._repr_html_()
 
 
@@ -243,7 +245,7 @@ def test_a_run_that_is_not_finite_names_its_outer_step() -> None:
     def steep(w: Any, phi: Any, task: Any) -> Any:
         return jnp.mean(jnp.exp(w[0] * task["y"]) + phi[0] ** 4)
 
-    with pytest.raises(NotFinite, match="is not finite from outer step 0 on"):
+    with pytest.raises(NotFinite, match="is not finite from outer step 1 on"):
         study_losses(
             steep, [jnp.array(1.0)], jnp.array([30.0]), FEATURES, beta_w=1e9, beta_phi=1e9, outer_steps=5, effort=FEW
         )
