@@ -33,7 +33,7 @@ def dense(z: np.ndarray, task: float) -> dict[str, float]:
     curved = [np.asarray(jax.hessian(of(loss))(jnp.asarray(z))) for loss in (support, query)]
     third = np.asarray(jax.jacfwd(jax.hessian(of(support)))(jnp.asarray(z)))
     return {
-        "L": max(np.linalg.norm(each, 2) for each in curved),
+        "L": max(float(np.linalg.norm(each, 2)) for each in curved),
         "M": float(np.linalg.norm(jax.grad(of(query))(jnp.asarray(z)))),
         "mu": float(np.linalg.eigvalsh(curved[0][:2, :2])[0]),
         "rho": trilinear(third[:2, :2, :]),

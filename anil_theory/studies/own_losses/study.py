@@ -45,7 +45,8 @@ class OwnLossesStudy(Study[OwnLossesSettings]):
         given = [*map(read_file, asked.files), *map(read_object, asked.losses)]
         for each in given:
             # What cannot be studied is said before any work is done.
-            admit(*each.losses, each.w, each.phi, each.data)
+            support, query = each.losses
+            admit(support, query, each.w, each.phi, each.data)
         return [self._job(each) for each in given or [taken_from(vars(example), "the example")]]
 
     def _job(self, given: Given) -> Job:
