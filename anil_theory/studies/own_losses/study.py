@@ -10,7 +10,7 @@ from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.own_losses import example, study_losses
 from anil_theory.own_losses.admission import admit
-from anil_theory.own_losses.auditing import NAMES
+from anil_theory.own_losses.auditing import NAMES, admitted_declarations
 from anil_theory.own_losses.figure import plot_study
 from anil_theory.own_losses.file import Given, read_file, read_object, taken_from
 from anil_theory.own_losses.page import print_study
@@ -55,7 +55,7 @@ class OwnLossesStudy(Study[OwnLossesSettings]):
         settings = {**given.settings, **chosen}
         declared = {name: value for name in NAMES if (value := getattr(asked, name)) is not None}
         if declared:
-            settings["constants"] = {**dict(given.settings.get("constants") or {}), **declared}
+            settings["constants"] = {**admitted_declarations(given.settings.get("constants")), **declared}
         if asked.certify:
             settings["certify"] = True
         settings.setdefault("name", Path(given.origin).stem)
