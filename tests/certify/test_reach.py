@@ -1,4 +1,4 @@
-"""The reach of inner loops from a box, enclosed: at least what runs from its corners reach, and at most half as much again."""
+"""The reach of inner loops from a box: at least what runs from its corners reach, at most half as much again."""
 
 import jax.numpy as jnp
 import numpy as np
