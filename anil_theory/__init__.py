@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         measure_identity,
     )
     from anil_theory.falsifier import Falsification, falsify
+    from anil_theory.own_losses import LossStudy, study_losses
     from anil_theory.problem import Problem
     from anil_theory.record import Record, RecordStore
     from anil_theory.schedule import Schedule
@@ -83,6 +84,7 @@ __all__ = [
     "InvalidParameter",
     "Kind",
     "Knowledge",
+    "LossStudy",
     "Losses",
     "Measurement",
     "MetaGradient",
@@ -111,6 +113,7 @@ __all__ = [
     "meta_gradient",
     "meta_loss",
     "population_gradient",
+    "study_losses",
     "task_gradients",
     "task_losses",
 ]
@@ -136,6 +139,7 @@ _MODULES = {
     "InvalidParameter": "_admissible",
     "Kind": "statements",
     "Knowledge": "constants",
+    "LossStudy": "own_losses",
     "Losses": "tasks",
     "Measurement": "estimators",
     "MetaGradient": "algorithm",
@@ -164,6 +168,7 @@ _MODULES = {
     "meta_gradient": "algorithm",
     "meta_loss": "algorithm",
     "population_gradient": "algorithm",
+    "study_losses": "own_losses",
     "task_gradients": "algorithm",
     "task_losses": "algorithm",
 }

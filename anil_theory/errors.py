@@ -14,6 +14,9 @@
 | `extend.PluginFailed`                      | `ValueError`          | a plug-in does not import                     |
 | `checks.pairing.Unmeasured`                | `ValueError`          | nothing measures what a claim bounds          |
 | `problem.UnknownFact`                      | `ValueError`          | a problem has no number that a bound needs    |
+| `own_losses.UnusableLoss`                  | `ValueError`          | a loss of one's own cannot be studied         |
+| `own_losses.NotDifferentiable`             | `ValueError`          | JAX cannot differentiate a loss three times   |
+| `own_losses.file.UnusableFile`             | `ValueError`          | a file or module holds no losses              |
 | `EmptyPopulation`                          | `ValueError`          | a population has no task                      |
 | `NoWitness`                                | `ValueError`          | an estimate keeps no point to compute it at   |
 | `NotOneRecordEach`                         | `ValueError`          | a page was given no record, or two for one    |

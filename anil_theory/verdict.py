@@ -9,7 +9,8 @@
 |                           |                                   | otherwise INCONCLUSIVE                    |
 
 NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. With constants that are
-estimated from samples the right-hand side is no bound: CONFIRMED and REFUTED become INCONCLUSIVE. The slack is rounding
+estimated from samples the right-hand side is no bound: CONFIRMED and REFUTED become INCONCLUSIVE, and a CONSISTENT says
+in its reason that it rests on estimates. The slack is rounding
 (of the estimate and of the bound) plus k standard errors. No slack is chosen for a single test. The rounding of an
 estimate is derived from its program, to first order and doubled, or it is a heuristic, a count of roundings that knows
 nothing of the loss; `Estimate.rounding_kind` says which, and so does every report.
@@ -36,6 +37,9 @@ from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind
 
 STANDARD_ERRORS = 4.0
 """k: a mean that is off by more has probability below 6.4e-5 under normality (two-sided)."""
+
+RESTS_ON_ESTIMATES = "it rests on constants that are estimated"
+"""What a CONSISTENT says of itself where the right-hand side is no bound."""
 
 SUSPECTS = ("the statement itself", "our transcription of it", "the declared constants of the family")
 """Who can be wrong when a claim is refuted; the report names all three."""
@@ -98,6 +102,8 @@ def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Esti
     outcome, reason = _compare(claim.kind, estimate, bound, slack)
     if constants.known is Knowledge.ESTIMATED and outcome in (Outcome.CONFIRMED, Outcome.REFUTED):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but the constants are estimates, so it is not a bound"
+    elif constants.known is Knowledge.ESTIMATED and outcome is Outcome.CONSISTENT:
+        reason = f"{reason}; {RESTS_ON_ESTIMATES}"
     return Verdict(
         outcome,
         claim.name,

@@ -52,6 +52,7 @@ ORDER = tuple(
         "record",
         "study",
         "report",
+        "own_losses",
         "audit",
         "experiments",
         "studies",

@@ -13,7 +13,7 @@ from anil_theory.errors import Incomparable
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, NoBound
-from anil_theory.verdict import STANDARD_ERRORS, SUSPECTS, Outcome, Verdict, judge, with_replay
+from anil_theory.verdict import RESTS_ON_ESTIMATES, STANDARD_ERRORS, SUSPECTS, Outcome, Verdict, judge, with_replay
 from tests.strategies import fractions, log_uniform, settings_of_theory
 
 QUANTITY = "a quantity"
@@ -80,6 +80,7 @@ def test_estimated_constants_confirm_and_refute_nothing() -> None:
             decided = outcome in (Outcome.CONFIRMED, Outcome.REFUTED)
             assert found.outcome is (Outcome.INCONCLUSIVE if decided else outcome) and found.suspects == ()
             assert ("not a bound" in found.reason) == decided
+            assert (RESTS_ON_ESTIMATES in found.reason) == (found.outcome is Outcome.CONSISTENT)
     failed = judge(
         claim(1.0, 0.0, Kind.EXPLICIT, -0.1), estimated, SCHEDULE, Estimate(QUANTITY, 2.0, Direction.LOWER, "t")
     )

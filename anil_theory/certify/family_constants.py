@@ -56,6 +56,7 @@ from anil_theory.certify.search.work import LEAST_SHARE, OPERATIONS, Shares, cos
 from anil_theory.constants import Knowledge, Region
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.constants_audit import CURVATURE_RANGE, audit_constants
+from anil_theory.problem import Problem
 from anil_theory.tasks.base import Family, TaskSet
 
 NAMES = ("M", "L", "mu", "rho", "tau")
@@ -118,7 +119,7 @@ class CertifiedConstant:
 
 
 def certify_constants(
-    family: Family,
+    family: Family | Problem,
     tasks: TaskSet,
     task: int = 0,
     *,
@@ -127,7 +128,7 @@ def certify_constants(
     seconds: float = CEILING,
     starts: int = 4,
 ) -> dict[str, CertifiedConstant]:
-    """The table {name: [lower audit, certified upper, analytic]} of one task of a family on a bounded region.
+    """The table {name: [lower audit, certified upper, analytic]} of one task of a family or problem on a ball.
 
     gap       relative width at which a search stops (of mu: in units of the curvature found);
     operations  the work allowed for each constant, in interval operations (`search.work`); the next share what one
@@ -163,7 +164,7 @@ def certify_constants(
     return rows
 
 
-def _row(family: Family, name: str, estimate: Estimate, maximum: Maximum) -> CertifiedConstant:
+def _row(family: Family | Problem, name: str, estimate: Estimate, maximum: Maximum) -> CertifiedConstant:
     constants = family.constants
     analytic = getattr(constants, name)
     lower, upper = estimate.value, maximum.high
@@ -189,7 +190,7 @@ def _row(family: Family, name: str, estimate: Estimate, maximum: Maximum) -> Cer
 class _Derivatives:
     """Derivatives of both losses of order 0 to 4 as jaxprs, traced when they are first asked for."""
 
-    def __init__(self, family: Family, tasks: TaskSet):
+    def __init__(self, family: Family | Problem, tasks: TaskSet):
         self.n_w = family.n_w
         self.n = family.n_w + family.n_phi
         self.shift = family.constants.L

@@ -21,6 +21,8 @@ from anil_theory.estimators.fields import loss_field
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Loss, TaskSet
 
+MOST_SHOWN = 32
+"""Entries of a point that a message lists."""
 DERIVATIVES = ("value", "gradient", "Hessian")
 
 
@@ -36,10 +38,17 @@ def explain(tasks: TaskSet, schedule: Schedule | None, n_w: int, block: str, tas
     """
     reasons = {}
     for z in np.atleast_2d(np.asarray(points, float)):
-        where = f"task {task}, block {block}, at z = {z.tolist()}"
+        where = f"task {task}, block {block}, at z = {_shown(z)}"
         reasons[where] = _blame(tasks, schedule, n_w, task, z)
     where, reason = next(((w, r) for w, r in reasons.items() if r), (next(iter(reasons)), ""))
     return f"{where}: {reason or 'losses, gradients and Hessians are finite there, what is measured is not'}"
+
+
+def _shown(z: Float[np.ndarray, " n"]) -> str:
+    """The point, or its first entries where nobody would read all."""
+    if z.size <= MOST_SHOWN:
+        return str(z.tolist())
+    return f"[{', '.join(map(repr, z[:4].tolist()))}, ...] ({z.size} entries)"
 
 
 def _blame(tasks: TaskSet, schedule: Schedule | None, n_w: int, task: int, z: np.ndarray) -> str:
@@ -95,7 +104,9 @@ def _finite(
     def derivatives(loss: Loss, w: Float[Array, " n_w"]) -> Bool[Array, "3"]:
         z = jnp.concatenate([w, phi])
         slope = loss_field(loss, (w, phi))
-        orders = (loss(w, phi, data), slope(z, data), jax.jacfwd(slope)(z, data))
+        # A product with (1, .., 1) is not finite where an entry of the Hessian is not; the matrix may not fit.
+        product = jax.jvp(lambda at: slope(at, data), (z,), (jnp.ones_like(z),))[1]
+        orders = (loss(w, phi, data), slope(z, data), product)
         return jnp.stack([jnp.all(jnp.isfinite(order)) for order in orders])
 
     return jax.vmap(partial(derivatives, support))(run.iterates), derivatives(query, run.final)

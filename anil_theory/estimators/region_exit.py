@@ -67,6 +67,15 @@ def mark_exits(
     return marked
 
 
+def farthest_iterates(
+    tasks: TaskSet, schedule: Schedule, n_w: int, starts: Float[Array, "P n"], indices: Int[Array, " P"]
+) -> Float[np.ndarray, " P"]:
+    """max over m = 0..N of |(w_m, phi)| from each start, in the task that belongs to it; NaN where it is not finite."""
+    loop = UnrolledLoop.of_schedule(schedule)
+    pairs = jnp.stack([starts, starts], axis=1)
+    return np.asarray(_largest_norms(tasks.support, n_w, tasks.data, pairs, indices, loop))[:, 0]
+
+
 @partial(jax.jit, static_argnums=(0, 1))
 def _largest_norms(
     support: Loss,

@@ -25,20 +25,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import ConflictingArguments, InvalidParameter, count
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory.constants import Constants
 from anil_theory.estimators.kinks import (
     QUOTIENTS,
     Pattern,
-    block_norms,
     first_kink,
     jumps,
     shrinking_quotients,
 )
 from anil_theory.estimators.not_finite import NotFinite, explain
-from anil_theory.estimators.trajectory import Local, Trajectory, derivatives, train
+from anil_theory.estimators.trajectory import Trajectory, derivatives, train
+from anil_theory.estimators.trajectory_matrices import measured_by_matrices
+from anil_theory.estimators.trajectory_products import measured_by_products
 from anil_theory.problem import Problem, TaskSet
 from anil_theory.schedule import Schedule
 
@@ -103,6 +104,7 @@ def audit_trajectory(
     start: Any = None,
     seed: int = 0,
     pattern: Pattern | None = None,
+    products: int | None = None,
 ) -> TrajectoryAudit:
     """Run Algorithm 1 on a problem and compare what is met on the way with the declared constants.
 
@@ -118,7 +120,10 @@ def audit_trajectory(
                 which it changes crosses a kink, and quotients across the kink that exceed what is declared count as
                 failures without a bound. Without it, kinks are not looked for.
 
-    Second derivatives are dense: K B (N + 2) matrices of (n_w + n_phi)^2 numbers are held at a time.
+    products    Lanczos steps of each norm where second derivatives are products alone (`trajectory_products`), for
+                points that are too large for matrices; nothing is looked for across shrinking distances then.
+
+    Without `products` second derivatives are dense: K B (N + 2) matrices of (n_w + n_phi)^2 numbers are held at a time.
 
     Raises InvalidParameter for a schedule without outer step sizes, a start of another shape or with entries that are
     not finite, and a negative seed; NotEnoughMemory where the second derivatives do not fit into the memory; NotFinite,
@@ -141,15 +146,27 @@ def audit_trajectory(
     n_w = problem.n_w
     z = _start(problem, start)
     admissible_seed("seed", seed)
-    _require_memory(schedule, z.size)
     tasks = problem.tasks
-    trajectory = train(tasks, schedule, z, n_w, seed)
-    local = derivatives(tasks, n_w, trajectory)
-    _require_finite(tasks, schedule, n_w, trajectory, local)
-    measured = _quantities(local, trajectory, n_w)
+    kink = None
+    shrinking: dict[str, Any] = {}
+    if products is None:
+        _require_memory(schedule, z.size)
+        trajectory = train(tasks, schedule, z, n_w, seed)
+        local = derivatives(tasks, n_w, trajectory)
+        _require_finite(tasks, schedule, n_w, trajectory, tuple(local))
+        measured = measured_by_matrices(local, trajectory, n_w)
+        kink = None if pattern is None else first_kink(tasks, trajectory, n_w, pattern)
+        shrinking = shrinking_quotients(tasks, trajectory, n_w, kink)
+    else:
+        if pattern is not None:
+            why = "a pattern needs second derivatives as matrices: leave it or products out"
+            raise ConflictingArguments("pattern", why, pattern)
+        trajectory = train(tasks, schedule, z, n_w, seed)
+        measured = measured_by_products(tasks, n_w, trajectory, count("products", products), seed)
+        always = tuple(values for name, values in measured.items() if name not in QUOTIENTS)
+        _require_finite(tasks, schedule, n_w, trajectory, always)
+        measured["norm"] = np.linalg.norm(trajectory.points[:, :, :-1], axis=-1)
     declared = _declared(declared_constants)
-    kink = None if pattern is None else first_kink(tasks, trajectory, n_w, pattern)
-    shrinking = shrinking_quotients(tasks, trajectory, n_w, kink)
     failures = {name: place for name in declared if (place := _first(name, measured, declared, trajectory))}
     if kink is not None:
         failures = _with_kink(failures, shrinking, declared)
@@ -186,10 +203,12 @@ def _require_memory(schedule: Schedule, n: int) -> None:
     require_memory("the second derivatives along the run", FLOAT64 * K * B * (N + 2) * n * n, sizes)
 
 
-def _require_finite(tasks: TaskSet, schedule: Schedule, n_w: int, trajectory: Trajectory, local: Local) -> None:
+def _require_finite(
+    tasks: TaskSet, schedule: Schedule, n_w: int, trajectory: Trajectory, found: tuple[np.ndarray, ...]
+) -> None:
     """Refuse a run that is not finite: a NaN exceeds no declared value, and would pass for one that holds."""
     K, B = trajectory.tasks.shape
-    parts = (trajectory.points, *local)
+    parts = (trajectory.points, *found)
     finite = np.logical_and.reduce([np.isfinite(part).reshape(K, B, -1).all(axis=-1) for part in parts])
     if finite.all():
         return
@@ -212,37 +231,6 @@ def _declared(constants: Constants) -> dict[str, float]:
     if constants.mu is not None:
         declared["curvature_min"] = constants.mu
     return declared
-
-
-def _quotient(change: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """change/distance; NaN where the points are too near for a difference to mean anything."""
-    near = distance < np.sqrt(np.finfo(float).eps)
-    return np.where(near, np.nan, change / np.where(near, 1.0, distance))
-
-
-def _quantities(local: Local, trajectory: Trajectory, n_w: int) -> dict[str, np.ndarray]:
-    """{name: (K, B, places)}: places are inner steps 0..N, or moves m -> m + 1 and last the outer move."""
-    z = trajectory.points
-    inner = local.hessian[:, :, :-1]
-    eigenvalues = np.linalg.eigvalsh(inner[..., :n_w, :n_w])
-    smooth = block_norms(inner)
-    smooth[:, :, -1] = np.maximum(smooth[:, :, -1], block_norms(local.query_hessian))
-    # Moves: w_m -> w_{m+1}, and from the start of this outer step to that of the next.
-    here = np.r_[: z.shape[2] - 2, 0]
-    there = np.r_[1 : z.shape[2] - 1, z.shape[2] - 1]
-    distance = np.linalg.norm(z[:, :, there] - z[:, :, here], axis=-1)
-    curved = local.hessian[:, :, there] - local.hessian[:, :, here]
-    slope = np.linalg.norm(local.gradient[:, :, there] - local.gradient[:, :, here], axis=-1)
-    return {
-        "norm": np.linalg.norm(z[:, :, :-1], axis=-1),
-        "smoothness": smooth,
-        "gradient_quotient": _quotient(slope, distance),
-        "query_gradient": np.linalg.norm(local.query_gradient, axis=-1)[..., None],
-        "rho_quotient": _quotient(block_norms(curved[..., :n_w, :n_w]), distance),
-        "tau_quotient": _quotient(block_norms(curved[..., n_w:, :n_w]), distance),
-        "curvature_min": eigenvalues[..., 0],
-        "curvature_max": eigenvalues[..., -1],
-    }
 
 
 def _by_outer_step(name: str, values: np.ndarray) -> list[float]:

@@ -36,7 +36,7 @@ class TaskSet(eqx.Module):
 
     def __check_init__(self) -> None:
         need_float64()
-        if _lists_tasks(self.data):
+        if lists_tasks(self.data):
             allowed = "one pytree with a leading task axis (TaskSet.stack makes one from a list with a tree per task)"
             raise InvalidParameter("data", allowed, f"a list of {len(self.data)} trees of one structure")
         sizes = {getattr(leaf, "shape", ())[:1] for leaf in jax.tree.leaves(self.data)}
@@ -78,7 +78,7 @@ class TaskSet(eqx.Module):
         return TaskSet(self.support, self.query, jax.tree.map(lambda leaf: leaf[indices], self.data))
 
 
-def _lists_tasks(data: PyTree) -> bool:
+def lists_tasks(data: PyTree) -> bool:
     """Whether data is a list of trees of one structure: of tasks, and not the parts of one."""
     if not isinstance(data, list) or not data:
         return False

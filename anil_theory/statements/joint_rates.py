@@ -26,6 +26,7 @@ of the geometry. Units: those of `rates`. Source: derived for this project; docs
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -199,7 +200,7 @@ class JointRate:
         scanned = start + np.linspace(-WIDEST, WIDEST, SCANNED)
         best = int(np.argmin(cost(scanned)))
         low, high = scanned[max(best - 1, 0)], scanned[min(best + 1, SCANNED - 1)]
-        found = minimize_scalar(lambda at: float(cost(np.array(at))), bounds=(low, high), method="bounded")
+        found: Any = minimize_scalar(lambda at: float(cost(np.array(at))), bounds=(low, high), method="bounded")
         at = float(found.x) if found.fun < cost(scanned[best]) else float(scanned[best])
         return float(np.exp(at))
 

@@ -11,21 +11,28 @@ from anil_theory._admissible import one_of
 from anil_theory._options import Options
 from anil_theory.study import Study
 
-STUDIES = ("verify", "rates", "tightness", "certify", "constants", "ledger", "audit", "bench", "advise")
+STUDIES = ("verify", "rates", "tightness", "certify", "constants", "study", "ledger", "audit", "bench", "advise")
 """The names, in the order of the help."""
+
+_FOLDERS = {"study": "own_losses"}
+"""Where the folder of a study does not have the name of its command."""
 
 
 def settings_of(name: str) -> type[Options]:
     """The class of a study's settings. Raises InvalidParameter for a name that no study has."""
-    module = import_module(f"{__name__}.{one_of('study', name, STUDIES)}.settings")
+    module = import_module(f"{_folder(one_of('study', name, STUDIES))}.settings")
     return next(kind for kind in vars(module).values() if isinstance(kind, type) and _is_of(kind, name))
 
 
 def study_of(settings: Options) -> Study[Any]:
     """The study that settings ask for."""
-    module = import_module(f"{__name__}.{settings.command}.study")
+    module = import_module(f"{_folder(settings.command)}.study")
     kinds = (kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Study))
     return next(kind for kind in kinds if kind is not Study and kind.__module__ == module.__name__)(settings)
+
+
+def _folder(command: str) -> str:
+    return f"{__name__}.{_FOLDERS.get(command, command)}"
 
 
 def _is_of(kind: type, name: str) -> bool:

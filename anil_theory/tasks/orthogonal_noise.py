@@ -23,7 +23,7 @@ Constants: exact, with rho = tau = 0. Source: derived for this project; docs/the
 
 import math
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -128,7 +128,7 @@ class OrthogonalNoiseFamily(Family):
         angles = np.linspace(0.0, math.pi / 2, 33)
         best = int(np.argmin([size(angle) for angle in angles]))
         bounds = (angles[max(best - 1, 0)], angles[min(best + 1, 32)])
-        found = minimize_scalar(size, bounds=bounds, method="bounded", options={"xatol": 1e-12})
+        found: Any = minimize_scalar(size, bounds=bounds, method="bounded", options={"xatol": 1e-12})
         return -L * math.cos(found.x), -L * math.sin(found.x)
 
     def noise(self) -> float:

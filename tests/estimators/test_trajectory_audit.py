@@ -16,7 +16,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory._memory import NotEnoughMemory
 from anil_theory.audit.finding4_training_trajectory import relu_problem, relu_signs, softmax_problem
 from anil_theory.constants import Constants, Region
-from anil_theory.estimators import NotFinite, trajectory_audit
+from anil_theory.estimators import NotFinite, trajectory_matrices
 from anil_theory.estimators.kinks import DISTANCES, first_kink, jumps
 from anil_theory.estimators.trajectory import derivatives, train
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
@@ -159,7 +159,7 @@ def test_each_declared_value_can_be_the_one_that_fails() -> None:
 
 def test_the_seed_decides_the_run_and_what_is_too_near_is_no_quotient() -> None:
     assert audit_softmax() == audit("softmax")
-    assert np.isnan(trajectory_audit._quotient(np.array(1.0), np.array(1e-9)))
+    assert np.isnan(trajectory_matrices.quotient(np.array(1.0), np.array(1e-9)))
 
 
 QUADRATIC = Constants(mu=0.5, L=2.0, rho=0.0, tau=0.0, M=1.0)

@@ -13,20 +13,14 @@ from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive, within
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._memory import FLOAT64, require_memory
 from anil_theory._plain import to_plain
-from anil_theory.algorithm import inner_loop
 from anil_theory.certify import Certificate, certify_blocks, certify_hessian_blocks_general
-from anil_theory.certify.general_blocks import PARTS, subdivided
-from anil_theory.certify.intervals import Intervals
-from anil_theory.certify.intervals.arrays import summed
-from anil_theory.certify.intervals.interpreter import run_intervals
 from anil_theory.certify.proof import Proof
+from anil_theory.certify.reach import enclosed_reach
 from anil_theory.certify.search.branch_and_bound import CEILING, Boxes, Progress
 from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.constants import Constants, Region
@@ -278,20 +272,5 @@ class BoxCell(CertifiedCell):
     def outside(self) -> float:
         if math.isinf(self.source.constants.region.radius):
             return 0.0
-        tasks, n_w = self.draw(), self.source.n_w
-
-        def iterates(z: Any) -> Any:
-            w, phi = z[:n_w], z[n_w:]
-            adapted = inner_loop(
-                tasks.support, w, phi, tasks.task(0), alpha=self.at.one_alpha, inner_steps=self.at.inner_steps
-            )
-            w_m = jnp.concatenate([adapted.iterates, adapted.final[None]])
-            return jnp.concatenate([w_m, jnp.broadcast_to(phi, (len(w_m), phi.size))], axis=1)
-
-        boxes = subdivided(Boxes.of(*self.box), PARTS)
-        program = jax.make_jaxpr(iterates)(jax.ShapeDtypeStruct((boxes.lower.shape[1],), np.float64))
-        (points,) = run_intervals(program, [Intervals(boxes.lower, boxes.upper)])
-        assert isinstance(points, Intervals)
-        norms = summed(points.squared(), 2).sqrt().hi
-        reach = float(np.max(np.where(np.isnan(norms), math.inf, norms)))
+        reach = enclosed_reach(self.draw(), 0, self.at, Boxes.of(*self.box), self.source.n_w)
         return max(0.0, reach - self.source.constants.region.radius)

@@ -1,0 +1,161 @@
+"""A study of own losses as text and as HTML: constants with how they are known, verdicts, the first failure, advice."""
+
+import html
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from anil_theory._printable import printable
+from anil_theory.report.rows import BLOCK_LABELS, number
+from anil_theory.report.tables import print_whole
+from anil_theory.report.terminal import STYLES
+
+Study = dict[str, Any]
+"""What `LossStudy.to_dict` gives."""
+
+Lines = list[list[str]]
+"""A table: a heading and rows."""
+
+
+def constants_table(study: Study) -> Lines:
+    """Each constant: what bounds use, how it is known, what a point shows, the interval, the certificate."""
+    rows = [["constant", "value", "known", "a point shows", "extrapolated", "certified"]]
+    for name, each in study["audited"].items():
+        sign, proved = ("<=", ">=") if name == "mu" else (">=", "<=")
+        interval = "-" if each["interval"] is None else " .. ".join(map(number, each["interval"]))
+        certified = "-" if each["certified"] is None else f"{proved} {number(each['certified'])}"
+        value = "none" if each["value"] is None else number(each["value"])
+        known = "-" if each["value"] is None else each["direction"]
+        rows.append([name, value, known, f"{sign} {number(each['found'])} ({each['where']})", interval, certified])
+    return rows
+
+
+def verdicts_table(study: Study) -> Lines:
+    """Each row: what was measured or enclosed, the bounds, the outcome."""
+    rows = [["statement", "block", "how", "value", "sharp", "explicit", "outcome"]]
+    for row in study["rows"]:
+        bounds = row["bounds"]
+        tightest = bounds.get("sharp", bounds.get("refined", bounds.get("declared")))
+        sign = "<=" if row["direction"] == "upper" else ">="
+        rows.append(
+            [
+                row["statement"],
+                str(BLOCK_LABELS.get(row["block"], row["block"])),
+                "enclosed" if row["direction"] == "upper" else "found",
+                f"{sign} {number(row['measured'])}",
+                number(tightest),
+                number(bounds.get("explicit")),
+                row["outcome"],
+            ]
+        )
+    return rows
+
+
+def advice_table(study: Study) -> Lines:
+    """The settings: guaranteed by a theorem, and those that the measured blocks suggest."""
+    advice = study["advice"]
+    guaranteed = None if advice["guaranteed"] is None else advice["guaranteed"]["anil"]
+    practical = advice["practical"]
+    rows = [["", "guaranteed", "practical"]]
+    for name, label in (
+        ("alpha", "alpha"),
+        ("beta_w", "beta_w"),
+        ("beta_phi", "beta_phi"),
+        ("inner_steps", "N"),
+        ("batch", "B"),
+        ("outer_steps", "K"),
+    ):
+        rows.append([label, "-" if guaranteed is None else number(guaranteed[name]), number(practical[name])])
+    return rows
+
+
+def paragraphs(study: Study) -> Iterator[str]:
+    """The lines of text: the region, what fails, what the verdicts rest on, what the advice showed."""
+    run = study["run"]
+    given = "given" if run["region_given"] else f"found by {run['outer_steps']} outer steps of ANIL"
+    yield (
+        f"region: |z - start| <= {number(run['reach'])} for the constants, <= {number(run['radius'])} for the "
+        f"meta-gradient ({given}); alpha = {number(study['schedule']['alpha'])}, "
+        f"N = {study['schedule']['inner_steps']}"
+    )
+    yield from study["sentences"]
+    if not study["sentences"]:
+        yield "no assumption fails along the run"
+    if study["rows"] and study["constants"]["known"] == "estimated":
+        yield "the constants are estimated: CONSISTENT rests on estimates, and nothing can be CONFIRMED or REFUTED"
+    yield from study["notes"]
+
+
+def advice_lines(study: Study) -> Iterator[str]:
+    """What the advice is for, and what the short run showed."""
+    advice = study["advice"]
+    yield (
+        f"advice for eps = {number(advice['eps'])} (a squared gradient), with D0 = {number(advice['D0'])} "
+        f"({advice['D0_direction']})"
+    )
+    if advice["why_not"]:
+        yield f"guaranteed: {advice['why_not']}"
+    yield f"practical: {advice['sentence']}"
+    if advice["practical"]["outer_steps"] is None:
+        yield "practical: eps was not reached in the short run, so that there is no K"
+
+
+def print_study(console: Console, study: Study) -> None:
+    """Print a study, from its plain form."""
+    console.print(Text(printable(_title(study)), style="bold cyan"))
+    _print_table(console, constants_table(study))
+    for line in paragraphs(study):
+        console.print(printable(line), markup=False, highlight=False)
+    if study["rows"]:
+        _print_table(console, verdicts_table(study))
+    if study["advice"] is not None:
+        lines = list(advice_lines(study))
+        console.print(printable(lines[0]), markup=False, highlight=False)
+        _print_table(console, advice_table(study))
+        for line in lines[1:]:
+            console.print(printable(line), markup=False, highlight=False)
+
+
+def text_of(study: Study) -> str:
+    """The study as plain text of 100 columns."""
+    out = io.StringIO()
+    print_study(Console(file=out, width=100, no_color=True, force_terminal=False), study)
+    return out.getvalue()
+
+
+def html_of(study: Study) -> str:
+    """The study as HTML for a notebook: tables and paragraphs, without scripts or styles of the page."""
+    parts = [f"<b>{html.escape(_title(study))}</b>", _html_table(constants_table(study))]
+    parts += [f"<p>{html.escape(printable(line))}</p>" for line in paragraphs(study)]
+    if study["rows"]:
+        parts.append(_html_table(verdicts_table(study)))
+    if study["advice"] is not None:
+        lines = [f"<p>{html.escape(printable(line))}</p>" for line in advice_lines(study)]
+        parts += [lines[0], _html_table(advice_table(study)), *lines[1:]]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _title(study: Study) -> str:
+    size = f"n_w = {study['n_w']}, n_phi = {study['n_phi']}, {study['tasks']} tasks"
+    geometry = "nonconvex" if study["constants"]["mu"] is None else "strongly convex"
+    return f"{study['name']}: {size}, {geometry}, {study['seconds']:.0f} s"
+
+
+def _print_table(console: Console, lines: Lines) -> None:
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False)
+    for i, heading in enumerate(lines[0]):
+        table.add_column(heading, justify="left" if i < 1 else "right", no_wrap=True)
+    for line in lines[1:]:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
+    print_whole(console, table)
+
+
+def _html_table(lines: Lines) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(printable(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    return f"<table>{row(lines[0], 'th')}{''.join(row(line, 'td') for line in lines[1:])}</table>"

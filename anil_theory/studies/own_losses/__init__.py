@@ -1,0 +1,1 @@
+"""`anil-theory study`: losses of one's own, from a file."""

@@ -1,0 +1,97 @@
+"""Every file of losses as one cell, and its page: constants, verdicts, the first failure, advice, a figure."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from anil_theory._admissible import seed as admissible_seed
+from anil_theory._plain import to_plain
+from anil_theory.own_losses import example, study_losses
+from anil_theory.own_losses.admission import admit
+from anil_theory.own_losses.auditing import NAMES, admitted_declarations
+from anil_theory.own_losses.figure import plot_study
+from anil_theory.own_losses.file import Given, read_file, read_object, taken_from
+from anil_theory.own_losses.page import print_study
+from anil_theory.record import Record
+from anil_theory.studies.own_losses.settings import OwnLossesSettings
+from anil_theory.study import Hand, Job, Page, Result, Study
+
+PASSED_ON = (
+    "region",
+    "alpha",
+    "inner_steps",
+    "beta_w",
+    "beta_phi",
+    "batch",
+    "outer_steps",
+    "query_infimum",
+    "eps",
+)
+"""Settings of the command that are arguments of `study_losses`."""
+
+
+class OwnLossesStudy(Study[OwnLossesSettings]):
+    """One cell for each file or object."""
+
+    verb: ClassVar[str] = "studying"
+    noun: ClassVar[str] = "losses"
+
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """One job for each file, object, or the example."""
+        asked = self.settings
+        admissible_seed("seed", asked.seed)
+        given = [*map(read_file, asked.files), *map(read_object, asked.losses)]
+        for each in given:
+            # What cannot be studied is said before any work is done.
+            support, query = each.losses
+            admit(support, query, each.w, each.phi, each.data)
+        return [self._job(each) for each in given or [taken_from(vars(example), "the example")]]
+
+    def _job(self, given: Given) -> Job:
+        asked = self.settings
+        chosen = {name: value for name in PASSED_ON if (value := getattr(asked, name)) is not None}
+        settings = {**given.settings, **chosen}
+        declared = {name: value for name in NAMES if (value := getattr(asked, name)) is not None}
+        if declared:
+            settings["constants"] = {**admitted_declarations(given.settings.get("constants")), **declared}
+        if asked.certify:
+            settings["certify"] = True
+        settings.setdefault("name", Path(given.origin).stem)
+
+        def measure(hand: Hand) -> Result:
+            found = study_losses(
+                given.losses,
+                given.w,
+                given.phi,
+                given.data,
+                seed=asked.seed,
+                on_progress=partial(hand.report, 0.0),
+                **settings,
+            ).to_dict()
+            rows = found.pop("rows")
+            return Result(verdicts=rows, measurements=found)
+
+        cell = {
+            "check": "own losses",
+            "origin": given.origin,
+            "digest": given.digest,
+            "settings": to_plain(settings, "settings"),
+            "seed": asked.seed,
+        }
+        return Job(cell=cell, measure=measure, name=given.origin)
+
+    def show(self, page: Page) -> dict[str, Any]:
+        """The tables, and a figure for each."""
+        studies = [plain_study(record) for record in page.records]
+        for study in studies:
+            page.show("a study was", print_study, study)
+        names = [f"{re.sub(r'[^A-Za-z0-9_-]+', '-', study['name'])}.png" for study in studies]
+        page.draw({name: partial(plot_study, study) for name, study in zip(names, studies, strict=True)})
+        return {"studies": studies}
+
+
+def plain_study(record: Record) -> dict[str, Any]:
+    """A study from its record, as `LossStudy.to_dict` gives it."""
+    return {**record.measurements, "rows": list(record.verdicts)}
