@@ -80,7 +80,7 @@ class VerifySettings(Options):
     )
     grids: tuple[Axes, ...] = several(Axes)
     seed: int = option(0, "Seed of tasks and searches.")
-    rows: str = option("auto", "Rows to print: auto, tightest, all.")
+    rows: str = option("auto", "Rows to print below the overview: tightest, all, or auto (all where they are few).")
     broken: str | None = option(
         None, "Halve the bounds of a block on purpose, e.g. ww, wphi, 'L - mu'.", flag="--break"
     )
