@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from anil_theory.falsifier import Falsification, falsify
     from anil_theory.problem import Problem
     from anil_theory.record import Record, RecordStore
+    from anil_theory.results import Comparison, Results, compare_results, load_results
     from anil_theory.schedule import Schedule
     from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement
     from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet
@@ -71,6 +72,7 @@ __all__ = [
     "Bound",
     "Budget",
     "Claim",
+    "Comparison",
     "Constants",
     "Direction",
     "Estimate",
@@ -91,6 +93,7 @@ __all__ = [
     "Record",
     "RecordStore",
     "Region",
+    "Results",
     "Schedule",
     "SeparableFamily",
     "Statement",
@@ -99,10 +102,12 @@ __all__ = [
     "Witness",
     "audit_constants",
     "check",
+    "compare_results",
     "falsify",
     "inner_loop",
     "judge",
     "largest",
+    "load_results",
     "measure_attained",
     "measure_block_lipschitz",
     "measure_identity",
@@ -121,6 +126,7 @@ _MODULES = {
     "Bound": "statements",
     "Budget": "estimators",
     "Claim": "statements",
+    "Comparison": "results",
     "Constants": "constants",
     "Direction": "estimators",
     "Estimate": "estimators",
@@ -141,6 +147,7 @@ _MODULES = {
     "Record": "record",
     "RecordStore": "record",
     "Region": "constants",
+    "Results": "results",
     "Schedule": "schedule",
     "SeparableFamily": "tasks",
     "Statement": "statements",
@@ -149,10 +156,12 @@ _MODULES = {
     "Witness": "estimators",
     "audit_constants": "estimators",
     "check": "checks",
+    "compare_results": "results",
     "falsify": "falsifier",
     "inner_loop": "algorithm",
     "judge": "verdict",
     "largest": "estimators",
+    "load_results": "results",
     "measure_attained": "estimators",
     "measure_block_lipschitz": "estimators",
     "measure_identity": "estimators",

@@ -1,4 +1,4 @@
-"""The overview of a run on a terminal of 80 columns: a line for each statement, its formula, Table 2, two last lines."""
+"""The overview of a run on 80 columns: a line for each statement, its formula, Table 2, two last lines."""
 
 from collections.abc import Sequence
 

@@ -45,7 +45,15 @@ def conduct(
     store = RecordStore(out / "records") if study.settings.records else None
     display = Display(study.verb, study.noun)
     with study.around():
-        summary = run_jobs(jobs, store, resume=how.resume, workers=workers, display=display, stop=stop)
+        summary = run_jobs(
+            jobs,
+            store,
+            resume=how.resume,
+            workers=workers,
+            display=display,
+            stop=stop,
+            settings=type(study.settings),
+        )
     note = RunNote.of(out, study.settings.command, (key(job.cell) for job in jobs))
     page = Page(console or Console(), out, summary, note.suffix if store else "")
     page.refuted = summary.refuted > 0

@@ -1,8 +1,8 @@
 """What a run leaves beside its records: which study it was, how it was asked for, which cells and files are its own.
 
-A folder may hold the records of several runs. Each has a note in `runs/`, a JSON file of its name; the name follows from
-the study and its cells, so that the same run made again has the same one. The first run of a folder writes report.md,
-another one report-NAME.md: none takes the place of another's report.
+A folder may hold the records of several runs. Each has a note in `runs/`, a JSON file of its name; the name follows
+from the study and its cells, so that the same run made again has the same one. The first run of a folder writes
+report.md, another one report-NAME.md: none takes the place of another's report.
 """
 
 import hashlib

@@ -4,8 +4,8 @@ The LaTeX comes from the sympy table (`statements.forms`), and from the claims o
 know is refused with UnreadableFormula, and whoever shows formulas then shows the LaTeX itself.
 """
 
+from anil_theory.report.mathematics._mathml import mathml
+from anil_theory.report.mathematics._plain_formula import plain_formula
 from anil_theory.report.mathematics.latex_tree import UnreadableFormula, read_latex
-from anil_theory.report.mathematics.mathml import mathml
-from anil_theory.report.mathematics.plain_formula import plain_formula
 
 __all__ = ["UnreadableFormula", "mathml", "plain_formula", "read_latex"]

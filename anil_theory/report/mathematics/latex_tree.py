@@ -71,7 +71,7 @@ class UnreadableFormula(AnilTheoryError, ValueError):
 
 @dataclass(frozen=True)
 class Leaf:
-    """A letter ("letter"), a number ("number"), a sign ("sign"), upright words ("words") or a space ("space", in em)."""
+    """One sign; `kind` is letter, number, sign, words (upright), named (a function), large (a sum) or space (in em)."""
 
     kind: str
     text: str

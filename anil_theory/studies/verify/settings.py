@@ -72,6 +72,22 @@ class VerifySettings(Options):
     """
 
     command: ClassVar[str] = "verify"
+    row_members: ClassVar[tuple[str, ...]] = (
+        "statement",
+        "block",
+        "check",
+        "geometry",
+        "regime",
+        "setting",
+        "measured",
+        "method",
+        "direction",
+        "bounds",
+        "tightness",
+        "outcome",
+        "reason",
+        "verdicts",
+    )
 
     statements: tuple[str, ...] = option(
         (),

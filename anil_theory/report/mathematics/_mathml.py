@@ -29,7 +29,7 @@ def _of(node: Node) -> str:
             return f'<mspace width="{width}em"/>'
         case Leaf(kind, text):
             tag = _TAGS[kind]
-            upright = ' mathvariant="normal"' if kind == "named" or text in "ΔΛΦΣ" and kind == "letter" else ""
+            upright = ' mathvariant="normal"' if kind == "named" or (kind == "letter" and text in "ΔΛΦΣ") else ""
             return f"<{tag}{upright}>{escape(text)}</{tag}>"
         case Row(parts):
             return f"<mrow>{''.join(map(_of, parts))}</mrow>"

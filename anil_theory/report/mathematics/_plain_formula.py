@@ -35,8 +35,6 @@ _SPELLED = {sign: name for name, sign in GREEK.items()} | {
     "ℙ": "P",
     "−": "-",
 }
-_TIGHT = set("()[],;")
-"""Signs that stand close to what is before or behind them."""
 
 
 def plain_formula(latex: str, *, definitions: bool = False) -> str:
