@@ -103,7 +103,8 @@ def print_table_2(console: Console, rows: Sequence[Row]) -> None:
         table.add_row(*cells)
     print_whole(console, table)
     if len(settings) > 1:
-        console.print(Text(f"{len(settings) - 1} more settings of Table 2 stand in the report", style="dim"))
+        noun = "setting" if len(settings) == 2 else "settings"
+        console.print(Text(f"{len(settings) - 1} more {noun} of Table 2: in the report", style="dim"))
 
 
 def print_guarantees(console: Console, rows: Sequence[Row]) -> None:

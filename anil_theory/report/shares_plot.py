@@ -41,6 +41,8 @@ def plot_shares(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | N
             axis.plot(places, shares, marker, color=BLACK, markersize=3.5, mfc="none", label=in_figure(geometry))
         axis.axhline(1.0, color=GREY, linestyle="--", linewidth=0.8)
         axis.set_yscale("log")
+        least, most = min(row["tightness"] for row in shown), max(row["tightness"] for row in shown)
+        axis.set_ylim(min(0.5, least / 1.5), max(1.2, 1.5 * most))
         axis.set_xticks(range(len(blocks)), [in_figure(str(BLOCK_LABELS.get(block, block))) for block in blocks])
         axis.set_xlim(-0.5, len(blocks) - 0.5)
         axis.set_ylabel("measured / bound")

@@ -30,7 +30,9 @@ def _of(node: Node) -> str:
         case Leaf(kind, text):
             tag = _TAGS[kind]
             upright = ' mathvariant="normal"' if kind == "named" or (kind == "letter" and text in "ΔΛΦΣ") else ""
-            return f"<{tag}{upright}>{escape(text)}</{tag}>"
+            # Brackets that are written plainly keep their size; those that LaTeX lets grow do.
+            plain = ' stretchy="false"' if kind == "sign" and text in "()[]|‖" else ""
+            return f"<{tag}{upright}{plain}>{escape(text)}</{tag}>"
         case Row(parts):
             return f"<mrow>{''.join(map(_of, parts))}</mrow>"
         case Fraction(above, below):
