@@ -49,7 +49,7 @@ def export(
     Exit status: 0 written, 2 misuse, 3 a damaged record or a failure inside.
     """
     from anil_theory.results import load_results
-    from anil_theory.results.files import FILES, content_of
+    from anil_theory.results.files import FILES
 
     with failures_exit():
         asked = {"latex": latex, "csv": csv, "parquet": parquet}
@@ -62,7 +62,7 @@ def export(
         if out == Path("-"):
             if parquet:
                 raise ConflictingArguments("--out", "--parquet is binary: name a file")
-            typer.echo(content_of(found, kinds[0], statement).decode(), nl=False)
+            typer.echo(found.content(kinds[0], statement).decode(), nl=False)
         else:
             for kind in kinds:
                 path = found.folder / FILES[kind] if out is None else out

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory._atomic import write_atomically
 from anil_theory._display import Displayed
 from anil_theory.record import Record, UnreadableRecord, read_records
 from anil_theory.report.rows import all_rows
@@ -103,11 +104,20 @@ class Results(Displayed):
             rows = [row for row in rows if row["statement"] == statement]
         return latex_tables(rows)
 
-    def write(self, kind: str, path: str | os.PathLike[str], statement: str | None = None) -> None:
-        """Write a file whole or not at all; `kind` is "latex", "csv" or "parquet"."""
-        from anil_theory.results.files import write_results
+    def content(self, kind: str, statement: str | None = None) -> bytes:
+        """A file's content; `kind` is "latex", "csv" or "parquet". Raises InvalidParameter for another kind."""
+        from anil_theory.results.files import FILES, csv_of, parquet_of
 
-        write_results(self, kind, Path(path), statement)
+        one_of("kind", kind, tuple(FILES))
+        if kind == "latex":
+            return self.to_latex(statement).encode()
+        rows = self.rows(statement=statement)
+        return csv_of(rows).encode() if kind == "csv" else parquet_of(rows)
+
+    def write(self, kind: str, path: str | os.PathLike[str], statement: str | None = None) -> None:
+        """Write a file of `content` whole or not at all."""
+        content = self.content(kind, statement)
+        write_atomically(Path(path), lambda file: file.write(content))
 
 
 def load_results(folder: str | os.PathLike[str]) -> Results:

@@ -1,35 +1,14 @@
-"""Results as files: CSV and Parquet of the rows, LaTeX of the tables; whole or not at all."""
+"""Results as files: CSV and Parquet of the rows, LaTeX of the tables."""
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from anil_theory._admissible import one_of
-from anil_theory._atomic import write_atomically
 from anil_theory.results.tables import data_frame, library
-
-if TYPE_CHECKING:
-    from anil_theory.results.base import Results
 
 FILES = {"latex": "tables.tex", "csv": "rows.csv", "parquet": "rows.parquet"}
 """What can be written, and the names of the files."""
-
-
-def write_results(results: "Results", kind: str, path: Path, statement: str | None = None) -> None:
-    """Write one file. Raises InvalidParameter for an unknown kind, MissingLibrary without pyarrow for Parquet."""
-    one_of("kind", kind, tuple(FILES))
-    content = content_of(results, kind, statement)
-    write_atomically(path, lambda file: file.write(content))
-
-
-def content_of(results: "Results", kind: str, statement: str | None = None) -> bytes:
-    """The bytes of a file."""
-    if kind == "latex":
-        return results.to_latex(statement).encode()
-    rows = results.rows(statement=statement)
-    return csv_of(rows).encode() if kind == "csv" else _parquet_of(rows)
 
 
 def csv_of(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -42,7 +21,8 @@ def csv_of(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _parquet_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def parquet_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A Parquet file. Raises MissingLibrary without pandas and pyarrow."""
     library("pyarrow")
     frame = data_frame(rows)
     for name in frame.columns:
