@@ -14,6 +14,7 @@
 | `checks.pairing.Unmeasured`                | `ValueError`          | nothing measures what a claim bounds          |
 | `problem.UnknownFact`                      | `ValueError`          | a problem has no number that a bound needs    |
 | `EmptyPopulation`                          | `ValueError`          | a population has no task                      |
+| `NoBrowser`                                | `RuntimeError`        | a page was to be opened, and nothing opens it |
 | `NoWitness`                                | `ValueError`          | an estimate keeps no point to compute it at   |
 | `NotOneRecordEach`                         | `ValueError`          | a page was given no record, or two for one    |
 | `MissingLibrary`                           | `ImportError`         | an optional library is not installed          |
@@ -45,6 +46,10 @@ class MissingLibrary(AnilTheoryError, ImportError):
 
 class MemoryTooSmall(AnilTheoryError, MemoryError):
     """Work that does not fit in memory; the message says what takes the space."""
+
+
+class NoBrowser(AnilTheoryError, RuntimeError):
+    """A page that was to be opened on a machine without a browser; the page itself is written."""
 
 
 class NoWitness(AnilTheoryError, ValueError):

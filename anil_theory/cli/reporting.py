@@ -1,5 +1,6 @@
 """The commands that read what runs left: report, export, compare. They measure nothing and need no JAX."""
 
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from anil_theory._admissible import ConflictingArguments
 from anil_theory._console import Console
 from anil_theory._plain import to_plain
 from anil_theory.cli._app import AsJson, app, failures_exit, finish
+from anil_theory.errors import NoBrowser
 from anil_theory.study.ending import EXIT_NOT_SHOWN, EXIT_REFUTED
 
 Folder = Annotated[Path, typer.Argument(help="What --out named: a folder with records, or one with such folders.")]
@@ -18,11 +20,12 @@ Folder = Annotated[Path, typer.Argument(help="What --out named: a folder with re
 def report(
     results: Folder,
     out: Annotated[Path | None, typer.Option(help="The file; RESULTS/report.html, if left out.")] = None,
+    opened: Annotated[bool, typer.Option("--open", help="Open it in the browser of this machine.")] = False,
 ) -> None:
     """One HTML page from the records: overview, a section for each statement, a table to filter, bounds to play with.
 
-    The file needs no network and no other file. Exit status: 0 written, 2 no results there, 3 a damaged record or a
-    failure inside.
+    The file needs no network and no other file. Exit status: 0 written, 2 no results there, 3 a damaged record, no
+    browser for --open, or a failure inside.
     """
     from anil_theory.results import load_results
     from anil_theory.results.page import write_page
@@ -32,6 +35,8 @@ def report(
         path = found.folder / "report.html" if out is None else out
         write_page(found, path)
         Console().print(str(path), highlight=False, soft_wrap=True)
+        if opened and not webbrowser.open(path.resolve().as_uri()):
+            raise NoBrowser(f"no browser was found on this machine: open {path} in one")
     finish(0, None, False)
 
 

@@ -37,9 +37,9 @@ def print_overview(console: Console, rows: Sequence[Row], opens: str = "report.m
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("in", no_wrap=True)
     table.add_column("notices", justify="right", no_wrap=True)
-    table.add_column("open", no_wrap=True)
+    table.add_column(f"open {opens}", no_wrap=True)
     for line in lines:
-        table.add_row(*_cells(line), Text(f"{opens}#{line.name}", style="dim"))
+        table.add_row(*_cells(line), Text(f"#{line.name}", style="dim"))
     print_whole(console, table)
     for line in lines:
         _print_formula(console, line)

@@ -128,8 +128,9 @@ def _setting(row: Mapping[str, Any]) -> str:
 
 def _changes(words: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     changes = []
-    if before.get("outcome") != after.get("outcome"):
-        changes.append(Change(words, "verdict", before.get("outcome"), after.get("outcome")))
+    one, other = _verdict(before), _verdict(after)
+    if one != other:
+        changes.append(Change(words, "verdict", one, other))
     for name in NUMBERS:
         one, other = before.get(name), after.get(name)
         if one is None and other is None:
@@ -137,6 +138,11 @@ def _changes(words: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
         if one is None or other is None or not _close(name, before, after):
             changes.append(Change(words, name, one, other))
     return changes
+
+
+def _verdict(row: Mapping[str, Any]) -> Any:
+    """The outcome of a row; of a finding of the audit, whether it was shown."""
+    return row.get("outcome") if "outcome" in row else row.get("verdict")
 
 
 def _close(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

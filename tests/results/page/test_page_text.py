@@ -126,6 +126,19 @@ def test_the_command_writes_the_page_and_says_where(folder: Path, tmp_path: Path
     assert not (folder / "report.html").exists()
 
 
+def test_a_browser_that_is_not_there_costs_the_view_and_not_the_page(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(asked.append(address)))
+    path = tmp_path / "page.html"
+    result = CliRunner().invoke(app, ["report", str(folder), "--out", str(path), "--open"])
+    assert result.exit_code == 3 and "no browser was found" in result.output and path.is_file()
+    assert asked == [path.as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
+    assert CliRunner().invoke(app, ["report", str(folder), "--out", str(path), "--open"]).exit_code == 0
+
+
 def test_missing_results_are_misuse_and_a_missing_library_names_the_extra(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
