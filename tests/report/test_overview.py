@@ -25,7 +25,7 @@ MANY = [block_record(N, 0.5 + N / 100) for N in range(1, 15)]
 
 def test_a_line_says_worst_verdict_rows_tightest_power_and_what_to_open() -> None:
     lines = printed([*MANY, block_record(20, 1.2, outcome="REFUTED"), counted_record()])
-    assert lines[0].split() == "statement worst verdict rows tightest in notices open report.md".split()
+    assert " ".join(lines[0].split()) == "statement worst verdict rows tightest in notices open report.md"
     line = next(line for line in lines if line.startswith("prop2"))
     assert line.split() == ["prop2", "REFUTED", "x1", "15", "1.200~", "w,", "w", "x0.510", "#prop2"]
     assert any(line.startswith("table2") and "CONFIRMED" in line for line in lines[:4])
