@@ -17,7 +17,7 @@ class Displayed:
 
     def _shown(self) -> Mapping[str, Any]:
         """What is shown, by name. Numbers are shown whole where they are int or float, and text without quotes."""
-        raise NotImplementedError
+        return {}
 
     def __repr__(self) -> str:
         parts = [f"{name}={_in_line(value)}" for name, value in self._shown().items()]
