@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from anil_theory.own_losses import LossStudy, study_losses
     from anil_theory.problem import Problem
     from anil_theory.record import Record, RecordStore
+    from anil_theory.results import Comparison, Results, compare_results, load_results
     from anil_theory.schedule import Schedule
     from anil_theory.statements import STATEMENTS, Bound, Claim, Hypothesis, Kind, Statement
     from anil_theory.tasks import FAMILIES, ExtremalFamily, Family, Losses, SeparableFamily, TaskSet
@@ -71,6 +72,7 @@ __all__ = [
     "Bound",
     "Budget",
     "Claim",
+    "Comparison",
     "Constants",
     "Direction",
     "Estimate",
@@ -93,6 +95,7 @@ __all__ = [
     "Record",
     "RecordStore",
     "Region",
+    "Results",
     "Schedule",
     "SeparableFamily",
     "Statement",
@@ -101,12 +104,14 @@ __all__ = [
     "Witness",
     "audit_constants",
     "check",
+    "compare_results",
     "enable_float64",
     "falsify",
     "float64",
     "inner_loop",
     "judge",
     "largest",
+    "load_results",
     "measure_attained",
     "measure_block_lipschitz",
     "measure_identity",
@@ -126,6 +131,7 @@ _MODULES = {
     "Bound": "statements",
     "Budget": "estimators",
     "Claim": "statements",
+    "Comparison": "results",
     "Constants": "constants",
     "Direction": "estimators",
     "Estimate": "estimators",
@@ -148,6 +154,7 @@ _MODULES = {
     "Record": "record",
     "RecordStore": "record",
     "Region": "constants",
+    "Results": "results",
     "Schedule": "schedule",
     "SeparableFamily": "tasks",
     "Statement": "statements",
@@ -156,12 +163,14 @@ _MODULES = {
     "Witness": "estimators",
     "audit_constants": "estimators",
     "check": "checks",
+    "compare_results": "results",
     "enable_float64": "_precision",
     "falsify": "falsifier",
     "float64": "_precision",
     "inner_loop": "algorithm",
     "judge": "verdict",
     "largest": "estimators",
+    "load_results": "results",
     "measure_attained": "estimators",
     "measure_block_lipschitz": "estimators",
     "measure_identity": "estimators",

@@ -26,7 +26,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Make `path` what `write` puts into the binary file that it is given.
 
     Whatever `write` raises is raised again, and so is OSError where the disk does not take it: `path` is then as it
-    was, and nothing stays beside it.
+    was, and nothing stays beside it. The error names `path`, and not the temporary file, which nobody knows.
     """
     temporary, file = _locked_temporary(path.parent)
     try:
@@ -35,9 +35,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
             # Inside the block: a file that has lost its lock would look like the remains of a killed run.
-            os.replace(temporary, path)
-    except BaseException:
+            os.replace(str(temporary), path)
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            raise type(error)(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -70,12 +70,16 @@ class Options:
 
     command   the name of the study;
     records   whether it keeps records, and so has a folder and can be resumed;
-    plugins   whether statements, families and measurements from outside the package have a part in it.
+    plugins   whether statements, families and measurements from outside the package have a part in it;
+    row_members, measured   what its reports read of a verdict and of the measurements of a record: a record without
+              one of them is damaged, whatever its digest says.
     """
 
     command: ClassVar[str] = ""
     records: ClassVar[bool] = True
     plugins: ClassVar[bool] = True
+    row_members: ClassVar[tuple[str, ...]] = ("outcome",)
+    measured: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ Everything is a plain value: `anil_theory._plain.to_plain(advice)` is its JSON.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from anil_theory._admissible import InvalidParameter
+from anil_theory._display import Displayed, short
 from anil_theory.constants import Constants
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import OracleCount, Split
@@ -87,8 +89,8 @@ class Sensitivity:
         return f"{effect}, at N = {self.inner_steps}"
 
 
-@dataclass(frozen=True)
-class Advice:
+@dataclass(frozen=True, repr=False)
+class Advice(Displayed):
     """Settings for ANIL, for MAML at the same accuracy, and what would change them.
 
     cost_ratio   MAML's cost over ANIL's;
@@ -105,6 +107,12 @@ class Advice:
     sensitivities: tuple[Sensitivity, ...]
     changes: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def _shown(self) -> dict[str, Any]:
+        chosen = self.anil
+        shown = {"geometry": self.geometry, "eps": self.eps, "alpha": short(chosen.alpha), "N": chosen.inner_steps}
+        shown |= {"B": chosen.batch, "K": chosen.outer_steps, "cost": chosen.cost}
+        return shown | {"cost_of_maml": f"x{short(self.cost_ratio)}"}
 
 
 def advise(

@@ -3,8 +3,10 @@
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from anil_theory._admissible import InvalidParameter, nonnegative, positive, real
+from anil_theory._display import Displayed
 
 
 class Geometry(StrEnum):
@@ -44,8 +46,8 @@ class Region:
 WHOLE_SPACE = Region()
 
 
-@dataclass(frozen=True)
-class Constants:
+@dataclass(frozen=True, repr=False)
+class Constants(Displayed):
     """mu, L, rho, tau, M of one family of tasks.
 
     mu   strong convexity of L_S in w (Definition 2), or None when nothing is assumed (the nonconvex geometry);
@@ -95,3 +97,11 @@ class Constants:
     def condition_number(self) -> float:
         """L/mu; infinite in the nonconvex geometry."""
         return math.inf if self.mu is None else self.L / self.mu
+
+    def _shown(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {name: getattr(self, name) for name in ("mu", "L", "rho", "tau", "M")}
+        if self.region != WHOLE_SPACE:
+            shown["region"] = self.region
+        if self.known is not Knowledge.EXACT:
+            shown["known"] = f"Knowledge.{self.known.name}"
+        return shown

@@ -18,6 +18,7 @@
 | `own_losses.NotDifferentiable`             | `ValueError`          | JAX cannot differentiate a loss three times   |
 | `own_losses.file.UnusableFile`             | `ValueError`          | a file or module holds no losses              |
 | `EmptyPopulation`                          | `ValueError`          | a population has no task                      |
+| `NoBrowser`                                | `RuntimeError`        | a page was to be opened, and nothing opens it |
 | `NoWitness`                                | `ValueError`          | an estimate keeps no point to compute it at   |
 | `NotOneRecordEach`                         | `ValueError`          | a page was given no record, or two for one    |
 | `MissingLibrary`                           | `ImportError`         | an optional library is not installed          |
@@ -33,6 +34,7 @@
 | `record.UnreadableRecord`                  | `ValueError`          | a file is no record                           |
 | `record.OtherSchema`                       | `ValueError`          | a file is a record of another version         |
 | `record.SchemaError`                       | `ValueError`          | a text is a record of another version         |
+| `report.mathematics.UnreadableFormula`     | `ValueError`          | LaTeX beyond what a page can show             |
 | `report.template.TemplateMismatch`         | `ValueError`          | a hole in a text and no number for it         |
 
 Programs outside the package that catch the standard exception of the second column go on working.
@@ -49,6 +51,10 @@ class MissingLibrary(AnilTheoryError, ImportError):
 
 class MemoryTooSmall(AnilTheoryError, MemoryError):
     """Work that does not fit in memory; the message says what takes the space."""
+
+
+class NoBrowser(AnilTheoryError, RuntimeError):
+    """A page that was to be opened on a machine without a browser; the page itself is written."""
 
 
 class NoWitness(AnilTheoryError, ValueError):

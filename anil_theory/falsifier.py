@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count
+from anil_theory._display import Displayed, short
 from anil_theory._plain import to_plain
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.realisation import (
@@ -55,8 +56,8 @@ LONGEST_ASCENT = 1000
 """Inner steps beyond which no ascent over tasks is made: it differentiates the whole loop at every iteration."""
 
 
-@dataclass(frozen=True)
-class Evidence:
+@dataclass(frozen=True, repr=False)
+class Evidence(Displayed):
     """One lower estimate of a block constant.
 
     replay   makes an enclosure of the value in ball arithmetic; None where there is none;
@@ -67,9 +68,13 @@ class Evidence:
     replay: Callable[[], Enclosure] | None = None
     losses: Any = None
 
+    def _shown(self) -> dict[str, Any]:
+        replayed = "no" if self.replay is None else "on demand"
+        return {"estimate": self.estimate, "replay": replayed}
 
-@dataclass(frozen=True)
-class Falsification:
+
+@dataclass(frozen=True, repr=False)
+class Falsification(Displayed):
     """What the attempt to refute a claim came to.
 
     verdict    REFUTED, with the witness and its replay, or what the strongest estimate says;
@@ -87,6 +92,13 @@ class Falsification:
     @property
     def refuted(self) -> bool:
         return self.verdict.outcome is Outcome.REFUTED
+
+    def _shown(self) -> dict[str, Any]:
+        shown = {"outcome": self.verdict.outcome.value, "claim": self.verdict.claim, "share": short(self.share)}
+        shown["strongest"] = f"{short(self.verdict.estimate.value)} by {self.verdict.estimate.method}"
+        if self.enclosure is not None:
+            shown["enclosure"] = f"[{self.enclosure.low:.9g}, {self.enclosure.high:.9g}]"
+        return shown | {"tried": str(len(self.evidence))}
 
 
 def falsify(claim: Claim, constants: Constants, schedule: Schedule, *, seed: int = 0, tasks: int = 4) -> Falsification:

@@ -33,6 +33,7 @@ __all__ = [
     "UnreadableRecord",
     "key",
     "provenance",
+    "read_records",
     "to_plain",
 ]
 
@@ -184,33 +185,24 @@ class RecordStore:
         """Keep `record` and return its key. Raises OSError, with nothing changed, when the disk does not take it."""
         name = record.key
         text = record.to_json()
-        write_atomically(self._path(name), lambda file: file.write(text.encode()))
+        write_atomically(self.path_of(name), lambda file: file.write(text.encode()))
         return name
 
     def get(self, key: str) -> Record:
         """The record with this key. Raises KeyError when there is none, UnreadableRecord when its file is damaged."""
-        path = self._path(key)
         if key not in self:
             raise KeyError(key)
         try:
-            record = Record.from_json(path.read_text(encoding="utf-8"))
+            return _read(self.path_of(key))
         except FileNotFoundError as error:
             raise KeyError(key) from error
-        except SchemaError as error:
-            raise OtherSchema(path, error) from error
-        except (ValueError, TypeError, RecursionError) as error:
-            raise UnreadableRecord(path, error) from error
-        if record.key != key:
-            raise UnreadableRecord(path, f"its cell has the key {record.key}")
-        return record
 
     def keys(self) -> tuple[str, ...]:
         """The keys present, sorted."""
-        names = (path.stem for path in self.folder.glob("*.json") if path.is_file())
-        return tuple(sorted(name for name in names if _KEY.fullmatch(name)))
+        return tuple(path.stem for path in _files_of(self.folder))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and _KEY.fullmatch(key) is not None and self._path(key).is_file()
+        return isinstance(key, str) and _KEY.fullmatch(key) is not None and self.path_of(key).is_file()
 
     def __iter__(self) -> Iterator[Record]:
         return (self.get(name) for name in self.keys())
@@ -218,8 +210,35 @@ class RecordStore:
     def __len__(self) -> int:
         return len(self.keys())
 
-    def _path(self, key: str) -> Path:
+    def path_of(self, key: str) -> Path:
+        """The file of the record with this key, whether there is one or not."""
         return self.folder / f"{key}.json"
+
+
+def read_records(folder: Path) -> list[Record]:
+    """The records in a folder, in the order of their keys; nothing is written there, and no folder is made.
+
+    Raises UnreadableRecord for a file with the name of a record that is not one.
+    """
+    return [_read(path) for path in _files_of(folder)]
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The files with the names of records, in the order of their keys."""
+    return sorted(path for path in folder.glob("*.json") if _KEY.fullmatch(path.stem) and path.is_file())
+
+
+def _read(path: Path) -> Record:
+    """The record in a file. Raises FileNotFoundError, OtherSchema and UnreadableRecord."""
+    try:
+        record = Record.from_json(path.read_text(encoding="utf-8"))
+    except SchemaError as error:
+        raise OtherSchema(path, error) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UnreadableRecord(path, error) from error
+    if record.key != path.stem:
+        raise UnreadableRecord(path, f"its cell has the key {record.key}")
+    return record
 
 
 def encode_floats(value: Plain) -> Plain:

@@ -7,14 +7,15 @@ from typing import Any, Self
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory._display import Displayed
 from anil_theory.constants import Constants, Geometry
 
 MOST_INNER_STEPS = 10**8
 """The bounds are sums over the inner steps, held in memory as arrays of this length."""
 
 
-@dataclass(frozen=True)
-class Schedule:
+@dataclass(frozen=True, repr=False)
+class Schedule(Displayed):
     """Step sizes and counts of one run of Algorithm 1.
 
     alpha        inner step size (> 0), or a pytree prefix of w with one for each part of w (Meta-SGD). The statements
@@ -101,6 +102,11 @@ class Schedule:
         sizes = tuple((np.shape(leaf), tuple(np.ravel(leaf).tolist())) for leaf in _leaves(self.alpha))
         rest = tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "alpha")
         return _structure(self.alpha), sizes, *rest
+
+    def _shown(self) -> dict[str, Any]:
+        optional = {"beta_w": None, "beta_phi": None, "batch": 1, "outer_steps": 1}
+        given = {name: getattr(self, name) for name, default in optional.items() if getattr(self, name) != default}
+        return {"alpha": self.alpha, "inner_steps": self.inner_steps, **given}
 
 
 def _is_number(alpha: Any) -> bool:

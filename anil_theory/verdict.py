@@ -28,7 +28,9 @@ bound, or less, would have been REFUTED by the same estimate.
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
+from anil_theory._display import Displayed, short
 from anil_theory.constants import Constants, Knowledge
 from anil_theory.errors import Incomparable
 from anil_theory.estimators.base import Direction, Estimate
@@ -55,8 +57,8 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Displayed):
     """One claim judged against one estimate.
 
     tightness is estimate/bound (NaN where there is no bound to speak of); slack is the tolerance that was used;
@@ -78,6 +80,12 @@ class Verdict:
     suspects: tuple[str, ...] = ()
     replayed: str = ""
     power: float = math.nan
+
+    def _shown(self) -> dict[str, Any]:
+        shown = {"outcome": self.outcome.value, "claim": self.claim, "measured": short(self.estimate.value)}
+        if self.bound is not None:
+            shown["bound"] = short(self.bound.value)
+        return shown | {"tightness": short(self.tightness), "reason": self.reason}
 
 
 def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Estimate) -> Verdict:

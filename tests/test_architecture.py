@@ -26,6 +26,7 @@ ORDER = tuple(
         "_atomic",
         "_plain",
         "_printable",
+        "_display",
         "_console",
         "_precision",
         "_compile_cache",
@@ -56,6 +57,7 @@ ORDER = tuple(
         "audit",
         "experiments",
         "studies",
+        "results",
         "cli",
         "__main__",
     ]

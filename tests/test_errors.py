@@ -35,6 +35,7 @@ CAUGHT_INSIDE = {
     "neural/checkpoints.py": "inside `zipped_arrays`, which turns it into InvalidParameter",
     "neural/data/layouts.py": "turned into InvalidParameter with the file's name",
     "neural/data/pickle_scan.py": "turned into Refused",
+    "statements/forms/javascript_code.py": "while the package's own code is generated",
     "statements/forms/numeric_code.py": "while the package's own code is generated",
     "testing/inadmissible.py": "what a failing test raises",
     "testing/strategies/problems.py": "what a failing test raises",

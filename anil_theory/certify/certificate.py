@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from anil_theory._display import Displayed, short
 from anil_theory.certify.search.branch_and_bound import ClosingStatus, Ended, Maximum
 from anil_theory.constants import Region
 from anil_theory.estimators.base import Direction, Estimate, Witness
@@ -24,8 +26,8 @@ class BoxRegion:
         return "the box " + " x ".join(f"[{a:g}, {b:g}]" for a, b in zip(self.lower, self.upper, strict=True))
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(Displayed):
     """One block of the Hessian of L_meta over a region: its largest operator norm lies in [lower, upper].
 
     block       "ww", "wphi", "phiw" or "phiphi";
@@ -80,3 +82,7 @@ class Certificate:
         u, v = map(list, self.directions)
         witness = Witness({"z": list(self.point), "u": u, "v": v}, self.task)
         return Estimate(f"{QUANTITY}/{self.block}", value, direction, METHOD, samples=self.boxes, witness=witness)
+
+    def _shown(self) -> dict[str, Any]:
+        shown = {"block": self.block, "norm": f"[{short(self.lower)}, {short(self.upper)}]", "on": str(self.region)}
+        return shown | {"status": self.status.value, "boxes": str(self.boxes)}

@@ -20,6 +20,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import flint
 import jax
@@ -27,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, positive
+from anil_theory._display import Displayed, short
 from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.certify.general_blocks import PARTS, norm_above, norm_below, subdivided
 from anil_theory.certify.intervals.matrices import norms_above, norms_below
@@ -65,8 +67,8 @@ MU_FLOOR = 0.01
 _BITS = 80
 
 
-@dataclass(frozen=True)
-class CertifiedConstant:
+@dataclass(frozen=True, repr=False)
+class CertifiedConstant(Displayed):
     """One constant of one task on a ball.
 
     lower     what a search found (for mu: the smallest curvature found, which is above mu);
@@ -91,6 +93,10 @@ class CertifiedConstant:
     ended_by: Ended = Ended.GAP
     known: Knowledge = Knowledge.UPPER_BOUND
     rounding_kind: str = ""
+
+    def _shown(self) -> dict[str, Any]:
+        shown = {"name": self.name, "found": short(self.lower), "certified": short(self.upper), "on": str(self.region)}
+        return shown | {"status": self.status.value}
 
     @property
     def best(self) -> float:

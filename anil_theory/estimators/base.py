@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from anil_theory._admissible import InvalidParameter, nonnegative
+from anil_theory._display import Displayed, short
 
 BLOCKS = ("ww", "wphi", "phiw", "phiphi")
 """The blocks of the meta-gradient's Lipschitz constant: block xy says how fast D_x L_meta moves when only y moves."""
@@ -60,8 +61,8 @@ class Direction(StrEnum):
     """a mean over seeds, with a standard error"""
 
 
-@dataclass(frozen=True)
-class Witness:
+@dataclass(frozen=True, repr=False)
+class Witness(Displayed):
     """What is needed to see an estimate again.
 
     points   named float64 arrays (a point z and unit directions, or a pair of points), as nested lists of floats;
@@ -71,9 +72,12 @@ class Witness:
     points: Mapping[str, Any]
     task: int
 
+    def _shown(self) -> dict[str, Any]:
+        return {"task": self.task, "points": ", ".join(self.points)}
 
-@dataclass(frozen=True)
-class Estimate:
+
+@dataclass(frozen=True, repr=False)
+class Estimate(Displayed):
     """One measured quantity.
 
     quantity   key, the same as in the claim that bounds it;
@@ -123,3 +127,10 @@ class Estimate:
             raise InvalidParameter("stderr", f"0 for a {self.direction.value} estimate", self.stderr)
         for name in ("rounding", "stderr", "outside"):
             nonnegative(name, getattr(self, name))
+
+    def _shown(self) -> dict[str, Any]:
+        shown = {"quantity": self.quantity, "value": short(self.value), "direction": self.direction.value}
+        shown["method"] = self.method
+        if self.rounding:
+            shown["rounding"] = f"{self.rounding:.2g}"
+        return shown | ({"stderr": f"{self.stderr:.2g}"} if self.stderr else {})

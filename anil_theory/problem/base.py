@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, positive, real
+from anil_theory._display import Displayed
 from anil_theory._precision import need_float64
 from anil_theory._registry import ExtensionError
 from anil_theory.constants import Constants
@@ -41,8 +42,8 @@ class UnknownFact(ExtensionError):
     """A number that a bound needs is not known of this problem: whoever makes the problem has to state it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem(Displayed):
     """Tasks with their constants, where points come from and where a run starts; `Family.problem` makes one.
 
     name             how reports call it;
@@ -144,6 +145,9 @@ class Problem:
         if self.lowest_query is None:
             raise UnknownFact(f"{self.name} has no query_infimum, and D0 cannot be bounded without it")
         return self.lowest_query(data)
+
+    def _shown(self) -> dict[str, Any]:
+        return {"name": self.name, "n_w": self.n_w, "n_phi": self.n_phi, "constants": self.constants}
 
 
 def _constant(infimum: float) -> Callable[[PyTree], Array]:

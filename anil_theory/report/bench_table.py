@@ -34,6 +34,19 @@ def print_runs(console: Console, records: Sequence[Record], verdicts: Sequence[M
             "-" if test is None else f"{100 * test['mean']:.1f} +- {100 * test['half_width']:.1f}",
         )
     print_whole(console, table)
+    for line in compilations(records):
+        console.print(line, highlight=False, soft_wrap=True)
     for one in verdicts:
         text = f"{one['outcome']:13} {one['geometry']} on {one['dataset']}: {one['claim']} ({one['reason']})"
         console.print(text, highlight=False, soft_wrap=True)
+
+
+def compilations(records: Sequence[Record]) -> list[str]:
+    """What was compiled for each geometry, and how long that took: one program serves every N and every seed."""
+    lines = []
+    for record in records:
+        settings = record.cell["settings"]
+        what = f"one outer step, its update and the accuracy, with up to {settings['max_inner_steps']} inner steps"
+        seconds = f"{record.measurements['compile_seconds']:.1f} s"
+        lines.append(f"compiled for {settings['geometry']}: {what}, in {seconds}")
+    return list(dict.fromkeys(lines))

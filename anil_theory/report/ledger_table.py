@@ -39,6 +39,29 @@ def print_entries(console: Console, entries: Sequence[Mapping[str, Any]], sectio
         console.print(table)
 
 
+def print_sections(console: Console, entries: Sequence[Mapping[str, Any]], sections: Mapping[str, str]) -> None:
+    """A line for each section: how many facts of each status, and how long they took; then the proofs that failed."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("section", no_wrap=True)
+    table.add_column("about", overflow="fold", ratio=1)
+    for name in ("facts", *STYLES, "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    ordered = sorted(entries, key=lambda entry: entry["section"])
+    for section, members in groupby(ordered, key=lambda entry: entry["section"]):
+        facts = list(members)
+        counts = Counter(entry["status"] for entry in facts)
+        tallies = [
+            Text(str(counts[status] or "-"), style=STYLES[status] if counts[status] else "dim") for status in STYLES
+        ]
+        seconds = f"{sum(entry['seconds'] for entry in facts):.1f}"
+        table.add_row(section, Text(sections[section]), str(len(facts)), *tallies, seconds)
+    console.print(table)
+    failed = [entry for entry in ordered if entry["status"] == "FAILED"]
+    for entry in failed:
+        console.print(Text(f"FAILED {entry['name']}: {entry['statement']}; {entry['detail']}", style="red"))
+    console.print(Text("every fact with its assumption and its proof: --all, or --section SECTION", style="dim"))
+
+
 def print_tallies(console: Console, entries: Sequence[Mapping[str, Any]], tried: int, accepted: Sequence[str]) -> None:
     """How many facts have each status, and which of the wrong formulas that were tried were accepted."""
     counts = Counter(entry["status"] for entry in entries)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from anil_theory._printable import as_code, in_markdown
 from anil_theory.record import Record
 from anil_theory.report.files import write_report
+from anil_theory.report.overview import METHODS, bounded, counted_entries, guarantee, judged_kind, latex_of, overview
 from anil_theory.report.rows import (
     BLOCK_LABELS,
     BOUND_KINDS,
@@ -20,7 +21,6 @@ from anil_theory.report.rows import (
     tightest_rows,
     tightness,
 )
-from anil_theory.statements import STATEMENTS
 
 READING = """\
 *measured* is the largest value that any search found: a lower bound of the true constant. CONSISTENT means that no
@@ -41,11 +41,11 @@ UNREPORTED = ("started", "finished")
 def write_markdown(path: Path, records: Sequence[Record], command: str, plots: Sequence[Path] = ()) -> None:
     """Write the report of a run: how to read it, the tightest row of each statement and block, every row, origin."""
     rows = all_rows(records)
-    lines = ["# Verification report", "", as_code(command), "", READING, ""]
+    lines = ["# Verification report", "", as_code(command), "", *_overview(rows)]
+    lines += ["## How to read it", "", READING, ""]
     for plot in plots:
         lines += [f"![{plot.stem.replace('_', ' ')}]({quote(plot.name)})", ""]
     lines += _statements(rows)
-    lines += ["## The tightest setting of each statement and block", "", *_table(tightest_rows(rows), counts=True), ""]
     lines += _paper_tables(rows)
     lines += ["## Every setting", "", *_table(rows, counts=False), ""]
     judged = [row for row in rows if row["outcome"] not in ("CONSISTENT", "CONFIRMED")]
@@ -63,13 +63,48 @@ def write_markdown(path: Path, records: Sequence[Record], command: str, plots: S
     write_report("\n".join(lines), path)
 
 
+def _overview(rows: Sequence[Row]) -> list[str]:
+    """A line for each statement, with a link to its section, and the guarantees measured and claimed."""
+    table = [
+        "| statement | worst verdict | rows | tightest | at | notices | least at |",
+        "|---|---|---:|---:|---|---:|---|",
+    ]
+    for line in overview(rows):
+        worst = ", ".join(f"{outcome} x{number}" for outcome, number in line.counts.items())
+        tightest = ["-", "-"] if line.tightest is None else [tightness(line.tightest), _where(line.tightest)]
+        weakest = ["-", "-"] if line.weakest is None else [power(line.weakest), _where(line.weakest)]
+        cells = [f"[{in_markdown(line.name)}](#{quote(line.name)})", worst, str(line.rows), *tightest, *weakest]
+        table.append("| " + " | ".join(cells) + " |")
+    last = guarantee(rows)
+    if last is None:
+        return [*table, ""]
+    measured = f"{bounded(last)} = {number(last['measured'])}, {last['direction']}: {last['statement']}, {_where(last)}"
+    kind = judged_kind(last)
+    return [
+        *table,
+        "",
+        f"- measured guarantee: {in_markdown(measured)}",
+        f"- claimed guarantee: {in_markdown(bounded(last))} <= {number(last['bounds'][kind])} ({in_markdown(kind)})",
+        "",
+    ]
+
+
+def _where(row: Row) -> str:
+    return in_markdown(f"{BLOCK_LABELS.get(row['block'], row['block'])} at {row['setting']}")
+
+
 def _statements(rows: Sequence[Row]) -> list[str]:
-    """What each statement of the rows is in the paper, and what it says."""
-    names = [name for name in dict.fromkeys(row["statement"] for row in rows) if name in STATEMENTS]
-    if not names:
-        return []
-    listed = [f"- {name}: {STATEMENTS[name].source}. {STATEMENTS[name].title}" for name in names]
-    return ["## Statements", "", *map(in_markdown, listed), ""]
+    """A section for each statement: what it is in the paper, its formula, its printed order, its tightest rows."""
+    lines: list[str] = []
+    for line in overview(rows):
+        members = [row for row in rows if row["statement"] == line.name]
+        what = in_markdown(f"{line.name}: {line.source}. {line.title}") if line.title else in_markdown(line.name)
+        lines += [f"## {in_markdown(line.name)}", "", f"- {what}"]
+        lines += [f"- formula: ${line.formula}$"] if line.formula else []
+        lines += [f"- printed order: ${line.printed}$"] if line.printed else []
+        lines += ["", "### The tightest setting of each block", ""]
+        lines += [*_table(tightest_rows(members), counts=True), ""]
+    return lines
 
 
 TABLES = {
@@ -95,19 +130,30 @@ def _paper_tables(rows: Sequence[Row]) -> list[str]:
 
 def _symbols(name: str, members: Sequence[Row]) -> list[str]:
     if name == "table2":
-        table = ["| entry | symbol | discrepancy | counted and formula | verdict |", "|---|---|---:|---|---|"]
-        for row in members:
-            remark = in_markdown(row["reason"].rsplit("; ", 1)[-1])
-            latex = f"${row['verdicts'][0]['latex']}$"
-            entry = in_markdown(row["block"])
-            table.append(f"| {entry} | {latex} | {number(row['measured'])} | {remark} | {row['outcome']} |")
-        return table
+        return _counts(members)
     table = ["| term | symbol | order | explicit | refined | measured | verdict |", "|---|---|---:|---:|---:|---:|---|"]
     for row in members:
         numbers = " | ".join(
             [*(bound(row, kind) for kind in ("order", "explicit", "refined")), number(row["measured"])]
         )
-        table.append(f"| {row['block']} | ${row['verdicts'][0]['latex']}$ | {numbers} | {row['outcome']} |")
+        table.append(f"| {row['block']} | ${latex_of(row, 'order')}$ | {numbers} | {row['outcome']} |")
+    return table
+
+
+def _counts(members: Sequence[Row]) -> list[str]:
+    """Table 2 at one setting: a line for each number, what was counted and its formula for both methods."""
+    table = [
+        "| numbers of | ANIL, counted | formula | verdict | MAML, counted | formula | verdict |",
+        "|---|---:|---|---|---:|---|---|",
+    ]
+    for (entries,) in [counted_entries(members).values()]:
+        for entry in entries:
+            cells = [in_markdown(entry.name)]
+            for method in METHODS:
+                formula = entry.formulas.get(method, "")
+                cells += [entry.counted.get(method, "-"), f"${formula}$" if formula else "-"]
+                cells.append(entry.outcomes.get(method, "-"))
+            table.append("| " + " | ".join(cells) + " |")
     return table
 
 

@@ -15,6 +15,14 @@ BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi
 BOUND_KINDS = ("sharp", "refined", "explicit", "order")
 MARK = "~"
 """Behind a number or a verdict that rests on a heuristic rounding."""
+STYLES = {
+    "CONFIRMED": "bold green",
+    "CONSISTENT": "green",
+    "REFUTED": "bold red",
+    "INCONCLUSIVE": "yellow",
+    "NOT_APPLICABLE": "dim",
+}
+"""How a terminal shows each outcome."""
 SEVERITY = ("REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE", "CONSISTENT", "CONFIRMED")
 
 

@@ -8,8 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from anil_theory._printable import printable
+from anil_theory.report.overview_table import print_guarantees, print_overview, print_table_2
 from anil_theory.report.rows import (
     BLOCK_LABELS,
+    STYLES,
     Row,
     bound,
     heuristic_legend,
@@ -23,17 +25,8 @@ from anil_theory.report.rows import (
 )
 from anil_theory.report.tables import print_whole
 
-STYLES = {
-    "CONFIRMED": "bold green",
-    "CONSISTENT": "green",
-    "REFUTED": "bold red",
-    "INCONCLUSIVE": "yellow",
-    "NOT_APPLICABLE": "dim",
-}
-
-
-FEW_ROWS = 40
-"""The most rows that are printed one by one. Of more rows, the tightest of each statement and block are printed."""
+FEW_ROWS = 12
+"""The most rows that are printed one by one where nothing was asked for."""
 
 WIDE = 100
 """Columns from which the table also shows the sharp bound and the power."""
@@ -163,15 +156,22 @@ def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> 
                     break
 
 
-def print_verdicts(console: Console, rows: Sequence[Row], shown: str = "auto") -> None:
-    """The rows and their summary.
+def print_verdicts(console: Console, rows: Sequence[Row], shown: str = "auto", opens: str = "report.md") -> None:
+    """The overview, the rows that were asked for, Table 2, the summary, and the guarantees measured and claimed.
 
-    shown   "all" rows, the "tightest" of each statement and block, or "auto": all where they are few.
+    shown   "all" rows, the "tightest" of each statement and block, or "auto": all where they are few, or else none;
+    opens   the report, in which every statement has a section.
     """
-    every = shown == "all" or (shown == "auto" and len(rows) <= FEW_ROWS)
-    title = "every row" if every else "the tightest row of each statement and block (xN: rows it stands for)"
-    print_rows(console, list(rows) if every else tightest_rows(rows), title)
-    print_summary(console, list(rows))
+    every = list(rows)
+    print_overview(console, every, opens)
+    if shown == "all" or (shown == "auto" and len(every) <= FEW_ROWS):
+        print_rows(console, every, "every row")
+    elif shown == "tightest":
+        title = "the tightest row of each statement and block (xN: rows it stands for)"
+        print_rows(console, tightest_rows(every), title)
+    print_table_2(console, every)
+    print_summary(console, every)
+    print_guarantees(console, every)
 
 
 def print_broken(console: Console, rows: Sequence[Row], broken: str) -> None:

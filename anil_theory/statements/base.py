@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from anil_theory._admissible import InvalidParameter, positive
+from anil_theory._display import Displayed, short, table_of
 from anil_theory.constants import Constants, Geometry
 from anil_theory.errors import AnilTheoryError
 from anil_theory.schedule import Schedule
@@ -63,8 +65,8 @@ class Hypothesis:
         return f"{self.condition}: " + ("holds" if self.holds else f"fails by {-self.margin:.3g}")
 
 
-@dataclass(frozen=True)
-class Bound:
+@dataclass(frozen=True, repr=False)
+class Bound(Displayed):
     """The value of a bound at given constants and schedule.
 
     value     the number; inf when it exceeds float64;
@@ -90,6 +92,12 @@ class Bound:
         notes = "; ".join(filter(None, (note, self.note)))
         return Bound(self.value * factor, self.log10 + math.log10(factor), self.rounding * factor, notes)
 
+    def _shown(self) -> dict[str, Any]:
+        shown = {"value": short(self.value)}
+        if math.isinf(self.value):
+            shown["log10"] = short(self.log10)
+        return shown | ({"note": self.note} if self.note else {})
+
 
 @dataclass(frozen=True)
 class _OneStepSize:
@@ -105,8 +113,8 @@ class _OneStepSize:
         return (Hypothesis(condition, low - high),)
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, repr=False)
+class Claim(Displayed):
     """One inequality or identity: what is bounded, by what, under which hypotheses.
 
     quantity    the key under which estimators report the measured side, for example "meta_gradient_lipschitz/ww";
@@ -133,9 +141,15 @@ class Claim:
     def name(self) -> str:
         return f"{self.statement}/{self.block}/{self.kind.value}"
 
+    def _shown(self) -> dict[str, Any]:
+        return {"name": self.name, "bounds": self.quantity}
 
-@dataclass(frozen=True)
-class Statement:
+    def _repr_html_(self) -> str:
+        return table_of("Claim", {**self._shown(), "formula": f"${self.latex}$"}, longest=len(self.latex) + 2)
+
+
+@dataclass(frozen=True, repr=False)
+class Statement(Displayed):
     """One numbered result of the paper.
 
     title      what it says, in a line;   source: where the paper has it. Reports list both;
@@ -167,3 +181,11 @@ class Statement:
     def select(self, kind: Kind, block: str | None = None) -> tuple[Claim, ...]:
         """The claims of one kind, and of one block if `block` is given."""
         return tuple(c for c in self.claims if c.kind is kind and block in (None, c.block))
+
+    def _shown(self) -> dict[str, Any]:
+        return {"name": self.name, "source": self.source, "title": self.title, "claims": len(self.claims)}
+
+    def _repr_html_(self) -> str:
+        formulas = {claim.name: f"${claim.latex}$" for claim in self.claims}
+        longest = max(map(len, formulas.values()), default=0)
+        return table_of(f"{self.name}: {self.source}. {self.title}", formulas, longest=longest)

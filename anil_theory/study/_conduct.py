@@ -1,6 +1,7 @@
 """Conduct a study: jobs, run, page, exit status. The one way in which every command runs."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from anil_theory.study.job import Job
 from anil_theory.study.page import Page
 from anil_theory.study.progress import Display
 from anil_theory.study.run import run_jobs
+from anil_theory.study.run_note import FOLDER, RunNote
 
 
 def conduct(
@@ -43,10 +45,21 @@ def conduct(
     store = RecordStore(out / "records") if study.settings.records else None
     display = Display(study.verb, study.noun)
     with study.around():
-        summary = run_jobs(jobs, store, resume=how.resume, workers=workers, display=display, stop=stop)
-    page = Page(console or Console(), out, summary)
+        summary = run_jobs(
+            jobs,
+            store,
+            resume=how.resume,
+            workers=workers,
+            display=display,
+            stop=stop,
+            settings=type(study.settings),
+        )
+    note = RunNote.of(out, study.settings.command, (key(job.cell) for job in jobs))
+    page = Page(console or Console(), out, summary, note.suffix if store else "")
     page.refuted = summary.refuted > 0
     report = study.show(page)
+    if store is not None:
+        page.ending.write(out / FOLDER, partial(note.write, out, page.written))
     page.ending.close(page.console, summary, store, noun=study.noun, written=page.written)
     if refutes:
         page.blind = not page.refuted

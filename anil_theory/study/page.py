@@ -19,13 +19,15 @@ class Page:
     console    the terminal;
     out        the folder of the results;
     summary    what the run did;
+    suffix     of the names of its files: empty for the first run of a folder (`run_note`);
     written    the files written so far;
     refuted    whether something was refuted: status 1;
     blind      whether a bound that was broken on purpose was refuted by nothing: status 4.
     """
 
-    def __init__(self, console: Console, out: Path, summary: RunSummary):
+    def __init__(self, console: Console, out: Path, summary: RunSummary, suffix: str = ""):
         self.console, self.out, self.summary = console, out, summary
+        self.suffix = suffix
         self.ending = Ending()
         self.written: list[Path] = []
         self.refuted = False
@@ -48,6 +50,11 @@ class Page:
         """Print something through `action(console, *arguments)`; `what` says what is missing where that fails."""
         self.ending.attempt(f"{what} not printed", partial(action, self.console, *arguments))
 
+    def place(self, name: str) -> Path:
+        """Where a file of this run lies: beside those of other runs in the folder, and in the place of none."""
+        plain = Path(name)
+        return self.out / f"{plain.stem}{self.suffix}{plain.suffix}"
+
     def draw(self, plots: Mapping[str, Plot]) -> list[Path]:
         """Draw and save every figure that has something to show, by the names of their files; those that are there.
 
@@ -56,7 +63,7 @@ class Page:
         if not matplotlib_is_there():
             self.say("no figures: matplotlib is not installed")
             return []
-        drawn = self.ending.draw({self.out / name: plot for name, plot in plots.items()})
+        drawn = self.ending.draw({self.place(name): plot for name, plot in plots.items()})
         self.written += drawn
         return drawn
 

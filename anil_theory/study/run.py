@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import NamedTuple
 
+from anil_theory._options import Options
 from anil_theory.provenance import differing_origin, provenance
-from anil_theory.record import OtherSchema, Record, RecordStore, Status, key
+from anil_theory.record import OtherSchema, Record, RecordStore, Status, UnreadableRecord, key
+from anil_theory.study.complete import what_is_missing
 from anil_theory.study.interruption import interruptible
 from anil_theory.study.job import Hand, Job, Measure, Stopped, in_groups, measures_of
 from anil_theory.study.memory_maps import MemoryMaps
@@ -78,18 +80,20 @@ def run_jobs(
     on_done: Callable[[Record], None] = lambda record: None,
     display: Display | None = None,
     stop: Callable[[], bool] = lambda: False,
+    settings: type[Options] = Options,
 ) -> RunSummary:
     """Measure every job and put its record into the store (None: nowhere) as soon as it is there.
 
     resume    take from the store the records that a run with these sources, libraries and device made;
     workers   jobs at a time;
     on_done   called with each record, in the order of completion, from the thread of the caller;
-    stop      asked several times a second; true ends the run as Ctrl-C does.
+    stop      asked several times a second; true ends the run as Ctrl-C does;
+    settings  the class of the study's settings, which says what its records hold.
 
     Jobs run in other threads, so that this one sees Ctrl-C at once whatever they compute. An error in a job, in the
     store or in `on_done` is not raised: it ends the run after the jobs in hand, and is in the summary.
     """
-    run = _Run(jobs, store, on_done, display or Display(), stop)
+    run = _Run(jobs, store, on_done, display or Display(), stop, settings)
     started = time.perf_counter()
     work = sum(job.work for job in jobs)
     with bar_for(run.display, len(jobs), work) as bar, interruptible() as interrupted:
@@ -121,7 +125,9 @@ class _Run:
         on_done: Callable[[Record], None],
         display: Display,
         stop: Callable[[], bool],
+        settings: type[Options],
     ):
+        self.settings = settings
         self.jobs, self.store, self.on_done, self.display, self.stop = jobs, store, on_done, display, stop
         self.summary = RunSummary(total=len(jobs))
         self.done: dict[int, Record] = {}
@@ -158,7 +164,11 @@ class _Run:
         differing = differing_origin(record.provenance)
         if differing:
             self.summary.outdated[differing[0]] += 1
-        return record if record.status in REUSABLE and not differing else None
+            return None
+        missing = what_is_missing(record, self.settings)
+        if missing:
+            raise UnreadableRecord(self.store.path_of(name), missing)
+        return record if record.status in REUSABLE else None
 
     def measure(self, workers: int) -> None:
         """Measure what is not known, the first group of each shape ahead of the others, which wait for it."""

@@ -2,15 +2,16 @@
 
     python -m anil_theory.statements.forms.generate
 
-writes `formulas.py` (a function per formula), `latex.py` (the LaTeX per claim) and docs/formulas.md (the same, to be
-read). Nothing else may write them: a test compares each, to the letter, with `sources()`. The statements import what is
-generated, so a new formula is generated first and used afterwards.
+writes `formulas.py` (a function per formula), `formulas.js` (the same for a page, in JavaScript), `latex.py` (the LaTeX
+per claim) and docs/formulas.md (the same, to be read). Nothing else may write them: a test compares each to the letter
+with `sources()`. The statements import what is generated, so a new formula is generated first and used afterwards.
 """
 
 from pathlib import Path
 
 from anil_theory.statements.forms import claims, orders, rate_bounds
 from anil_theory.statements.forms.generated_functions import FUNCTIONS
+from anil_theory.statements.forms.javascript_code import source as javascript_source
 from anil_theory.statements.forms.symbols import latex
 from anil_theory.statements.forms.text_layout import dictionary
 
@@ -40,6 +41,13 @@ _LATEX = f'''"""The LaTeX of the claims, by their names, and of Table 1's rows.
 def formulas() -> str:
     """The text of `formulas.py`."""
     return "\n\n".join([_FORMULAS, *(function.source() for function in FUNCTIONS)])
+
+
+def javascript_formulas() -> str:
+    """The text of `formulas.js`."""
+    functions = "\n".join(javascript_source(function) for function in FUNCTIONS)
+    head = f"/* The closed forms and orders as functions of numbers.\n   {BY} */"
+    return f"{head}\nconst formulas = {{\n{functions}\n}};\n"
 
 
 def latex_strings() -> str:
@@ -81,7 +89,11 @@ def formula_sheet() -> str:
 
 def sources() -> dict[Path, str]:
     """The generated files with the text that belongs in them; the sheet only where the docs are."""
-    modules = {FOLDER / "formulas.py": formulas(), FOLDER / "latex.py": latex_strings()}
+    modules = {
+        FOLDER / "formulas.py": formulas(),
+        FOLDER / "formulas.js": javascript_formulas(),
+        FOLDER / "latex.py": latex_strings(),
+    }
     return modules | ({DOCS / "formulas.md": formula_sheet()} if DOCS.is_dir() else {})
 
 

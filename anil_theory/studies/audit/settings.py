@@ -11,6 +11,7 @@ class AuditSettings(Options):
     """Show, by runs, what is printed, what the numbers say beside it, and what stays true."""
 
     command: ClassVar[str] = "audit"
+    measured: ClassVar[tuple[str, ...]] = ("name", "title", "verdict", "printed", "shown", "stays")
 
     findings: tuple[str, ...] = option((), "Which findings, by number; all, if left out.", argument=True)
     seed: int = option(0, "Seed of tasks and searches.")

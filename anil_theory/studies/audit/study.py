@@ -46,9 +46,9 @@ class AuditStudy(Study[AuditSettings]):
         print_heuristics(page.console, legend_of_findings(findings))
         figures = {name: f"{finding['name']}.png" for name, finding in findings.items()}
         drawn = page.draw({figures[name]: partial(plot_finding, finding) for name, finding in findings.items()})
-        plots = {name: page.out / figure for name, figure in figures.items() if page.out / figure in drawn}
+        plots = {name: page.place(figure) for name, figure in figures.items() if page.place(figure) in drawn}
         asked = self.settings
         words = ["anil-theory audit", *asked.findings, *(["--quick"] if asked.quick else []), f"--seed {asked.seed}"]
         origin = provenance()
-        page.write(page.out / "audit.md", lambda path: write_audit(path, findings, " ".join(words), plots, origin))
+        page.write(page.place("audit.md"), lambda path: write_audit(path, findings, " ".join(words), plots, origin))
         return {"findings": findings}

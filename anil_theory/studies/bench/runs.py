@@ -59,8 +59,9 @@ class _Run:
 
     def measure(self, hand: Hand) -> Result:
         """Train, and measure the accuracy before and after."""
-        hand.report(0.0, f"{self.heading}: compiling")
-        program, settings = self.programs.program, self.programs.settings
+        settings = self.programs.settings
+        hand.report(0.0, f"{self.heading}: compiling an outer step with up to {settings.max_inner_steps} inner steps")
+        program = self.programs.program
         with memory_advice(settings):
             run = train(
                 program,

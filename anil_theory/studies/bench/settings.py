@@ -24,6 +24,7 @@ class BenchSettings(Options):
     """
 
     command: ClassVar[str] = "bench"
+    measured: ClassVar[tuple[str, ...]] = ("loss", "seconds", "test", "untrained", "compile_seconds", "probes")
     plugins: ClassVar[bool] = False
 
     dataset: str = option("glyphs", "glyphs, digits, fc100, mini-imagenet, cifar-fs, or an .npz.")

@@ -16,6 +16,24 @@ class CertifySettings(Options):
     """
 
     command: ClassVar[str] = "certify"
+    row_members: ClassVar[tuple[str, ...]] = (
+        "statement",
+        "block",
+        "geometry",
+        "N",
+        "region",
+        "lower",
+        "upper",
+        "width",
+        "bounds",
+        "factors",
+        "status",
+        "ended_by",
+        "reason_of_search",
+        "outcome",
+        "reason",
+        "sampled",
+    )
 
     family: tuple[str, ...] = option(("separable",), "Families of tasks, by name; of plug-ins too.")
     mu: float = option(0.2, "Strong convexity of the strongly convex cells.")

@@ -11,6 +11,18 @@ class ConstantsSettings(Options):
     """Certify mu, L, rho, tau, M of a small bounded-region task on a ball, beside the bound derived on paper."""
 
     command: ClassVar[str] = "constants"
+    row_members: ClassVar[tuple[str, ...]] = (
+        "name",
+        "lower",
+        "upper",
+        "analytic",
+        "best_from",
+        "status",
+        "known",
+        "ended_by",
+        "outcome",
+    )
+    measured: ClassVar[tuple[str, ...]] = ("heading",)
 
     families: tuple[str, ...] = option((), "Families whose constants hold on a ball; all, if left out.", argument=True)
     radius: float = option(1.0, "Radius of the ball of (w, phi) that is certified.")

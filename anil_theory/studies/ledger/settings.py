@@ -21,4 +21,7 @@ class LedgerSettings(Options):
     sections: tuple[str, ...] = option(
         (), "Sections: 2 inner iterates, 3.1 explicit, 3.2 refined, 3.3 orders, 5 theorems.", flag="--section"
     )
+    every: bool = option(
+        False, "Print every fact, as where sections are named; else a line for each section.", flag="--all"
+    )
     controls: bool = option(False, "Also try wrong formulas: each must fail.")

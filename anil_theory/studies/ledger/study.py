@@ -9,7 +9,7 @@ from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
 from anil_theory.ledger import FACTS, SECTIONS, ProofStatus, enter
 from anil_theory.ledger.base import Fact
-from anil_theory.report.ledger_table import print_entries, print_tallies
+from anil_theory.report.ledger_table import print_entries, print_sections, print_tallies
 from anil_theory.studies.ledger.settings import LedgerSettings
 from anil_theory.study import Hand, Job, Page, Result, Study
 
@@ -42,7 +42,8 @@ class LedgerStudy(Study[LedgerSettings]):
         accepted = [text for record in page.records for text in record.measurements["accepted"]]
         tried = sum(record.measurements["tried"] for record in page.records)
         counts = Counter(entry["status"] for entry in entries)
-        page.show("the facts were", print_entries, entries, SECTIONS)
+        every = self.settings.every or self.settings.sections
+        page.show("the facts were", print_entries if every else print_sections, entries, SECTIONS)
         page.show("the tallies were", print_tallies, entries, tried, accepted)
         page.refuted = counts[ProofStatus.FAILED] + len(accepted) > 0
         return {

@@ -11,6 +11,7 @@ class RatesSettings(Options):
     """Plot averages against K, floors against B and the cost of eps against N of Algorithm 1, beside the bounds."""
 
     command: ClassVar[str] = "rates"
+    measured: ClassVar[tuple[str, ...]] = ("study", "curves", "notes", "status", "reason")
 
     mu: float = option(0.2, "Strong convexity of the strongly convex panels.")
     L: float = option(1.0, "Smoothness.", flag="--L")

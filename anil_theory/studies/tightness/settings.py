@@ -12,6 +12,7 @@ class TightnessSettings(Options):
     """Show how tight Propositions 2 and 3 are: programs, functions that reach the sharp bounds, worst tasks."""
 
     command: ClassVar[str] = "tightness"
+    measured: ClassVar[tuple[str, ...]] = ("rows",)
 
     mu: tuple[float, ...] = option((0.2, 0.7), "Strong convexity (strongly convex geometry).", quick=(0.2,))
     L: float = option(1.0, "Smoothness.", flag="--L")

@@ -72,6 +72,22 @@ class VerifySettings(Options):
     """
 
     command: ClassVar[str] = "verify"
+    row_members: ClassVar[tuple[str, ...]] = (
+        "statement",
+        "block",
+        "check",
+        "geometry",
+        "regime",
+        "setting",
+        "measured",
+        "method",
+        "direction",
+        "bounds",
+        "tightness",
+        "outcome",
+        "reason",
+        "verdicts",
+    )
 
     statements: tuple[str, ...] = option(
         (),
@@ -80,7 +96,7 @@ class VerifySettings(Options):
     )
     grids: tuple[Axes, ...] = several(Axes)
     seed: int = option(0, "Seed of tasks and searches.")
-    rows: str = option("auto", "Rows to print: auto, tightest, all.")
+    rows: str = option("auto", "Rows to print below the overview: tightest, all, or auto (all where they are few).")
     broken: str | None = option(
         None, "Halve the bounds of a block on purpose, e.g. ww, wphi, 'L - mu'.", flag="--break"
     )

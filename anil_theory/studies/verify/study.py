@@ -52,10 +52,11 @@ class VerifyStudy(Study[VerifySettings]):
     def show(self, page: Page) -> dict[str, Any]:
         """The rows, two figures, report.md, and what became of bounds that were broken on purpose."""
         rows = all_rows(page.records)
-        page.show("the rows were", print_verdicts, rows, self.settings.rows)
+        report = page.place("report.md")
+        page.show("the rows were", print_verdicts, rows, self.settings.rows, report.name)
         plots = page.draw({"blocks.png": partial(plot_blocks, rows), "tightness.png": partial(plot_tightness, rows)})
         command = " ".join(["anil-theory", *sys.argv[1:]])
-        page.write(page.out / "report.md", lambda path: write_markdown(path, page.records, command, plots))
+        page.write(report, lambda path: write_markdown(path, page.records, command, plots))
         if self.settings.broken is not None:
             page.show("the broken bounds were", print_broken, rows, self.settings.broken)
             page.blind = not page.refuted

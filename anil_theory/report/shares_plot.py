@@ -1,0 +1,50 @@
+"""How much of its bound each block of a statement reaches, whatever is bounded: a point for each row."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from anil_theory._printable import in_figure
+from anil_theory.report.house_style import BLACK, GREY
+from anil_theory.report.rows import BLOCK_LABELS, Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from anil_theory.report.panels import GivenAxes
+
+MARKERS = {"strongly-convex": "o", "nonconvex": "^"}
+"""The geometries are told apart by their markers, also in grey."""
+
+
+def plot_shares(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | None":
+    """Measured/bound of every row on a logarithmic axis, a column for each block; the dashed line is the bound.
+
+    rows   as `all_rows` gives them, of one statement; those without such a quotient are passed over;
+    axes   one; left out: a new figure.
+
+    Returns the figure, or None where no row has a quotient above 0. Raises InvalidParameter for other axes.
+    """
+    shown = [row for row in rows if math.isfinite(row["tightness"]) and row["tightness"] > 0]
+    if not shown:
+        return None
+    from anil_theory.report.panels import panels
+
+    blocks = list(dict.fromkeys(row["block"] for row in shown))
+    with panels(1, 1, axes, panel_height=2.4) as sheet:
+        (axis,) = sheet.axes.flat
+        for geometry in dict.fromkeys(row["geometry"] for row in shown):
+            members = [row for row in shown if row["geometry"] == geometry]
+            places = [blocks.index(row["block"]) for row in members]
+            shares = [row["tightness"] for row in members]
+            marker = MARKERS.get(geometry, "s")
+            axis.plot(places, shares, marker, color=BLACK, markersize=3.5, mfc="none", label=in_figure(geometry))
+        axis.axhline(1.0, color=GREY, linestyle="--", linewidth=0.8)
+        axis.set_yscale("log")
+        least, most = min(row["tightness"] for row in shown), max(row["tightness"] for row in shown)
+        axis.set_ylim(min(0.5, least / 1.5), max(1.2, 1.5 * most))
+        axis.set_xticks(range(len(blocks)), [in_figure(str(BLOCK_LABELS.get(block, block))) for block in blocks])
+        axis.set_xlim(-0.5, len(blocks) - 0.5)
+        axis.set_ylabel("measured / bound")
+        axis.legend()
+    return sheet.figure
