@@ -6,7 +6,6 @@ here is unknown to `pyplot`: no backend is chosen, nothing has to be closed, and
 
 import math
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ MOST_DECADES = 200
 FIRST_DECADE = -323.3
 """The logarithm of the least number of float64."""
 LAST_DECADE = 308.0
-LETTERS_AN_INCH = 14
+LETTERS_AN_INCH = 15
 """Letters of a title to an inch, at its size in the house style."""
 LINE = 0.16
 """Height of a line of a title or of a legend, in inches."""
@@ -57,7 +56,7 @@ class Panels:
     def title(self, text: str) -> None:
         """Write `text` over the whole figure, if it was made here."""
         if self.own:
-            lines = textwrap.wrap(text, int(LETTERS_AN_INCH * self.figure.get_figwidth()))
+            lines = _wrapped(text, int(LETTERS_AN_INCH * self.figure.get_figwidth()))
             self._grow(LINE * len(lines))
             self.figure.suptitle("\n".join(lines))
 
@@ -120,9 +119,25 @@ def panels(
 
 def columns_in(width: float, labels: Iterable[str]) -> int:
     """How many columns of a legend with these labels fit into a width in inches."""
-    # Most letters of the commands of mathematics, as \\varphi, are not shown.
-    longest = max(len(re.sub(r"\\[a-z]+|[${}_^]", "", line)) for label in labels for line in label.splitlines())
+    longest = max(_letters(line) for label in labels for line in label.splitlines())
     return max(1, int(width / (LEGEND_KEY + LEGEND_LETTER * longest)))
+
+
+def _letters(text: str) -> int:
+    """How many letters are seen of a text: a command of mathematics, as \\varphi, is one, and its marks are none."""
+    return len(re.sub(r"[${}_^]", "", re.sub(r"\\[A-Za-z]+", "x", text)))
+
+
+def _wrapped(text: str, most: int) -> list[str]:
+    """The words of a text in lines of at most so many letters; a longer word has a line of its own."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _letters(longer) <= most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def legend_below(axes: Axes, *, columns: int = 1) -> None:
