@@ -11,7 +11,7 @@ from anil_theory._admissible import one_of
 from anil_theory._options import Options
 from anil_theory.study import Study
 
-STUDIES = ("verify", "rates", "tightness", "certify", "bounds", "constants", "ledger", "audit", "bench")
+STUDIES = ("verify", "rates", "tightness", "certify", "bounds", "saturation", "constants", "ledger", "audit", "bench")
 """The names, in the order of the help."""
 
 
