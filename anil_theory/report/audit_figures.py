@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from anil_theory.report.panels import GivenAxes
 
 STYLES: dict[str, dict[str, Any]] = {
-    "line": {"ls": "-"},
-    "dashed": {},
-    "points": {"ls": ":", "lw": 0.8, "ms": 5},
+    "line": {"ls": "-", "ms": 3.5, "mfc": "none"},
+    "dashed": {"ms": 5, "mfc": "none"},
+    "points": {"ls": "-", "lw": 0.5, "ms": 5},
 }
-"""A formula, a bound (see `dashes`), a measurement."""
+"""A curve of many points, a bound (see `dashes`), a measurement."""
+
+SHOWN_MARKERS = 6
+"""About how many markers a line of many points has."""
 
 PANELS_A_LINE = 2
 """More, and their labels would not fit the width of a page."""
@@ -52,17 +55,27 @@ def plot_finding(finding: Mapping[str, Any], *, axes: "GivenAxes" = None) -> "Fi
 
 
 def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
-    from anil_theory.report.panels import legend_below, log_ticks, log_values
+    from anil_theory.report.panels import key, legend_below, log_ticks, log_values
 
     dashed = 0
-    for curve, colour, marker in zip(content["curves"], cycle(COLOURS), cycle(MARKERS), strict=False):
-        style = dict(STYLES[curve["style"]])
-        if curve["style"] == "points":
-            style["marker"] = marker
+    entries = {}
+    for index, (curve, colour, marker) in enumerate(
+        zip(content["curves"], cycle(COLOURS), cycle(MARKERS), strict=False)
+    ):
+        style = {**STYLES[curve["style"]], "color": colour, "marker": marker}
+        points = len(curve["x"])
+        if curve["style"] != "points":
+            # Markers of one line stand between those of the others: they tell lines apart without their colours.
+            stride = max(1, points // SHOWN_MARKERS)
+            style["markevery"] = (index % stride, stride)
+        entry = dict(style)
         if curve["style"] == "dashed":
             style["ls"] = dashes(dashed)
+            # In the legend every dashed line begins with a dash: a gap there looks like another style.
+            entry["ls"] = dashes(0)
             dashed += 1
-        axis.plot(curve["x"], curve["y"], color=colour, label=curve["label"], **style)
+        axis.plot(curve["x"], curve["y"], **style)
+        entries[curve["label"]] = key(**{name: value for name, value in entry.items() if name != "markevery"})
     if content["log_y"]:
         log_values(axis)
     if content["log_x"]:
@@ -72,7 +85,7 @@ def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
     axis.set_xlabel(content["x_label"])
     axis.set_ylabel(content["y_label"])
     # Below the axes: curves of several orders of magnitude leave no corner free.
-    legend_below(axis, columns=_legend_columns(content))
+    legend_below(axis, columns=_legend_columns(content), entries=entries)
 
 
 def _legend_columns(content: Mapping[str, Any]) -> int:

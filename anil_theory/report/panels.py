@@ -57,11 +57,13 @@ class Panels:
         """Write `text` over the whole figure, if it was made here."""
         if self.own:
             lines = _wrapped(text, int(LETTERS_AN_INCH * self.figure.get_figwidth()))
-            self._grow(LINE * len(lines))
+            self.grow(LINE * len(lines))
             self.figure.suptitle("\n".join(lines))
 
-    def _grow(self, height: float) -> None:
-        """Make the figure higher by this many inches, beside the panels."""
+    def grow(self, height: float) -> None:
+        """Make a figure that was made here higher by this many inches, for what stands beside the panels."""
+        if not self.own:
+            return
         self.figure.set_figheight(self.figure.get_figheight() + height)
 
     def legend(self, handles: Mapping[str, Any], *, columns: int, recolour: str | None = None) -> None:
@@ -73,7 +75,7 @@ class Panels:
             return
         if self.own:
             fitting = min(columns, columns_in(self.figure.get_figwidth(), handles))
-            self._grow(LINE * math.ceil(len(handles) / fitting))
+            self.grow(LINE * math.ceil(len(handles) / fitting))
             legend = self.figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=fitting)
         else:
             legend = self.axes.flat[0].legend(handles.values(), handles.keys())
@@ -140,9 +142,12 @@ def _wrapped(text: str, most: int) -> list[str]:
     return lines
 
 
-def legend_below(axes: Axes, *, columns: int = 1) -> None:
-    """The legend of one panel below its x-label, where it hides no data."""
-    artists, labels = axes.get_legend_handles_labels()
+def legend_below(axes: Axes, *, columns: int = 1, entries: Mapping[str, Any] | None = None) -> None:
+    """The legend of one panel below its x-label, where it hides no data: `entries`, or what has a label."""
+    if entries is None:
+        artists, labels = axes.get_legend_handles_labels()
+    else:
+        artists, labels = list(entries.values()), list(entries)
     if not labels:
         return
     below = ScaledTranslation(0.0, -0.36, axes.figure.dpi_scale_trans)
@@ -186,6 +191,10 @@ STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 """Decades from one tick to the next. The longest axis of float64 has some 630 decades."""
 
 
+CROWDED = 2.0
+"""Ticks are left out that stand this many times closer to the one before than they would if all were evenly spread."""
+
+
 class LogTicks(Locator):
     """Few ticks on a logarithmic axis, all of them labelled, wherever it ends.
 
@@ -215,7 +224,9 @@ class LogTicks(Locator):
             ticks = [tick for tick in _round_ticks(low, high, marks, self.most) if low <= tick <= high]
             if len(ticks) >= 3:
                 return ticks
-        return [tick for tick in _even_ticks(low, high, self.most) if low <= tick <= high]
+        even = [tick for tick in _even_ticks(low, high, self.most) if low <= tick <= high]
+        # Even numbers crowd at the upper end of a logarithmic axis.
+        return _spread(even, (math.log10(high) - math.log10(low)) / (CROWDED * self.most)) if len(even) > 2 else even
 
 
 def _spread(values: Sequence[float], gap: float) -> list[float]:
