@@ -6,13 +6,13 @@ import sys
 import typer
 
 from anil_theory._console import READER_GONE, Console, drop_output
-from anil_theory.cli import advising, data
+from anil_theory.cli import advising, data, drawing
 from anil_theory.cli._app import app, cache, note
 from anil_theory.cli.commands import register_studies
 from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending, print_error
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 
-__all__ = ["advising", "app", "data", "main"]
+__all__ = ["advising", "app", "data", "drawing", "main"]
 
 register_studies()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anil_theory.report.files import save_figure
     from anil_theory.report.markdown import write_markdown
     from anil_theory.report.neural_plots import bench_runs, plot_training
+    from anil_theory.report.operations_plot import plot_operations
     from anil_theory.report.plots import plot_blocks, plot_tightness
     from anil_theory.report.rate_plots import plot_convergence, plot_floor
     from anil_theory.report.rows import all_rows, tightest_rows
@@ -36,6 +37,7 @@ __all__ = [
     "plot_curvature",
     "plot_finding",
     "plot_floor",
+    "plot_operations",
     "plot_reached",
     "plot_saturation",
     "plot_savings",
@@ -60,6 +62,7 @@ _MODULES = {
     "plot_curvature": "curvature_plot",
     "plot_finding": "audit_figures",
     "plot_floor": "rate_plots",
+    "plot_operations": "operations_plot",
     "plot_reached": "tightness_plot",
     "plot_saturation": "saturation_plot",
     "plot_savings": "savings_plot",

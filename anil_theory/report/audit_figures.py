@@ -5,6 +5,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from anil_theory.report.house_style import COLOURS, DOUBLE, MARKERS, dashes
+from anil_theory.report.typeset import typeset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +19,6 @@ STYLES: dict[str, dict[str, Any]] = {
     "points": {"ls": "-", "lw": 0.5, "ms": 5},
 }
 """A curve of many points, a bound (see `dashes`), a measurement."""
-
-SHOWN_MARKERS = 6
-"""About how many markers a line of many points has."""
 
 PANELS_A_LINE = 2
 """More, and their labels would not fit the width of a page."""
@@ -50,12 +48,12 @@ def plot_finding(finding: Mapping[str, Any], *, axes: "GivenAxes" = None) -> "Fi
             _draw(axis, content)
         for axis in sheet.axes.flat[len(contents) :]:
             axis.remove()
-        sheet.title(finding["title"])
+        sheet.title(typeset(finding["title"]))
     return sheet.figure
 
 
 def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
-    from anil_theory.report.panels import key, legend_below, log_ticks, log_values
+    from anil_theory.report.panels import key, legend_below, log_ticks, log_values, sparse
 
     dashed = 0
     entries = {}
@@ -66,8 +64,7 @@ def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
         points = len(curve["x"])
         if curve["style"] != "points":
             # Markers of one line stand between those of the others: they tell lines apart without their colours.
-            stride = max(1, points // SHOWN_MARKERS)
-            style["markevery"] = (index % stride, stride)
+            style["markevery"] = sparse(index, points)
         entry = dict(style)
         if curve["style"] == "dashed":
             style["ls"] = dashes(dashed)
@@ -75,15 +72,15 @@ def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
             entry["ls"] = dashes(0)
             dashed += 1
         axis.plot(curve["x"], curve["y"], **style)
-        entries[curve["label"]] = key(**{name: value for name, value in entry.items() if name != "markevery"})
+        entries[typeset(curve["label"])] = key(**{name: value for name, value in entry.items() if name != "markevery"})
     if content["log_y"]:
         log_values(axis)
     if content["log_x"]:
         axis.set_xscale("log")
         log_ticks(axis.xaxis)
-    axis.set_title(content["title"])
-    axis.set_xlabel(content["x_label"])
-    axis.set_ylabel(content["y_label"])
+    axis.set_title(typeset(content["title"]))
+    axis.set_xlabel(typeset(content["x_label"]))
+    axis.set_ylabel(typeset(content["y_label"]))
     # Below the axes: curves of several orders of magnitude leave no corner free.
     legend_below(axis, columns=_legend_columns(content), entries=entries)
 
@@ -91,4 +88,4 @@ def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
 def _legend_columns(content: Mapping[str, Any]) -> int:
     from anil_theory.report.panels import columns_in
 
-    return min(2, columns_in(0.9 * DOUBLE / PANELS_A_LINE, [curve["label"] for curve in content["curves"]]))
+    return min(2, columns_in(0.9 * DOUBLE / PANELS_A_LINE, [typeset(curve["label"]) for curve in content["curves"]]))

@@ -54,6 +54,7 @@ def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = Non
                 axis.set_title(f"{BLOCK_TITLES.get(block, in_figure(block))}, {geometry_title(geometry)}")
                 axis.set_ylim(bottom=0)
                 log_steps(axis, sorted({row["N"] for row in rows}))
+            line[0].set_ylabel("block constant")
         for axis in sheet.axes[-1]:
             axis.set_xlabel(STEPS_LABEL)
         sheet.legend(handles, columns=3)

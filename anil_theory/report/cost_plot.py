@@ -117,15 +117,15 @@ def _draw_calls(axis: "Axes", curve: Curve, style: Mapping[str, Any]) -> str:
         points = _reached(curve, name)
         if not points:
             continue
-        at, minimum = min(points, key=lambda point: point[1])
+        minimum = min(cost for _, cost in points)
         shares = [(N, cost / minimum) for N, cost in points]
         axis.plot(*zip(*shares, strict=True), **style, **line)
         if name == "calls":
             ends = {N: (low / minimum, high / minimum) for N, (low, high) in _ends(curve, name).items()}
             _draw_bars(axis, shares, ends, style["color"])
         _ring(axis, shares, style["color"])
-        words.append(f"{what} {_plain(minimum)} at $N={at}$")
-    return f"least calls: {', '.join(words)}" if words else r"did not reach $\epsilon$"
+        words.append(f"{_plain(minimum)} {what}")
+    return f"minimum: {', '.join(words)}" if words else r"did not reach $\epsilon$"
 
 
 def _draw_bars(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -20,7 +21,7 @@ from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.report.house_style import DOUBLE, DPI, SINGLE, STYLE
+from anil_theory.report.house_style import DOUBLE, DPI, MARKERS, SINGLE, STYLE
 
 GivenAxes = Axes | Sequence[Axes] | np.ndarray | None
 """What a plot function takes as `axes`: one, several, an array as `subplots` returns it; or None for a new figure."""
@@ -177,6 +178,18 @@ def shades(values: Iterable[int]) -> dict[int, Any]:
     return {value: scale(0.05 + step * i) for i, value in enumerate(ordered)}
 
 
+def series(values: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Colour and marker for each value of an ordered quantity: the markers tell the shades apart in grey too."""
+    markers = cycle(MARKERS)
+    return {value: {"color": colour, "marker": next(markers)} for value, colour in shades(values).items()}
+
+
+def sparse(index: int, points: int, *, markers: int = 6) -> tuple[int, int]:
+    """Where a line of many points has its markers: about so many, and other places for each `index` of a line."""
+    stride = max(1, points // markers)
+    return (index * stride // 3 % stride, stride)
+
+
 def _given(axes: Any, lines: int, columns: int) -> np.ndarray:
     flat = [axes] if isinstance(axes, Axes) else list(np.ravel(np.asarray(axes, dtype=object)))
     if len(flat) != lines * columns or not all(isinstance(axis, Axes) for axis in flat):
@@ -244,7 +257,8 @@ def _round_ticks(low: float, high: float, marks: Sequence[float], most: int) -> 
     last = math.ceil(math.log10(high))
     stride = 1
     if len(marks) == 1:
-        stride = next(n for n in STRIDES if n * most >= last - first)
+        decades = math.log10(high) - math.log10(low)
+        stride = next(n for n in STRIDES if n * most >= decades)
     powers = [power for power in range(first, last + 1) if power % stride == 0]
     # Through a decimal string: 1e-5 is then the double that is written so, and 10.0**-5 is not.
     return [float(f"{mark:g}e{power}") for power in powers for mark in marks]

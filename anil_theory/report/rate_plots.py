@@ -39,17 +39,17 @@ def plot_convergence(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "F
     """
     if not curves:
         return None
-    from anil_theory.report.panels import key, log_ticks, log_values, panels, shades
+    from anil_theory.report.panels import key, log_ticks, log_values, panels, series
 
     geometries = in_order((curve["geometry"] for curve in curves), GEOMETRY_TITLES)
     blocks = in_order((curve["block"] for curve in curves), GRADIENT_TITLES)
-    colours = shades(curve["N"] for curve in curves)
+    styles = series(curve["N"] for curve in curves)
     with panels(len(blocks), len(geometries), axes, panel_height=2.1) as sheet:
         for line, block in zip(sheet.axes, blocks, strict=True):
             for axis, geometry in zip(line, geometries, strict=True):
                 for curve in curves:
                     if (curve["geometry"], curve["block"]) == (geometry, block):
-                        _draw_average(axis, curve, colours[curve["N"]])
+                        _draw_average(axis, curve, styles[curve["N"]], list(styles).index(curve["N"]))
                 log_values(axis)
                 axis.set_xscale("log")
                 log_ticks(axis.xaxis)
@@ -57,7 +57,7 @@ def plot_convergence(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "F
             line[0].set_ylabel(f"average of {GRADIENT_TITLES.get(block, in_figure(block))}")
         for axis in sheet.axes[-1]:
             axis.set_xlabel("outer steps $K$")
-        steps = {f"N = {N}": key(color=colour) for N, colour in colours.items()}
+        steps = {f"$N={N}$": key(**style) for N, style in styles.items()}
         kinds = {kind: key(ls=CLAIM_LINES[kind]) for kind in ("measured", "bound")}
         sheet.legend(steps | kinds, columns=6)
         sheet.title("Convergence of Algorithm 1 beside the bounds of Theorems 1 and 2")
@@ -109,12 +109,16 @@ def plot_floor(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure 
     return sheet.figure
 
 
-def _draw_average(axis: "Axes", curve: Curve, colour: Any) -> None:
-    axis.plot(curve["K"], curve["measured"], CLAIM_LINES["measured"], color=colour)
+def _draw_average(axis: "Axes", curve: Curve, style: Mapping[str, Any], index: int) -> None:
+    """One measured curve with its band, and its bound; `index` sets its markers apart from those of the others."""
+    from anil_theory.report.panels import sparse
+
+    lines: dict[str, Any] = {**style, "markevery": sparse(index, len(curve["K"]))}
+    axis.plot(curve["K"], curve["measured"], ls=CLAIM_LINES["measured"], **lines)
     low = [m - 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
     high = [m + 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
     # A band that reaches 0 has no lower end on a logarithmic axis: it ends two decades below the line.
     lower = [value if value > 0 else m / 100 for value, m in zip(low, curve["measured"], strict=True)]
-    axis.fill_between(curve["K"], lower, high, color=colour, alpha=0.2, lw=0)
+    axis.fill_between(curve["K"], lower, high, color=style["color"], alpha=0.2, lw=0)
     if all(math.isfinite(b) for b in curve["bound"]):
-        axis.plot(curve["K"], curve["bound"], CLAIM_LINES["bound"], color=colour)
+        axis.plot(curve["K"], curve["bound"], ls=CLAIM_LINES["bound"], **lines)

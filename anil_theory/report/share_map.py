@@ -1,5 +1,6 @@
 """A map of how tight the bounds are: the share of a bound that functions reach, over mu/L and N."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from anil_theory.report.panels import GivenAxes
 
-KINDS = {"refined": "refined", "explicit": "explicit"}
+KINDS = ("refined", "explicit")
 """The bounds whose shares are drawn, a line of panels each."""
 
 LEAST_COLOUR = 0.4
@@ -22,7 +23,8 @@ def plot_share_map(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = N
     """Reached constant / bound over (mu/L, N), strongly convex, alpha = mu/L^2: 1 is a bound that is attained.
 
     A line of panels is a kind of bound, a panel is a block; the cross blocks, which have the same refined bound, are
-    drawn once. The line is N = L^2/mu^2, beyond which the bounds of the w row fall.
+    drawn once. The line is N = L^2/mu^2. A cell is empty where nothing was
+    reached that float64 holds.
 
     traced   as `anil-theory bounds` keeps them, for several mu: "constants", "N", "curves" and "reached";
     axes     one per panel, line by line; left out: a new figure.
@@ -41,7 +43,7 @@ def plot_share_map(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = N
         for line, kind in zip(sheet.axes, KINDS, strict=True):
             for axis, block in zip(line, CROSS_TITLES, strict=True):
                 handles |= _draw(axis, chosen, kind, block)
-                axis.set_title(f"{CROSS_TITLES[block]}: share of the {KINDS[kind]} bound")
+                axis.set_title(f"{CROSS_TITLES[block]} / {kind} bound")
             line[0].set_ylabel(STEPS_LABEL)
         for axis in sheet.axes[-1]:
             axis.set_xlabel(r"$\mu/L$")
@@ -62,8 +64,10 @@ def _draw(axis: "Axes", traced: Sequence[Mapping[str, Any]], kind: str, block: s
     shares = np.array([_shares(one, kind, block) for one in traced]).T
     axis.imshow(shares, origin="lower", aspect="auto", cmap="cividis", vmin=LEAST_COLOUR, vmax=1.0)
     for place, share in np.ndenumerate(shares):
+        if math.isnan(share):
+            continue
         colour = BLACK if share > (1 + LEAST_COLOUR) / 2 else "white"
-        axis.text(place[1], place[0], _in_figures(share), ha="center", va="center", color=colour)
+        axis.text(place[1], place[0], _in_figures(share), ha="center", va="center", color=colour, clip_on=True)
     axis.set_xticks(range(len(traced)), [f"{_conditioning(one):g}" for one in traced])
     axis.set_yticks(range(len(steps)), [str(N) for N in steps])
     axis.grid(False)
@@ -71,14 +75,15 @@ def _draw(axis: "Axes", traced: Sequence[Mapping[str, Any]], kind: str, block: s
     turns = [_conditioning(one) ** -2 for one in traced]
     places = np.interp(np.log(turns), np.log(steps), np.arange(len(steps)))
     inside = [(x, y) for x, (y, turn) in enumerate(zip(places, turns, strict=True)) if steps[0] <= turn <= steps[-1]]
-    (line,) = axis.plot(*zip(*inside, strict=True), "--", color=VERMILLION, lw=1.6)
+    (line,) = axis.plot(*zip(*inside, strict=True), "--", color=VERMILLION, lw=1.2)
     return {r"$N=L^2/\mu^2$": line}
 
 
 def _shares(one: Mapping[str, Any], kind: str, block: str) -> list[float]:
     """What is reached of a bound at the N at which functions were built."""
     bounds = dict(zip(one["N"], one["curves"][block][kind], strict=True))
-    return [value / bounds[N] for N, value in zip(one["reached"]["N"], one["reached"][block], strict=True)]
+    reached = zip(one["reached"]["N"], one["reached"][block], strict=True)
+    return [math.nan if math.isnan(value) else value / bounds[N] for N, value in reached]
 
 
 def _in_figures(share: float) -> str:

@@ -251,6 +251,11 @@ EXAMPLES = {
         1,
         nothing=lambda: report.plot_savings([]),
     ),
+    "plot_operations": Example(
+        lambda axes=None: report.plot_operations(compiler_rows(), axes=axes),
+        1,
+        nothing=lambda: report.plot_operations([]),
+    ),
     "plot_finding": Example(
         lambda axes=None: report.plot_finding(finding(), axes=axes),
         3,

@@ -1,6 +1,7 @@
 """The settings of `anil-theory bounds` as cells, and its page: where the bounds turn, and two figures."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.report.bounds_table import print_turning
 from anil_theory.report.share_map import plot_share_map
 from anil_theory.schedule import Schedule
+from anil_theory.statements import Kind
 from anil_theory.studies.bounds.settings import BoundsSettings
 from anil_theory.studies.bounds.traces import StepRule, TracedSetting, trace_bounds
 from anil_theory.studies.empty_grid import EmptyGrid
@@ -42,7 +44,18 @@ class BoundsStudy(Study[BoundsSettings]):
         traced = [record.measurements for record in page.records]
         page.show("the turning points were", print_turning, traced)
         page.draw({"share_map.png": partial(plot_share_map, traced)})
-        return {"traced": traced}
+        return {"traced": traced, "least_reached": min(map(_least_reached, traced), default=math.inf)}
+
+
+def _least_reached(traced: Mapping[str, Any]) -> float:
+    """The smallest share of a sharp bound that a function reaches; infinite where none was built."""
+    shares = []
+    for block, curves in traced["curves"].items():
+        sharp = dict(zip(traced["N"], curves[Kind.SHARP.value], strict=True))
+        for N, value in zip(traced["reached"]["N"], traced["reached"][block], strict=True):
+            if not math.isnan(value):
+                shares.append(value / sharp[N])
+    return min(shares, default=math.inf)
 
 
 def _job(setting: TracedSetting, step_rule: StepRule) -> Job:

@@ -15,6 +15,15 @@ from anil_theory.statements import BLOCKS, Claim, Kind, Statement, statement_abo
 KINDS = (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP, Kind.ORDER)
 """What is traced of each block."""
 
+SMALLEST = 1e-150
+"""Functions are built where the bound lies between this and its reciprocal: their derivatives are its factors."""
+
+WIDEST = 1e-6
+"""Enclosures that are wider than this share of their lower end are no numbers for a figure."""
+
+LEVEL = 1e-9
+"""A curve that ends within this share of its largest value has come to a level: far more than rounding makes of it."""
+
 StepRule = Callable[[int], Schedule]
 """The schedule at an N."""
 
@@ -45,7 +54,8 @@ def trace_bounds(setting: TracedSetting, step_rule: StepRule) -> dict[str, Any]:
     "curves"    block -> kind -> the values at "N", infinite where they exceed float64;
     "turning"   block -> kind -> the N at which the curve is largest, with its value; None where it is largest at the
                 last N, so that it does not turn on this grid;
-    "reached"   "N" and block -> the proved lower end of the block constant of a function with these constants.
+    "reached"   "N" and block -> the proved lower end of the block constant of a function with these constants; NaN
+                where float64, or the precision of the enclosure, does not hold it.
     """
     constants = setting.constants
     statement = statement_about(f"{QUANTITY}/{BLOCKS[0]}", constants.geometry)
@@ -77,10 +87,10 @@ def turning_point(
     """[N, value] where a bound is largest: on the grid, and then among all N up to the neighbours on the grid.
 
     A bound with one peak has it there; of a bound with several it is one. None where the largest value of the grid is
-    its first or its last: the bound falls or rises all along.
+    its first, or no larger than its last but for rounding: the bound falls all along, rises, or comes to a level.
     """
     highest = max(range(len(curve)), key=lambda i: curve[i])
-    if highest in (0, len(curve) - 1) or math.isinf(curve[highest]):
+    if highest == 0 or math.isinf(curve[highest]) or curve[highest] <= curve[-1] * (1 + LEVEL):
         return None
     between = range(inner_steps[highest - 1], inner_steps[highest + 1] + 1)
     N = max(between, key=bound)
@@ -96,10 +106,18 @@ def _bound(
 
 def _reached(setting: TracedSetting, step_rule: StepRule) -> dict[str, Any]:
     """The block constants of functions that are built to reach the sharp bounds: lower ends of enclosures."""
-    constants = setting.constants
-    span = short_span(constants)
+    statement = statement_about(f"{QUANTITY}/{BLOCKS[0]}", setting.constants.geometry)
     found: dict[str, Any] = {"N": list(setting.reached_at)}
     for block in BLOCKS:
-        built = [realise(constants, step_rule(N), block, span=span) for N in setting.reached_at]
-        found[block] = [block_entry(each).low for each in built]
+        sharp = _bound(statement, Kind.SHARP, block, setting.constants, step_rule)
+        found[block] = [_reached_at(setting.constants, step_rule(N), block, sharp(N)) for N in setting.reached_at]
     return found
+
+
+def _reached_at(constants: Constants, schedule: Schedule, block: str, sharp: float) -> float:
+    """The constant of one such function; NaN where float64 cannot hold the numbers that it is built from."""
+    if not SMALLEST < sharp < 1 / SMALLEST:
+        return math.nan
+    found = block_entry(realise(constants, schedule, block, span=short_span(constants)))
+    # The precision is fixed: where the steps of the trajectory cancel all of it, the enclosure says nothing.
+    return found.low if found.high - found.low < WIDEST * found.low else math.nan
