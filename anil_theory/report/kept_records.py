@@ -45,6 +45,9 @@ ROW_OF_TIGHTNESS = (
 )
 
 
+MEASURED_IN_TRAINING = ("loss", "seconds")
+
+
 def keep_records(source: str, records: list[Record], folder: Path) -> None:
     """Write the records of a source into FOLDER/SOURCE; those that were there and are not among them are removed.
 
@@ -74,6 +77,20 @@ def _tightness(record: Record) -> Record:
     return replace(record, measurements={"rows": rows})
 
 
+def _training(record: Record) -> Record:
+    kept = _only(record.measurements, MEASURED_IN_TRAINING)
+    kept["probes"] = [_probe(probe) for probe in record.measurements.get("probes", ())]
+    return replace(record, measurements=kept, verdicts=[])
+
+
+def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
+    """The measured blocks of a point, and the two predictions of each."""
+    kept = _only(probe, ("iteration", "blocks"))
+    predicted = probe["predicted"]
+    kept["predicted"] = predicted and {block: _only(one, ("local", "statement")) for block, one in predicted.items()}
+    return kept
+
+
 def _only(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: row[name] for name in names if name in row}
 
@@ -82,5 +99,6 @@ SHORTENED: dict[str, Callable[[Record], Record]] = {
     "block_constants": _rows_of(ROW_OF_BLOCKS),
     "block_certificates": _rows_of(ROW_OF_CERTIFICATES),
     "tightness": _tightness,
+    "bench": _training,
 }
 """How the records of a source are made shorter; those of the others are small."""

@@ -1,7 +1,7 @@
 """The plain formulas of records as mathematics of a figure: `alpha = c/(N L)` becomes what matplotlib typesets.
 
-Records say formulas in plain words, which a terminal can print. A text is searched for the longest runs of symbols; what
-is no formula stays as it is.
+Records say formulas in plain words, which a terminal can print. A text is searched for the longest runs of symbols;
+what is no formula stays as it is.
 """
 
 import re

@@ -84,11 +84,13 @@ def settings_of_bounds(asked: BoundsSettings) -> Iterator[Traced]:
         alpha = positive("alpha", 0.1 / nonconvex.L if asked.alpha is None else asked.alpha)
         yield TracedSetting(nonconvex, Regime.FIXED, alpha, curve, reached_at), partial(Schedule, alpha)
         scaled = partial(Schedule.nonconvex, nonconvex, c=asked.c)
+        # Now, and not after the other settings were traced.
+        scaled(1)
         yield TracedSetting(nonconvex, Regime.SCALED, asked.c, curve, reached_at), scaled
 
 
 def spread_steps(longest: int, a_decade: int) -> tuple[int, ...]:
-    """The integers next to `a_decade` numbers per decade from 1 to `longest`, each once, with both ends."""
-    many = max(2, round(count("a_decade", a_decade) * np.log10(longest)) + 1)
+    """The integers next to at least `a_decade` numbers per decade from 1 to `longest`, each once, with both ends."""
+    many = max(2, math.ceil(count("a_decade", a_decade) * math.log10(longest)) + 1)
     exact = np.logspace(0.0, np.log10(longest), many)
     return tuple(sorted({1, longest, *(int(N) for N in np.rint(exact))}))
