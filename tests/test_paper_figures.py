@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 from matplotlib.testing.compare import compare_images
@@ -24,9 +25,9 @@ ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "paper_figures"
 RECORDS = ROOT / "docs" / "records"
 
-TOLERANCE = 6.0
-"""Root mean square difference of pixels, of 255, that another rasteriser of fonts may make: a curve that moves by one
-line's width makes more, which a test shows."""
+TOLERANCE = 0.5
+"""Root mean square difference of pixels, of 255. The same versions make none; a tenth on one curve of one panel of the
+largest figure makes more, which a test shows."""
 
 each = pytest.mark.parametrize("name", FIGURES)
 
@@ -62,11 +63,11 @@ def test_the_committed_captions_are_those_of_the_records() -> None:
 
 
 def test_a_picture_of_other_numbers_is_found_out(tmp_path: Path) -> None:
-    """The smallest change that a reader would see: one curve moved by the width of a line."""
-    figure = figure_of("anil_against_maml")
-    line = figure.axes[0].get_lines()[0]
-    line.set_ydata([1.06 * value for value in line.get_ydata()])  # pyright: ignore[reportGeneralTypeIssues]
-    other = tmp_path / "anil_against_maml.png"
+    """One curve of the twelve panels is a tenth too high."""
+    figure = figure_of("block_constants")
+    line = next(line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 10)  # pyright: ignore[reportArgumentType]
+    line.set_ydata(1.1 * np.asarray(line.get_ydata(), float))
+    other = tmp_path / "block_constants.png"
     save_figure(figure, other)
     assert compare_images(str(PICTURES / other.name), str(other), tol=TOLERANCE) is not None
 
