@@ -59,8 +59,8 @@ def test_one_legend_names_bounds_turning_point_dots_stars_functions_and_the_band
 def test_the_turning_point_is_marked_and_named_and_a_bound_that_does_not_turn_has_none() -> None:
     axes = figure(curves=[traced_bounds()]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["$N=30$"]
-    ((x, y),) = [line.get_xydata()[0] for line in axes.get_lines() if line.get_marker() == TURNING[1]["marker"]]  # pyright: ignore[reportOptionalSubscript]
-    assert (x, y) == (30.0, 1.2 * 1.02**30)
+    marks: list[Any] = [line for line in axes.get_lines() if line.get_marker() == TURNING[1]["marker"]]
+    assert [tuple(map(float, mark.get_xydata()[0])) for mark in marks] == [(30.0, 1.2 * 1.02**30)]
     rising = traced_bounds()
     rising["turning"] = {block: dict.fromkeys(kinds) for block, kinds in rising["turning"].items()}
     drawn = figure(curves=[rising])

@@ -50,7 +50,7 @@ def test_records_without_intervals_have_no_bars() -> None:
     assert figure is not None and not bars(figure.axes[0])
 
 
-def rings(axes: Any) -> list[tuple[float, float]]:
+def rings(axes: Any) -> list[tuple[float, ...]]:
     """Where the rings of a panel stand: the largest markers there are."""
     return [tuple(map(float, line.get_xydata()[0])) for line in axes.get_lines() if line.get_markersize() == 9]
 
@@ -97,4 +97,4 @@ def test_every_dashed_entry_of_a_findings_legend_begins_with_a_dash_and_has_its_
     # Of a line: where its pattern of dashes begins, and the pattern.
     assert {handle._unscaled_dash_pattern[0] for handle in dashed} == {0}  # pyright: ignore[reportAttributeAccessIssue]
     assert lines[dashed[1].get_marker()]._unscaled_dash_pattern[0] > 0  # pyright: ignore[reportAttributeAccessIssue]
-    assert len({handle.get_marker() for handle in handles.values()}) == len(handles)
+    assert len({str(handle.get_marker()) for handle in handles.values()}) == len(handles)

@@ -300,7 +300,6 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
         "eps": eps,
         "N": list(cell.inner_steps),
         **measured,
-        "steps": steps.tolist(),
         "iterations_interval": [_ends(c) for c in costs],
         "calls_interval": [[end * _calls(c) for end in _ends(c)] for c in costs],
         "interval_level": costs[0].median_interval.level,
