@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 try:
     import fcntl
@@ -49,7 +49,9 @@ def save_figure(figure: "Figure", path: Path) -> None:
     Raises OSError where the disk does not take it, with `path` as it was, and ValueError for an unknown format.
     """
     kind = path.suffix.removeprefix(".") or "png"
-    write_atomically(path, lambda file: figure.savefig(file, dpi="figure", format=kind))
+    # A pdf without its date is the same file every time.
+    undated: dict[str, Any] = {"metadata": {"CreationDate": None}} if kind == "pdf" else {}
+    write_atomically(path, lambda file: figure.savefig(file, dpi="figure", format=kind, **undated))
 
 
 def remove_remains(folder: Path) -> int:

@@ -4,7 +4,7 @@ A second count, independent of our counters: the floating point operations of th
 dense second derivatives. Table 2 charges ANIL n_w^2 + n_w n_phi entries of second derivatives per inner step and MAML
 (n_w + n_phi)^2; the operations per inner step divided by those entries must stay between two constants over all
 dimensions, and the operations must be affine in N. Prints a table and writes one record per pair of
-dimensions; `paper_figures/compiler_cost.py` draws them.
+dimensions; `anil-theory figures compiler_cost anil_against_maml` draws them.
 
 Run: python experiments/compiler_cost.py [--out FOLDER]
 """

@@ -14,7 +14,7 @@ from anil_theory.study import _conduct
 from anil_theory.study.run import RunSummary
 
 WORKERS = {"verify": 2, "rates": 2, "tightness": 1, "certify": 1, "constants": 1, "audit": 1, "bench": 1, "ledger": 1}
-WORKERS |= {"study": 1}
+WORKERS |= {"study": 1, "bounds": 1, "saturation": 1, "advise": 1}
 """The cells at a time that each command takes unless it is told."""
 
 

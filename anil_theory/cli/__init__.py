@@ -6,13 +6,13 @@ import sys
 import typer
 
 from anil_theory._console import READER_GONE, Console, drop_output
-from anil_theory.cli import data, proofs, reporting
+from anil_theory.cli import data, drawing, proofs, reporting
 from anil_theory.cli._app import app, cache, note
 from anil_theory.cli.commands import register_studies
 from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending, print_error
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 
-__all__ = ["app", "data", "main", "proofs", "reporting"]
+__all__ = ["app", "data", "drawing", "main", "proofs", "reporting"]
 
 register_studies()
 

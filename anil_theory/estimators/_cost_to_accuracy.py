@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
+from scipy.stats import binom
 
-from anil_theory._admissible import InvalidParameter, one_of, positive
+from anil_theory._admissible import InvalidParameter, one_of, positive, within
 from anil_theory.algorithm._outer_loop import outer_loop
 from anil_theory.algorithm.oracle_count import OracleCounts, count_outer_step
 from anil_theory.algorithm.outer_run import OuterRun
+from anil_theory.estimators.rates import Interval
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import TaskSet
 
@@ -52,6 +54,27 @@ class CostToAccuracy:
     def median_steps(self) -> float:
         """Median over seeds; seeds that did not reach eps count as infinitely late."""
         return float(np.median(np.where(self.reached, self.steps, np.inf)))
+
+    @property
+    def median_interval(self) -> Interval:
+        """Where the median over all seeds lies, from the seeds that were run: `median_interval` of the steps."""
+        return median_interval(np.where(self.reached, self.steps, np.inf))
+
+
+def median_interval(values: np.ndarray, level: float = 0.95) -> Interval:
+    """An interval for the median of what `values` (S,) are drawn from, independently; infinite ends where they are.
+
+    It runs from the k-th smallest to the k-th largest value, with the largest k whose coverage is `level` or more, for
+    any distribution: at least 1 - 2 P(Binomial(S, 1/2) < k). `Interval.level` is that coverage; for fewer than six
+    values it is below 0.95 even for k = 1. Source: H. A. David, H. N. Nagaraja, Order Statistics, section 7.1.
+    """
+    level = within("level", level, 1e-6, 1 - 1e-6, "in (0, 1)")
+    ordered = np.sort(np.asarray(values, float))
+    S = len(ordered)
+    # More than half of the values is no interval about the median.
+    coverage = {k: 1 - 2 * float(binom.cdf(k - 1, S, 0.5)) for k in range(1, (S + 1) // 2 + 1)}
+    k = max((k for k, covered in coverage.items() if covered >= level), default=1)
+    return Interval(float(ordered[k - 1]), float(ordered[S - k]), coverage[k])
 
 
 def first_below(run: OuterRun, eps: float, measure: str = "average") -> np.ndarray:

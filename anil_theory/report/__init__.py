@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anil_theory.report.audit_figures import plot_finding
     from anil_theory.report.certify_plots import plot_certificates
+    from anil_theory.report.cost_plot import plot_cost
     from anil_theory.report.curvature_plot import curvature_points, plot_curvature
     from anil_theory.report.files import save_figure
     from anil_theory.report.markdown import write_markdown
     from anil_theory.report.neural_plots import bench_runs, plot_training
+    from anil_theory.report.operations_plot import plot_operations
     from anil_theory.report.plots import plot_blocks, plot_tightness
-    from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
+    from anil_theory.report.rate_plots import plot_convergence, plot_floor
     from anil_theory.report.rows import all_rows, tightest_rows
+    from anil_theory.report.saturation_plot import plot_saturation
+    from anil_theory.report.savings_plot import plot_savings
+    from anil_theory.report.share_map import plot_share_map
     from anil_theory.report.terminal import print_rows, print_summary
     from anil_theory.report.tightness_plot import plot_reached
 
@@ -32,7 +37,11 @@ __all__ = [
     "plot_curvature",
     "plot_finding",
     "plot_floor",
+    "plot_operations",
     "plot_reached",
+    "plot_saturation",
+    "plot_savings",
+    "plot_share_map",
     "plot_tightness",
     "plot_training",
     "print_rows",
@@ -49,11 +58,15 @@ _MODULES = {
     "plot_blocks": "plots",
     "plot_certificates": "certify_plots",
     "plot_convergence": "rate_plots",
-    "plot_cost": "rate_plots",
+    "plot_cost": "cost_plot",
     "plot_curvature": "curvature_plot",
     "plot_finding": "audit_figures",
     "plot_floor": "rate_plots",
+    "plot_operations": "operations_plot",
     "plot_reached": "tightness_plot",
+    "plot_saturation": "saturation_plot",
+    "plot_savings": "savings_plot",
+    "plot_share_map": "share_map",
     "plot_tightness": "plots",
     "plot_training": "neural_plots",
     "print_rows": "terminal",

@@ -5,6 +5,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from anil_theory.report.house_style import COLOURS, DOUBLE, MARKERS, dashes
+from anil_theory.report.typeset import typeset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
     from anil_theory.report.panels import GivenAxes
 
 STYLES: dict[str, dict[str, Any]] = {
-    "line": {"ls": "-"},
-    "dashed": {},
-    "points": {"ls": ":", "lw": 0.8, "ms": 5},
+    "line": {"ls": "-", "ms": 3.5, "mfc": "none"},
+    "dashed": {"ms": 5, "mfc": "none"},
+    "points": {"ls": "-", "lw": 0.5, "ms": 5},
 }
-"""A formula, a bound (see `dashes`), a measurement."""
+"""A curve of many points, a bound (see `dashes`), a measurement."""
 
 PANELS_A_LINE = 2
 """More, and their labels would not fit the width of a page."""
@@ -47,35 +48,44 @@ def plot_finding(finding: Mapping[str, Any], *, axes: "GivenAxes" = None) -> "Fi
             _draw(axis, content)
         for axis in sheet.axes.flat[len(contents) :]:
             axis.remove()
-        sheet.title(finding["title"])
+        sheet.title(typeset(finding["title"]))
     return sheet.figure
 
 
 def _draw(axis: "Axes", content: Mapping[str, Any]) -> None:
-    from anil_theory.report.panels import legend_below, log_ticks, log_values
+    from anil_theory.report.panels import key, legend_below, log_ticks, log_values, sparse
 
     dashed = 0
-    for curve, colour, marker in zip(content["curves"], cycle(COLOURS), cycle(MARKERS), strict=False):
-        style = dict(STYLES[curve["style"]])
-        if curve["style"] == "points":
-            style["marker"] = marker
+    entries = {}
+    for index, (curve, colour, marker) in enumerate(
+        zip(content["curves"], cycle(COLOURS), cycle(MARKERS), strict=False)
+    ):
+        style = {**STYLES[curve["style"]], "color": colour, "marker": marker}
+        points = len(curve["x"])
+        if curve["style"] != "points":
+            # Markers of one line stand between those of the others: they tell lines apart without their colours.
+            style["markevery"] = sparse(index, points)
+        entry = dict(style)
         if curve["style"] == "dashed":
             style["ls"] = dashes(dashed)
+            # In the legend every dashed line begins with a dash: a gap there looks like another style.
+            entry["ls"] = dashes(0)
             dashed += 1
-        axis.plot(curve["x"], curve["y"], color=colour, label=curve["label"], **style)
+        axis.plot(curve["x"], curve["y"], **style)
+        entries[typeset(curve["label"])] = key(**{name: value for name, value in entry.items() if name != "markevery"})
     if content["log_y"]:
         log_values(axis)
     if content["log_x"]:
         axis.set_xscale("log")
         log_ticks(axis.xaxis)
-    axis.set_title(content["title"])
-    axis.set_xlabel(content["x_label"])
-    axis.set_ylabel(content["y_label"])
+    axis.set_title(typeset(content["title"]))
+    axis.set_xlabel(typeset(content["x_label"]))
+    axis.set_ylabel(typeset(content["y_label"]))
     # Below the axes: curves of several orders of magnitude leave no corner free.
-    legend_below(axis, columns=_legend_columns(content))
+    legend_below(axis, columns=_legend_columns(content), entries=entries)
 
 
 def _legend_columns(content: Mapping[str, Any]) -> int:
     from anil_theory.report.panels import columns_in
 
-    return min(2, columns_in(0.9 * DOUBLE / PANELS_A_LINE, [curve["label"] for curve in content["curves"]]))
+    return min(2, columns_in(0.9 * DOUBLE / PANELS_A_LINE, [typeset(curve["label"]) for curve in content["curves"]]))

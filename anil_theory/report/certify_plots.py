@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anil_theory._printable import in_figure
+from anil_theory.report.block_overlays import draw_bounds
 from anil_theory.report.certificates import CertificateRow
 from anil_theory.report.house_style import (
     BLACK,
-    BLOCK_COLOURS,
     BLOCK_TITLES,
-    CLAIM_LINES,
     GEOMETRY_TITLES,
-    GREY,
     STEPS_LABEL,
     geometry_title,
     in_order,
@@ -52,26 +50,24 @@ def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = Non
         for line, geometry in zip(sheet.axes, geometries, strict=True):
             for axis, block in zip(line, blocks, strict=True):
                 chosen = [row for row in rows if (row["geometry"], row["block"]) == (geometry, block)]
-                handles |= _draw(axis, sorted(chosen, key=lambda row: row["N"]), BLOCK_COLOURS.get(block, GREY))
+                handles |= _draw(axis, sorted(chosen, key=lambda row: row["N"]))
                 axis.set_title(f"{BLOCK_TITLES.get(block, in_figure(block))}, {geometry_title(geometry)}")
                 axis.set_ylim(bottom=0)
                 log_steps(axis, sorted({row["N"] for row in rows}))
+            line[0].set_ylabel("block constant")
         for axis in sheet.axes[-1]:
             axis.set_xlabel(STEPS_LABEL)
-        sheet.legend(handles, columns=3, recolour=BLACK)
+        sheet.legend(handles, columns=3)
         sheet.title(f"Certified constants of the meta-gradient on {in_figure(rows[0]['region'])}")
     return sheet.figure
 
 
-def _draw(axis: "Axes", rows: Sequence[CertificateRow], colour: str) -> dict[str, Any]:
+def _draw(axis: "Axes", rows: Sequence[CertificateRow]) -> dict[str, Any]:
     """Bounds as lines, intervals as bars with both ends; returns the handles for a legend."""
-    handles: dict[str, Any] = {}
-    # The explicit bound is wider: where it equals the refined one, its dots show beside the dashes.
-    for kind, width in (("explicit", 2.2), ("refined", 1.2)):
-        points = [(row["N"], row["bounds"][kind]) for row in rows if math.isfinite(row["bounds"].get(kind, math.inf))]
-        if points:
-            (line,) = axis.plot(*zip(*points, strict=True), CLAIM_LINES[kind], marker=".", color=colour, lw=width)
-            handles[f"{kind} bound"] = line
+    kinds = ("explicit", "refined")
+    handles = draw_bounds(
+        axis, {kind: [(row["N"], row["bounds"].get(kind, math.inf)) for row in rows] for kind in kinds}
+    )
     finite = [row for row in rows if math.isfinite(row["upper"])]
     if finite:
         middle = [(row["lower"] + row["upper"]) / 2 for row in finite]

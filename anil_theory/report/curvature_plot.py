@@ -95,47 +95,47 @@ def plot_curvature(
     chosen = [point for point in points if point["geometry"] in geometries]
     if not chosen:
         return None
-    from anil_theory.report.panels import key, panels, shades
+    from anil_theory.report.panels import key, panels, series
 
     lines = sorted({(p["geometry"], p["dataset"]) for p in chosen}, key=lambda r: (geometries.index(r[0]), r[1]))
-    colours = shades(point["N"] for point in chosen)
+    styles = series(point["N"] for point in chosen)
     with panels(len(lines), len(HESSIAN_TITLES), axes, panel_height=2.1) as sheet:
         for row, (geometry, dataset) in zip(sheet.axes, lines, strict=True):
             here = [p for p in chosen if (p["geometry"], p["dataset"]) == (geometry, dataset)]
             for axis, (block, name) in zip(row, HESSIAN_TITLES.items(), strict=True):
-                absent = _panel(axis, here, block, colours)
+                absent = _panel(axis, here, block, styles)
                 # Over the frame: inside, the number would lie on curves.
                 above = f"\n{absent} predictions above" if absent else ""
                 axis.set_title(f"{name}, {geometry_title(geometry)}{above}")
             row[0].set_ylabel(f"spectral norm, {in_figure(dataset)}")
         for axis in sheet.axes[-1]:
             axis.set_xlabel("meta-iterations")
-        steps = {f"N = {N}": key(color=colour) for N, colour in colours.items()}
+        steps = {f"$N={N}$": key(**style) for N, style in styles.items()}
         kinds = {
-            "measured, from below": key(ls="-", marker="o"),
-            "local prediction": key(ls="--", marker="_"),
-            "statement's prediction": key(ls=":", marker="_"),
+            "measured, from below": key(ls="-"),
+            "local prediction": key(ls="--"),
+            "statement's prediction": key(ls=":"),
         }
         sheet.legend(steps | kinds, columns=6)
         sheet.title("Hessian blocks beside Propositions 2 and 3 with constants estimated from below")
     return sheet.figure
 
 
-def _panel(axis: "Axes", points: Sequence[Mapping[str, Any]], block: str, colours: Mapping[int, Any]) -> int:
+def _panel(axis: "Axes", points: Sequence[Mapping[str, Any]], block: str, styles: Mapping[int, Any]) -> int:
     """Draw one panel; how many predictions are off it."""
     from anil_theory.report.panels import log_values
 
     top = np.log10(max(p["blocks"][block] for p in points)) + HEADROOM
     absent = 0
-    for N, colour in colours.items():
+    for N, style in styles.items():
         mine = [p for p in points if p["N"] == N]
         steps = [p["iteration"] for p in mine]
-        axis.plot(steps, [p["blocks"][block] for p in mine], "-o", color=colour)
-        for name, style in (("local", "--"), ("statement", ":")):
+        axis.plot(steps, [p["blocks"][block] for p in mine], ls="-", **style)
+        for name, line in (("local", "--"), ("statement", ":")):
             logs = [p["predicted"][block][name] for p in mine]
             absent += sum(log is not None and log > top for log in logs)
             shown = [np.nan if log is None or log > top else 10.0**log for log in logs]
-            axis.plot(steps, shown, style, color=colour, lw=1.0, marker="_", ms=6)
+            axis.plot(steps, shown, ls=line, lw=1.0, mfc="none", **style)
     log_values(axis)
     return absent
 

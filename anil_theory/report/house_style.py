@@ -13,23 +13,30 @@ from typing import Any
 from anil_theory._printable import in_figure
 from anil_theory.constants import Geometry
 
-SINGLE = 3.3
+SINGLE = 3.25
 """Width of one column of a paper, in inches."""
-DOUBLE = 6.9
+DOUBLE = 6.75
 """Width of both columns, in inches."""
 DPI = 200
 """Pixels per inch of figures that are made here; `save_figure` keeps a figure's own."""
 
+LETTERS = 8
+"""Size of all letters, in points; indices and exponents are smaller, as in any formula."""
+
 STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
+    "font.family": "DejaVu Sans",
+    "font.size": LETTERS,
+    "axes.titlesize": LETTERS,
+    "axes.labelsize": LETTERS,
+    "xtick.labelsize": LETTERS,
+    "ytick.labelsize": LETTERS,
+    "legend.fontsize": LETTERS,
+    "legend.title_fontsize": LETTERS,
     "legend.frameon": False,
     "legend.handlelength": 2.4,
-    "figure.titlesize": 9,
+    "legend.columnspacing": 1.4,
+    "legend.labelspacing": 0.3,
+    "figure.titlesize": LETTERS,
     "axes.grid": True,
     "axes.grid.which": "major",
     "grid.alpha": 0.25,
@@ -41,8 +48,13 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "mathtext.fontset": "dejavusans",
+    "pdf.fonttype": 42,
 }
-"""What matplotlib calls rcParams. They hold for figures that are made here; axes of a user's own keep the user's."""
+"""What matplotlib calls rcParams. They hold for figures that are made here; axes of a user's own keep the user's.
+
+The fonts are those that matplotlib brings along, so that a picture is the same wherever it is drawn; a pdf holds them
+as TrueType, as publishers ask.
+"""
 
 BLUE = "#0072B2"
 VERMILLION = "#D55E00"
@@ -60,6 +72,30 @@ MARKERS = "os^Dv*PX"
 
 CLAIM_LINES = {"measured": "-", "sharp": "-", "refined": "--", "bound": "--", "explicit": ":", "order": "-."}
 """How a line is drawn, by the kind of what it states. The further a bound may be from the truth, the more gaps."""
+
+BOUNDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "order": ("printed order, factor poly = 1", {"color": PURPLE, "ls": "-.", "lw": 1.0}),
+    "explicit": ("explicit bound", {"color": ORANGE, "ls": ":", "lw": 2.2}),
+    "refined": ("refined bound", {"color": BLUE, "ls": "--", "lw": 1.6}),
+    "sharp": ("sharp bound", {"color": BLACK, "ls": "-", "lw": 0.8}),
+}
+"""Name and line of each kind of bound, in every figure whose colours mean nothing else, in the order of drawing.
+
+The narrower are drawn over the wider: bounds that are equal are all seen.
+"""
+
+MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
+    "sampled": ("sampled tasks", {"color": BLACK, "marker": "o", "ms": 3.2}),
+    "extremal": ("extremal task", {"color": VERMILLION, "marker": "*", "ms": 7, "mec": BLACK, "mew": 0.4}),
+    "realised": ("realised function", {"color": GREEN, "marker": "D", "ms": 4.2, "mfc": "none", "mew": 1.1}),
+    "worst": ("worst instance found", {"color": BLACK, "marker": "_", "ms": 8}),
+}
+"""Name and marker of what is measured. Hollow ones are drawn over full ones, so that all show at one place."""
+
+CERTIFIED: tuple[str, dict[str, Any]] = ("certified band, sampled tasks", {"color": SKY, "lw": 4.0, "alpha": 0.55})
+"""Name and line of an interval that is proved, where both its ends cannot be told apart."""
+
+TURNING: tuple[str, dict[str, Any]] = ("turning point, refined", {"color": BLUE, "marker": "v", "ms": 5})
 
 BLOCK_COLOURS = {"ww": BLUE, "wphi": VERMILLION, "phiw": GREEN, "phiphi": PURPLE}
 BLOCK_TITLES = {

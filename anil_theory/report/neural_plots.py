@@ -41,16 +41,16 @@ def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, *, axes: "Gi
     chosen = [run for run in runs if run["geometry"] == geometry and run["loss"]]
     if not chosen:
         return None
-    from anil_theory.report.panels import panels, shades
+    from anil_theory.report.panels import panels, series
 
     datasets = sorted({run["dataset"] for run in chosen})
-    colours = shades(run["N"] for run in chosen)
+    styles = series(run["N"] for run in chosen)
     with panels(len(datasets), 2, axes, panel_height=2.2) as sheet:
         for line, dataset in zip(sheet.axes, datasets, strict=True):
-            for N, colour in colours.items():
+            for index, (N, style) in enumerate(styles.items()):
                 mine = [run for run in chosen if (run["dataset"], run["N"]) == (dataset, N)]
                 if mine:
-                    _draw(line, mine, f"N = {N}", colour)
+                    _draw(line, mine, f"$N={N}$", style, index)
             for axis, label in zip(line, ("meta-iterations", "seconds (compilation apart)"), strict=True):
                 axis.set_xlabel(label)
                 axis.set_title(in_figure(dataset))
@@ -63,7 +63,12 @@ def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, *, axes: "Gi
     return sheet.figure
 
 
-def _draw(line: Sequence["Axes"], runs: Sequence[Mapping[str, Any]], label: str, colour: Any) -> None:
+def _draw(
+    line: Sequence["Axes"], runs: Sequence[Mapping[str, Any]], label: str, style: Mapping[str, Any], index: int
+) -> None:
+    """The curves of one N in both panels; `index` sets its markers apart from those of the others."""
+    from anil_theory.report.panels import sparse
+
     length = min(len(run["loss"]) for run in runs)
     curves = np.array([_smooth(np.asarray(run["loss"][:length], float)) for run in runs])
     clock = np.mean([np.cumsum(run["seconds"][:length]) for run in runs], axis=0)
@@ -71,10 +76,10 @@ def _draw(line: Sequence["Axes"], runs: Sequence[Mapping[str, Any]], label: str,
     if diverged:
         label = f"{label}\n({diverged} of {len(runs)} diverged)"
     for axis, x in zip(line, (np.arange(1, length + 1), clock), strict=True):
-        axis.plot(x, curves.mean(axis=0), color=colour, label=label)
-        axis.fill_between(x, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, lw=0)
+        axis.plot(x, curves.mean(axis=0), label=label, markevery=sparse(index, length), **style)
+        axis.fill_between(x, curves.min(axis=0), curves.max(axis=0), color=style["color"], alpha=0.15, lw=0)
         if diverged and math.isfinite(curves[:, -1].mean()):
-            axis.plot(x[-1], curves[:, -1].mean(), "x", color=colour, ms=7)
+            axis.plot(x[-1], curves[:, -1].mean(), "x", color=style["color"], ms=7)
 
 
 def _smooth(loss: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ here is unknown to `pyplot`: no backend is chosen, nothing has to be closed, and
 
 import math
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -21,7 +21,7 @@ from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.report.house_style import DOUBLE, DPI, SINGLE, STYLE
+from anil_theory.report.house_style import DOUBLE, DPI, MARKERS, SINGLE, STYLE
 
 GivenAxes = Axes | Sequence[Axes] | np.ndarray | None
 """What a plot function takes as `axes`: one, several, an array as `subplots` returns it; or None for a new figure."""
@@ -31,7 +31,7 @@ MOST_DECADES = 200
 FIRST_DECADE = -323.3
 """The logarithm of the least number of float64."""
 LAST_DECADE = 308.0
-LETTERS_AN_INCH = 14
+LETTERS_AN_INCH = 15
 """Letters of a title to an inch, at its size in the house style."""
 LINE = 0.16
 """Height of a line of a title or of a legend, in inches."""
@@ -57,12 +57,14 @@ class Panels:
     def title(self, text: str) -> None:
         """Write `text` over the whole figure, if it was made here."""
         if self.own:
-            lines = textwrap.wrap(text, int(LETTERS_AN_INCH * self.figure.get_figwidth()))
-            self._grow(LINE * len(lines))
+            lines = _wrapped(text, int(LETTERS_AN_INCH * self.figure.get_figwidth()))
+            self.grow(LINE * len(lines))
             self.figure.suptitle("\n".join(lines))
 
-    def _grow(self, height: float) -> None:
-        """Make the figure higher by this many inches, beside the panels."""
+    def grow(self, height: float) -> None:
+        """Make a figure that was made here higher by this many inches, for what stands beside the panels."""
+        if not self.own:
+            return
         self.figure.set_figheight(self.figure.get_figheight() + height)
 
     def legend(self, handles: Mapping[str, Any], *, columns: int, recolour: str | None = None) -> None:
@@ -74,7 +76,7 @@ class Panels:
             return
         if self.own:
             fitting = min(columns, columns_in(self.figure.get_figwidth(), handles))
-            self._grow(LINE * math.ceil(len(handles) / fitting))
+            self.grow(LINE * math.ceil(len(handles) / fitting))
             legend = self.figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=fitting)
         else:
             legend = self.axes.flat[0].legend(handles.values(), handles.keys())
@@ -120,14 +122,33 @@ def panels(
 
 def columns_in(width: float, labels: Iterable[str]) -> int:
     """How many columns of a legend with these labels fit into a width in inches."""
-    # Most letters of the commands of mathematics, as \\varphi, are not shown.
-    longest = max(len(re.sub(r"\\[a-z]+|[${}_^]", "", line)) for label in labels for line in label.splitlines())
+    longest = max(_letters(line) for label in labels for line in label.splitlines())
     return max(1, int(width / (LEGEND_KEY + LEGEND_LETTER * longest)))
 
 
-def legend_below(axes: Axes, *, columns: int = 1) -> None:
-    """The legend of one panel below its x-label, where it hides no data."""
-    artists, labels = axes.get_legend_handles_labels()
+def _letters(text: str) -> int:
+    """How many letters are seen of a text: a command of mathematics, as \\varphi, is one, and its marks are none."""
+    return len(re.sub(r"[${}_^]", "", re.sub(r"\\[A-Za-z]+", "x", text)))
+
+
+def _wrapped(text: str, most: int) -> list[str]:
+    """The words of a text in lines of at most so many letters; a longer word has a line of its own."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _letters(longer) <= most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def legend_below(axes: Axes, *, columns: int = 1, entries: Mapping[str, Any] | None = None) -> None:
+    """The legend of one panel below its x-label, where it hides no data: `entries`, or what has a label."""
+    if entries is None:
+        artists, labels = axes.get_legend_handles_labels()
+    else:
+        artists, labels = list(entries.values()), list(entries)
     if not labels:
         return
     below = ScaledTranslation(0.0, -0.36, axes.figure.dpi_scale_trans)
@@ -157,6 +178,18 @@ def shades(values: Iterable[int]) -> dict[int, Any]:
     return {value: scale(0.05 + step * i) for i, value in enumerate(ordered)}
 
 
+def series(values: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Colour and marker for each value of an ordered quantity: the markers tell the shades apart in grey too."""
+    markers = cycle(MARKERS)
+    return {value: {"color": colour, "marker": next(markers)} for value, colour in shades(values).items()}
+
+
+def sparse(index: int, points: int, *, markers: int = 6) -> tuple[int, int]:
+    """Where a line of many points has its markers: about so many, and other places for each `index` of a line."""
+    stride = max(1, points // markers)
+    return (index * stride // 3 % stride, stride)
+
+
 def _given(axes: Any, lines: int, columns: int) -> np.ndarray:
     flat = [axes] if isinstance(axes, Axes) else list(np.ravel(np.asarray(axes, dtype=object)))
     if len(flat) != lines * columns or not all(isinstance(axis, Axes) for axis in flat):
@@ -169,6 +202,10 @@ def _given(axes: Any, lines: int, columns: int) -> np.ndarray:
 
 STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 """Decades from one tick to the next. The longest axis of float64 has some 630 decades."""
+
+
+CROWDED = 2.0
+"""Ticks are left out that stand this many times closer to the one before than they would if all were evenly spread."""
 
 
 class LogTicks(Locator):
@@ -200,7 +237,9 @@ class LogTicks(Locator):
             ticks = [tick for tick in _round_ticks(low, high, marks, self.most) if low <= tick <= high]
             if len(ticks) >= 3:
                 return ticks
-        return [tick for tick in _even_ticks(low, high, self.most) if low <= tick <= high]
+        even = [tick for tick in _even_ticks(low, high, self.most) if low <= tick <= high]
+        # Even numbers crowd at the upper end of a logarithmic axis.
+        return _spread(even, (math.log10(high) - math.log10(low)) / (CROWDED * self.most)) if len(even) > 2 else even
 
 
 def _spread(values: Sequence[float], gap: float) -> list[float]:
@@ -218,7 +257,8 @@ def _round_ticks(low: float, high: float, marks: Sequence[float], most: int) -> 
     last = math.ceil(math.log10(high))
     stride = 1
     if len(marks) == 1:
-        stride = next(n for n in STRIDES if n * most >= last - first)
+        decades = math.log10(high) - math.log10(low)
+        stride = next(n for n in STRIDES if n * most >= decades)
     powers = [power for power in range(first, last + 1) if power % stride == 0]
     # Through a decimal string: 1e-5 is then the double that is written so, and 10.0**-5 is not.
     return [float(f"{mark:g}e{power}") for power in powers for mark in marks]

@@ -12,7 +12,6 @@ from anil_theory.report.house_style import (
     GEOMETRY_TITLES,
     GRADIENT_TITLES,
     MARKERS,
-    STEPS_LABEL,
     dashes,
     geometry_title,
     in_order,
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 Curve = Mapping[str, Any]
 """One measured curve: "geometry", "block", "N", and the lists that a plot names."""
 
-CALLS = {"calls": "measured", "predicted": "bound"}
-"""The lists of a cost curve that count oracle calls, and what each is."""
-
-CALL_STYLES = {"calls": "o-", "predicted": "s--"}
-
 
 def plot_convergence(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure | None":
     """Running averages of the squared block norms against K, a colour per N, beside their bounds (dashed).
@@ -45,17 +39,17 @@ def plot_convergence(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "F
     """
     if not curves:
         return None
-    from anil_theory.report.panels import key, log_ticks, log_values, panels, shades
+    from anil_theory.report.panels import key, log_ticks, log_values, panels, series
 
     geometries = in_order((curve["geometry"] for curve in curves), GEOMETRY_TITLES)
     blocks = in_order((curve["block"] for curve in curves), GRADIENT_TITLES)
-    colours = shades(curve["N"] for curve in curves)
+    styles = series(curve["N"] for curve in curves)
     with panels(len(blocks), len(geometries), axes, panel_height=2.1) as sheet:
         for line, block in zip(sheet.axes, blocks, strict=True):
             for axis, geometry in zip(line, geometries, strict=True):
                 for curve in curves:
                     if (curve["geometry"], curve["block"]) == (geometry, block):
-                        _draw_average(axis, curve, colours[curve["N"]])
+                        _draw_average(axis, curve, styles[curve["N"]], list(styles).index(curve["N"]))
                 log_values(axis)
                 axis.set_xscale("log")
                 log_ticks(axis.xaxis)
@@ -63,7 +57,7 @@ def plot_convergence(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "F
             line[0].set_ylabel(f"average of {GRADIENT_TITLES.get(block, in_figure(block))}")
         for axis in sheet.axes[-1]:
             axis.set_xlabel("outer steps $K$")
-        steps = {f"N = {N}": key(color=colour) for N, colour in colours.items()}
+        steps = {f"$N={N}$": key(**style) for N, style in styles.items()}
         kinds = {kind: key(ls=CLAIM_LINES[kind]) for kind in ("measured", "bound")}
         sheet.legend(steps | kinds, columns=6)
         sheet.title("Convergence of Algorithm 1 beside the bounds of Theorems 1 and 2")
@@ -115,72 +109,16 @@ def plot_floor(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure 
     return sheet.figure
 
 
-def plot_cost(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure | None":
-    """Cost to reach eps in both blocks against N: outer iterations, and oracle calls beside those the bound predicts.
+def _draw_average(axis: "Axes", curve: Curve, style: Mapping[str, Any], index: int) -> None:
+    """One measured curve with its band, and its bound; `index` sets its markers apart from those of the others."""
+    from anil_theory.report.panels import sparse
 
-    A column is a geometry; the upper panel has the iterations, the lower one the calls. The bound is far above the
-    truth; its shape is what is compared, so in the lower panel each curve is divided by its minimum, which the legend
-    names.
-
-    curves   each with "geometry", "label", and the lists "N", "iterations", "calls" and "predicted", whose entries are
-             None or infinite where eps was not reached;
-    axes     one per panel, line by line; left out: a new figure.
-
-    Returns the figure, or None without curves. Raises InvalidParameter for a wrong number of axes.
-    """
-    if not curves:
-        return None
-    from anil_theory.report.panels import legend_below, log_steps, log_values, panels
-
-    geometries = in_order((curve["geometry"] for curve in curves), GEOMETRY_TITLES)
-    steps = [N for curve in curves for N in curve["N"]]
-    with panels(2, len(geometries), axes, panel_height=2.4, sharex=True) as sheet:
-        for (above, below), geometry in zip(sheet.axes.T, geometries, strict=True):
-            chosen = [curve for curve in curves if curve["geometry"] == geometry]
-            for curve, colour in zip(chosen, cycle(COLOURS), strict=False):
-                _draw_cost(above, below, curve, colour)
-            for axis, names in ((above, ("iterations",)), (below, tuple(CALLS))):
-                if any(_reached(curve, name) for curve in chosen for name in names):
-                    log_values(axis)
-                else:
-                    axis.text(0.5, 0.5, "eps was not reached", ha="center", transform=axis.transAxes)
-                    axis.set_yticks([])
-                log_steps(axis, steps)
-            above.set_title(geometry_title(geometry))
-            below.set_xlabel(STEPS_LABEL)
-            legend_below(below)
-        sheet.axes[0][0].set_ylabel("outer iterations to eps")
-        sheet.axes[1][0].set_ylabel("oracle calls to eps / their minimum")
-        sheet.title("Cost to accuracy against the number of inner steps (dashed: as the bound predicts)")
-    return sheet.figure
-
-
-def _draw_average(axis: "Axes", curve: Curve, colour: Any) -> None:
-    axis.plot(curve["K"], curve["measured"], CLAIM_LINES["measured"], color=colour)
+    lines: dict[str, Any] = {**style, "markevery": sparse(index, len(curve["K"]))}
+    axis.plot(curve["K"], curve["measured"], ls=CLAIM_LINES["measured"], **lines)
     low = [m - 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
     high = [m + 2 * s for m, s in zip(curve["measured"], curve["stderr"], strict=True)]
     # A band that reaches 0 has no lower end on a logarithmic axis: it ends two decades below the line.
     lower = [value if value > 0 else m / 100 for value, m in zip(low, curve["measured"], strict=True)]
-    axis.fill_between(curve["K"], lower, high, color=colour, alpha=0.2, lw=0)
+    axis.fill_between(curve["K"], lower, high, color=style["color"], alpha=0.2, lw=0)
     if all(math.isfinite(b) for b in curve["bound"]):
-        axis.plot(curve["K"], curve["bound"], CLAIM_LINES["bound"], color=colour)
-
-
-def _draw_cost(above: "Axes", below: "Axes", curve: Curve, colour: Any) -> None:
-    """Iterations above; measured and predicted calls below, with one entry of the legend for both."""
-    iterations = _reached(curve, "iterations")
-    if iterations:
-        above.plot(*zip(*iterations, strict=True), "o-", color=colour)
-    costs = {name: _reached(curve, name) for name in CALLS}
-    minima = {name: min(cost for _, cost in points) for name, points in costs.items() if points}
-    words = ", ".join(f"{minimum:.2g} {CALLS[name]}" for name, minimum in minima.items())
-    label = f"{in_figure(curve['label'])}\nminimum: {words}"
-    for name, minimum in minima.items():
-        shares = [(N, cost / minimum) for N, cost in costs[name]]
-        below.plot(*zip(*shares, strict=True), CALL_STYLES[name], color=colour, label=label)
-        label = "_nolegend_"
-
-
-def _reached(curve: Curve, name: str) -> list[tuple[int, float]]:
-    """The N at which there is a cost, with it."""
-    return [(N, value) for N, value in zip(curve["N"], curve[name], strict=True) if value and math.isfinite(value)]
+        axis.plot(curve["K"], curve["bound"], ls=CLAIM_LINES["bound"], **lines)

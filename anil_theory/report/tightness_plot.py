@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from anil_theory.report.house_style import (
     BLACK,
-    BLUE,
+    BOUNDS,
     CROSS_TITLES,
     GEOMETRY_TITLES,
-    GREEN,
     GREY,
+    MEASURED,
+    PURPLE,
     STEPS_LABEL,
     VERMILLION,
     geometry_title,
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from anil_theory.report.panels import GivenAxes
 
 SERIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "realised": ("realised", {"marker": "*", "ms": 9, "color": GREEN}),
-    "tensors": ("tensors", {"marker": "^", "ms": 5, "color": VERMILLION, "mfc": "none"}),
-    "scalar": ("scalar", {"marker": "o", "ms": 7, "color": BLUE, "mfc": "none"}),
+    "realised": MEASURED["realised"],
+    "tensors": ("program over tensors", {"marker": "^", "ms": 6.5, "color": VERMILLION, "mfc": "none"}),
+    "scalar": ("program over scalars", {"marker": "o", "ms": 8, "color": PURPLE, "mfc": "none"}),
     "family": ("worst task of the separable family (searched)", {"marker": "x", "ms": 5, "color": GREY}),
 }
 """What is reached, its name and its marker; hollow ones are drawn over full ones, so that all show at one place."""
@@ -54,9 +55,10 @@ def plot_reached(rows: Sequence[dict[str, Any]], *, axes: "GivenAxes" = None) ->
             for axis, block in zip(line, blocks, strict=True):
                 members = [row for row in rows if (row["geometry"], row["block"]) == (geometry, block)]
                 steps = [row["N"] for row in members]
-                axis.axhline(1.0, color=GREY, lw=0.8, ls="--", zorder=1)
+                name, style = BOUNDS["refined"]
+                handles[name] = axis.axhline(1.0, zorder=1, **style)
                 sharp = [row["bounds"]["sharp"] / row["bounds"]["refined"] for row in members]
-                (handles["sharp bound"],) = axis.plot(steps, sharp, ls="", marker="_", ms=14, color=BLACK)
+                (handles["sharp bound"],) = axis.plot(steps, sharp, ls="", marker="_", ms=16, color=BLACK)
                 for name, (label, style) in SERIES.items():
                     shares = [row[name] / row["bounds"]["refined"] for row in members]
                     (handles[label],) = axis.plot(steps, shares, ls="", **style)
@@ -66,6 +68,6 @@ def plot_reached(rows: Sequence[dict[str, Any]], *, axes: "GivenAxes" = None) ->
             line[0].set_ylabel("share of the refined bound")
         for axis in sheet.axes[-1]:
             axis.set_xlabel(STEPS_LABEL)
-        sheet.legend(handles, columns=5)
+        sheet.legend(handles, columns=3)
         sheet.title("What is reached of the refined bound")
     return sheet.figure

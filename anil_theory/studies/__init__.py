@@ -11,7 +11,20 @@ from anil_theory._admissible import one_of
 from anil_theory._options import Options
 from anil_theory.study import Study
 
-STUDIES = ("verify", "rates", "tightness", "certify", "constants", "study", "ledger", "audit", "bench", "advise")
+STUDIES = (
+    "verify",
+    "rates",
+    "tightness",
+    "certify",
+    "bounds",
+    "saturation",
+    "constants",
+    "study",
+    "ledger",
+    "audit",
+    "bench",
+    "advise",
+)
 """The names, in the order of the help."""
 
 _FOLDERS = {"study": "own_losses"}

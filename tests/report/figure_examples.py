@@ -122,6 +122,57 @@ def training_runs() -> list[dict[str, Any]]:
     return found
 
 
+def traced_bounds(mu: float | None = 0.1) -> dict[str, Any]:
+    """Bounds of all four blocks at all N up to 100, with a turning point and functions that reach them."""
+    steps = [1, 3, 10, 30, 100]
+    kinds = {"explicit": 2.0, "refined": 1.2, "sharp": 1.0, "order": 5.0}
+    curves = {b: {kind: [factor * 1.02**N for N in steps] for kind, factor in kinds.items()} for b in report_blocks()}
+    turning = {b: {kind: [30.0, 1.2 * 1.02**30] for kind in kinds} for b in report_blocks()}
+    reached = {b: [1.02**N for N in steps] for b in report_blocks()}
+    return {
+        "geometry": "strongly-convex",
+        "regime": "alpha = mu/L^2",
+        "constants": {"mu": mu, "L": 1.0, "rho": 1.0, "tau": 0.5, "M": 1.0},
+        "size": mu,
+        "N": steps,
+        "curves": curves,
+        "turning": turning,
+        "reached": {"N": steps, **reached},
+    }
+
+
+def maps() -> list[dict[str, Any]]:
+    """Traced bounds of four mu, and of a nonconvex setting, which has no place on the map."""
+    return [traced_bounds(mu) for mu in (0.02, 0.1, 0.3, 0.5, None)]
+
+
+def saturation() -> list[dict[str, Any]]:
+    """Two mu; one of the fits is not resolved."""
+    steps = [1, 5, 10, 50, 100, 500]
+    found = []
+    for mu in (0.1, 0.2):
+        one: dict[str, Any] = {"constants": {"mu": mu}, "alpha": mu, "N": steps, "longest": 1 / mu**2}
+        for part in ("w", "phi"):
+            seeds = [[0.4 + 0.01 * seed + 0.3 * math.exp(-N / 20) for N in steps] for seed in range(3)]
+            ends = {"low": 50.0, "high": 70.0, "level": 0.95}
+            fit = {"level": 0.41, "drop": 0.3, "length": 20.0, "length_interval": ends, "point": 60.0}
+            fit |= {"point_interval": ends, "resolved": (mu, part) != (0.2, "w")}
+            one[part] = {"curves": seeds, "fit": fit}
+        found.append(one)
+    return found
+
+
+def compiler_rows() -> list[dict[str, Any]]:
+    """Operations of both methods for nine pairs of dimensions."""
+    found = []
+    for n_w in (8, 32, 128):
+        for n_phi in (8, 32, 128):
+            anil = {"entries_per_step": n_w * (n_w + n_phi), "flops_per_step": 5.0 * n_w * (n_w + n_phi)}
+            maml = {"entries_per_step": (n_w + n_phi) ** 2, "flops_per_step": 7.0 * (n_w + n_phi) ** 2}
+            found.append({"n_w": n_w, "n_phi": n_phi, "anil": anil, "maml": maml})
+    return found
+
+
 def finding() -> dict[str, Any]:
     """Three panels with every style of curve, logarithmic and not."""
     curves = [
@@ -184,6 +235,26 @@ EXAMPLES = {
         lambda axes=None: report.plot_training(training_runs(), "nonconvex", axes=axes),
         4,
         nothing=lambda: report.plot_training(training_runs(), "maml"),
+    ),
+    "plot_share_map": Example(
+        lambda axes=None: report.plot_share_map(maps(), axes=axes),
+        6,
+        nothing=lambda: report.plot_share_map([traced_bounds(), traced_bounds(None)]),
+    ),
+    "plot_saturation": Example(
+        lambda axes=None: report.plot_saturation(saturation(), axes=axes),
+        4,
+        nothing=lambda: report.plot_saturation([]),
+    ),
+    "plot_savings": Example(
+        lambda axes=None: report.plot_savings(compiler_rows(), axes=axes),
+        1,
+        nothing=lambda: report.plot_savings([]),
+    ),
+    "plot_operations": Example(
+        lambda axes=None: report.plot_operations(compiler_rows(), axes=axes),
+        1,
+        nothing=lambda: report.plot_operations([]),
     ),
     "plot_finding": Example(
         lambda axes=None: report.plot_finding(finding(), axes=axes),

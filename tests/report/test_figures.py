@@ -166,7 +166,9 @@ def test_a_share_of_millions_is_drawn_at_once(outcome: str) -> None:
 def test_more_curves_than_colours_are_all_drawn() -> None:
     figure = report.plot_cost(cost_curves())
     assert figure is not None and len(house_style.COLOURS) < 10
-    labels = figure.axes[3].get_legend_handles_labels()[1]
+    legend = figure.axes[3].get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert [label.splitlines()[0] for label in labels] == [f"ANIL, c = {c}" for c in range(10)]
 
 

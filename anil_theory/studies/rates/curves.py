@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory._plain import to_plain
 from anil_theory.algorithm._outer_loop import check_run_size
 from anil_theory.algorithm.oracle_count import as_maml
 from anil_theory.algorithm.outer_run import OuterRun
@@ -18,13 +19,13 @@ from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.facts import measured_gap
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import fit_rate
-from anil_theory.estimators.saturation import fit_saturation
 from anil_theory.problem import Problem
 from anil_theory.record import Status
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.plans import Question, plan, recommended_plan
 from anil_theory.statements.rates import Rate, step_sizes
+from anil_theory.studies.rates import saturation
 from anil_theory.tasks import SeparableFamily
 from anil_theory.tasks.separable_frame import separable_frames
 
@@ -273,7 +274,7 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
         costs = cost_by_inner_steps(joint, schedules, everything, empty, eps, **options)
     else:
         costs = cost_by_inner_steps(tasks, schedules, w, phi, eps, frames=separable_frames(tasks), **options)
-    calls = [c.median_steps * (c.per_step.gradients + c.per_step.second_order) for c in costs]
+    calls = [c.median_steps * _calls(c) for c in costs]
     constants = cell.constants
     alpha = cell.alpha if cell.rule is StepRule.FIXED else None
     question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha)
@@ -289,14 +290,20 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     steps = np.array([np.where(c.reached, c.steps, np.nan) for c in costs]).T
     found = ", ".join(f"{N if N else 'none reached eps'} in {unit}" for unit, N in best.items())
     setting = f"{cell.label()}, {geometry.value}, eps = {eps:.3g}"
+    saturates = cell.constants.mu is not None and not cell.maml
+    fit = saturation.fit(cell.inner_steps, steps, seed=cell.seed) if saturates else None
     notes = [f"{setting}: cheapest N {found}; predicted {predicted_best} in calls"]
-    notes += _saturation_notes(cell, steps)
+    notes += saturation.notes(cell.label(), fit)
     curve = {
         "geometry": geometry.value,
         "label": cell.label(),
         "eps": eps,
         "N": list(cell.inner_steps),
         **measured,
+        "iterations_interval": [_ends(c) for c in costs],
+        "calls_interval": [[end * _calls(c) for end in _ends(c)] for c in costs],
+        "interval_level": costs[0].median_interval.level,
+        "saturation": None if fit is None else to_plain(fit),
         "entries": [
             float(np.median(np.where(c.reached, c.gradient_entries + c.second_entries, np.inf))) for c in costs
         ],
@@ -306,6 +313,16 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
         "rounding_kind": gap_rounding,
     }
     return {"curves": [curve], "notes": notes, **_how_many_diverged(costs, setting)}
+
+
+def _calls(cost: CostToAccuracy) -> int:
+    """Oracle calls of one outer iteration."""
+    return cost.per_step.gradients + cost.per_step.second_order
+
+
+def _ends(cost: CostToAccuracy) -> list[float]:
+    """Between which numbers of outer iterations the median over all seeds lies."""
+    return [cost.median_interval.low, cost.median_interval.high]
 
 
 def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, str]:
@@ -328,16 +345,3 @@ def _real(number: float) -> float:
 def _smallest(inner_steps: tuple[int, ...], calls: list[float]) -> int | None:
     finite = [(value, N) for value, N in zip(calls, inner_steps, strict=True) if math.isfinite(value)]
     return min(finite)[1] if finite else None
-
-
-def _saturation_notes(cell: CurveCell, steps: np.ndarray) -> list[str]:
-    """Where the number of outer iterations stops depending on N, in the strongly convex geometry."""
-    every = np.isfinite(steps).all(axis=0)
-    if cell.constants.mu is None or cell.maml or every.sum() < 4:
-        return []
-    N = np.asarray(cell.inner_steps, float)[every]
-    fit = fit_saturation(N, steps[:, every], seed=cell.seed)
-    if not fit.resolved:
-        return [f"{cell.label()}: outer iterations show no exponential saturation on this grid of N"]
-    low, high = fit.point_interval.low, fit.point_interval.high
-    return [f"{cell.label()}: outer iterations saturate at N = {fit.point:.1f} [{low:.1f}, {high:.1f}]"]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from anil_theory._plain import to_plain
-from anil_theory.report.rate_plots import plot_convergence, plot_cost, plot_floor
+from anil_theory.report.cost_plot import plot_cost
+from anil_theory.report.rate_plots import plot_convergence, plot_floor
 from anil_theory.report.rates_table import curves_of, print_rates
 from anil_theory.studies.rates.curves import Curve, CurveCell, trace
 from anil_theory.studies.rates.grid import cells_of

@@ -1,0 +1,96 @@
+"""The settings of `anil-theory bounds` as cells, and its page: where the bounds turn, and two figures."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anil_theory._admissible import count, positive
+from anil_theory._plain import to_plain
+from anil_theory.constants import Constants, Geometry
+from anil_theory.report.bounds_table import print_turning
+from anil_theory.report.share_map import plot_share_map
+from anil_theory.schedule import Schedule
+from anil_theory.statements import Kind
+from anil_theory.studies.bounds.settings import BoundsSettings
+from anil_theory.studies.bounds.traces import StepRule, TracedSetting, trace_bounds
+from anil_theory.studies.empty_grid import EmptyGrid
+from anil_theory.studies.inner_steps import runnable
+from anil_theory.studies.verify.cells import Regime
+from anil_theory.study import Hand, Job, Page, Result, Study
+
+Traced = tuple[TracedSetting, StepRule]
+
+
+class BoundsStudy(Study[BoundsSettings]):
+    """One curve for each geometry, mu and rule of the step size."""
+
+    verb: ClassVar[str] = "tracing"
+    noun: ClassVar[str] = "settings"
+
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """One job for each setting."""
+        jobs = [_job(setting, step_rule) for setting, step_rule in settings_of_bounds(self.settings)]
+        if not jobs:
+            raise EmptyGrid("it has no settings")
+        return jobs
+
+    def show(self, page: Page) -> dict[str, Any]:
+        """The turning points, and the map of what is reached."""
+        traced = [record.measurements for record in page.records]
+        page.show("the turning points were", print_turning, traced)
+        page.draw({"share_map.png": partial(plot_share_map, traced)})
+        return {"traced": traced, "least_reached": min(map(_least_reached, traced), default=math.inf)}
+
+
+def _least_reached(traced: Mapping[str, Any]) -> float:
+    """The smallest share of a sharp bound that a function reaches; infinite where none was built."""
+    shares = []
+    for block, curves in traced["curves"].items():
+        sharp = dict(zip(traced["N"], curves[Kind.SHARP.value], strict=True))
+        for N, value in zip(traced["reached"]["N"], traced["reached"][block], strict=True):
+            if not math.isnan(value):
+                shares.append(value / sharp[N])
+    return min(shares, default=math.inf)
+
+
+def _job(setting: TracedSetting, step_rule: StepRule) -> Job:
+    def measure(hand: Hand) -> Result:
+        return Result(measurements=trace_bounds(setting, step_rule))
+
+    return Job(cell={"command": "bounds", **to_plain(setting)}, measure=measure, name=setting.describe())
+
+
+def settings_of_bounds(asked: BoundsSettings) -> Iterator[Traced]:
+    """Every setting with the rule that makes its schedules.
+
+    Raises InvalidParameter for constants, step sizes or counts that are not admissible.
+    """
+    longest = runnable((asked.longest,))[0]
+    reached_at = spread_steps(longest, asked.reached) if count("reached", asked.reached, minimum=0) else ()
+    curve = tuple(sorted({*spread_steps(longest, asked.a_decade), *reached_at}))
+    nonconvex = Constants(None, asked.L, asked.rho, asked.tau, asked.M)
+    if Geometry.STRONGLY_CONVEX in asked.geometry:
+        for mu in asked.mu:
+            constants = replace(nonconvex, mu=mu)
+            rule = partial(Schedule.strongly_convex, constants)
+            alpha = rule(1).one_alpha
+            yield TracedSetting(constants, Regime.STRONGLY_CONVEX, alpha, curve, reached_at), rule
+    if Geometry.NONCONVEX in asked.geometry:
+        alpha = positive("alpha", 0.1 / nonconvex.L if asked.alpha is None else asked.alpha)
+        yield TracedSetting(nonconvex, Regime.FIXED, alpha, curve, reached_at), partial(Schedule, alpha)
+        scaled = partial(Schedule.nonconvex, nonconvex, c=asked.c)
+        # Now, and not after the other settings were traced.
+        scaled(1)
+        yield TracedSetting(nonconvex, Regime.SCALED, asked.c, curve, reached_at), scaled
+
+
+def spread_steps(longest: int, a_decade: int) -> tuple[int, ...]:
+    """The integers next to at least `a_decade` numbers per decade from 1 to `longest`, each once, with both ends."""
+    many = max(2, math.ceil(count("a_decade", a_decade) * math.log10(longest)) + 1)
+    exact = np.logspace(0.0, np.log10(longest), many)
+    return tuple(sorted({1, longest, *(int(N) for N in np.rint(exact))}))
