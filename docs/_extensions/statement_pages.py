@@ -1,0 +1,153 @@
+"""One page per registered statement, written at build from its docstring, its claims and what measures them."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from docstring_blocks import markdown
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from anil_theory import STATEMENTS, Claim, Constants, Geometry, Kind, Schedule, Statement, statements
+from anil_theory.checks import measurements_of
+from anil_theory.statements.generated.latex import CLAIMS
+
+FOLDER = "statements"
+
+GEOMETRIES = {
+    Geometry.STRONGLY_CONVEX: "strongly convex",
+    Geometry.NONCONVEX: "nonconvex",
+    None: "both",
+}
+
+EXAMPLE = {
+    Geometry.STRONGLY_CONVEX: Constants(mu=0.2, L=1.0, rho=1.0, tau=0.5, M=1.0),
+    Geometry.NONCONVEX: Constants(mu=None, L=1.0, rho=1.0, tau=0.5, M=1.0),
+}
+"""Where the hypotheses are evaluated, to be listed by their conditions."""
+
+
+def _modules() -> dict[str, str]:
+    """The name of the module of each statement."""
+    found = {}
+    for module in pkgutil.iter_modules(statements.__path__, "anil_theory.statements."):
+        statement = getattr(importlib.import_module(module.name), "STATEMENT", None)
+        if statement is not None:
+            found[statement.name] = module.name
+    return found
+
+
+def _conditions(statement: Statement, claim: Claim) -> list[str]:
+    """The hypotheses of a claim, in words; those with a number in them are evaluated at the example."""
+    geometry = statement.geometry or Geometry.STRONGLY_CONVEX
+    schedule = Schedule(alpha=0.2, inner_steps=3, outer_steps=10, batch=4, beta_w=0.1, beta_phi=0.1)
+    return [hypothesis.condition for hypothesis in claim.hypotheses(EXAMPLE[geometry], schedule)]
+
+
+def _measurements(statement: Statement) -> list[str]:
+    """A line for each measurement that serves the statement: what it measures of it, and in which direction."""
+    lines = []
+    for measurement in measurements_of(statement):
+        measured = [claim.quantity for claim in statement.claims if measurement.measures(claim.quantity)]
+        quantities = ", ".join(f"`{quantity}`" for quantity in dict.fromkeys(measured))
+        lines.append(f"- `{measurement.name}`, direction {measurement.direction.value}: {quantities}")
+    return lines
+
+
+def _claims(statement: Statement) -> list[str]:
+    lines = []
+    for kind in Kind:
+        chosen = statement.select(kind)
+        if not chosen:
+            continue
+        lines += [f"### Kind: {kind.value}", ""]
+        conditions = dict.fromkeys(each for claim in chosen for each in _conditions(statement, claim))
+        if conditions:
+            lines += ["Hypotheses: " + "; ".join(f"`{each}`" for each in conditions) + ".", ""]
+        for claim in chosen:
+            lines += [f"`{claim.name}`", "", "$$", claim.latex, "$$", ""]
+    return lines
+
+
+def page(statement: Statement, module: str) -> str:
+    """The page of one statement, in Markdown."""
+    docstring = (importlib.import_module(module).__doc__ if module else "") or ""
+    facts = ", ".join(f"`{fact}`" for fact in statement.facts) or "none"
+    return "\n".join(
+        [
+            f"# {statement.title}",
+            "",
+            f"{statement.source}. Geometry: {GEOMETRIES[statement.geometry]}. "
+            f"Facts that its bounds need beside constants and schedule: {facts}.",
+            "",
+            "```sh",
+            f"anil-theory verify {statement.name}",
+            "```",
+            "",
+            "## What it says",
+            "",
+            markdown(docstring),
+            "",
+            "## Its claims",
+            "",
+            *_claims(statement),
+            "## What measures it",
+            "",
+            *_measurements(statement),
+            "",
+            f"In the code: `{module}`." if module else "",
+            "",
+        ]
+    )
+
+
+def _index() -> str:
+    names = "\n".join(STATEMENTS)
+    return "\n".join(
+        [
+            "# The statements",
+            "",
+            "One page for each statement that is registered, written at build from its docstring and its claims. What",
+            "the kinds (explicit, refined, sharp, ..) are stands in [how to read a verdict](../verdicts.md); where the",
+            "formulas come from, in [the theory](../theory.md).",
+            "",
+            f"```{{toctree}}\n:maxdepth: 1\n\n{names}\n```",
+            "",
+        ]
+    )
+
+
+def write_pages(folder: Path) -> None:
+    """Write the index and a page per statement; what has not changed keeps its time, so that it is not read again."""
+    folder.mkdir(exist_ok=True)
+    modules = _modules()
+    texts = {"index": _index()} | {name: page(each, modules.get(name, "")) for name, each in STATEMENTS.items()}
+    for old in folder.glob("*.md"):
+        if old.stem not in texts:
+            old.unlink()
+    for name, text in texts.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+class ClaimFormula(SphinxDirective):
+    """`claim`: the formula of a claim by its name, so that no page types it in again."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The formula, and the name that it has everywhere else."""
+        name = self.arguments[0]
+        if name not in CLAIMS:
+            raise self.error(f"there is no claim {name!r}")
+        label = nodes.paragraph("", "", nodes.literal(name, name), classes=["claim-name"])
+        formula = nodes.math_block(CLAIMS[name], CLAIMS[name], number=None, label=None, nowrap=False, no_wrap=False)
+        return [label, formula]
+
+
+def setup(app) -> dict[str, bool]:
+    """Write the pages before Sphinx looks for sources."""
+    app.add_directive("claim", ClaimFormula)
+    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / FOLDER), priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
