@@ -6,15 +6,33 @@ from docutils import nodes
 from latex2mathml.converter import convert
 
 
+SEPARATOR = r",\quad"
+"""What stands between a formula and the definitions of its symbols. A line may be broken there."""
+
+
+def _parts(latex: str) -> list[str]:
+    """The formula and each definition, with their commas; a separator inside braces separates nothing."""
+    parts = [""]
+    for piece in latex.split(SEPARATOR):
+        if parts[-1]:
+            parts[-1] += SEPARATOR
+        parts[-1] += piece
+        if parts[-1].count("{") == parts[-1].count("}"):
+            parts.append("")
+    whole = [part.strip() for part in parts if part.strip()]
+    return [f"{part}," for part in whole[:-1]] + whole[-1:]
+
+
 def _inline(self, node: nodes.math) -> None:
     self.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 
 def _block(self, node: nodes.math_block) -> None:
-    latex = node.astext()
     self.body.append(self.starttag(node, "div", CLASS="math-block", tabindex="0"))
-    self.body.append(convert(latex, display="block").replace("<math ", f'<math alttext="{html.escape(latex)}" ', 1))
+    for part in _parts(node.astext()):
+        spoken = f'<math alttext="{html.escape(part)}" '
+        self.body.append(convert(part, display="block").replace("<math ", spoken, 1))
     self.body.append("</div>\n")
     raise nodes.SkipNode
 
