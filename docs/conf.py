@@ -36,8 +36,7 @@ extensions = [
 GALLERIES = [folder.name for folder in sorted(HERE.glob("gallery*")) if (folder / "GALLERY_HEADER.rst").exists()]
 exclude_patterns = ["_build", "records", *GALLERIES, "auto_gallery/**/*.ipynb", "auto_gallery/**/*.py"]
 
-# Pages that belong to optional parts are taken in where they exist.
-suppress_warnings = ["toc.empty_glob", "config.cache"]
+suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["dollarmath", "deflist", "attrs_inline", "colon_fence", "substitution"]
 myst_substitutions = {"version": version}
@@ -84,3 +83,17 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
 }
 html_sidebars = {"index": [], "start": []}
+
+OPTIONAL = ("own_losses", "testing", "reports", "precision")
+"""Guides that are listed where they exist."""
+
+
+def _leave_out_missing(app, page: str, source: list[str]) -> None:
+    if page == "guides":
+        missing = [name for name in OPTIONAL if not (HERE / f"{name}.md").exists()]
+        source[0] = "\n".join(line for line in source[0].splitlines() if line not in missing)
+
+
+def setup(app) -> None:
+    """Take the guides out of the table of contents that are not there."""
+    app.connect("source-read", _leave_out_missing)

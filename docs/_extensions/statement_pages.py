@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 from docstring_blocks import markdown
@@ -69,15 +70,32 @@ def _claims(statement: Statement) -> list[str]:
     return lines
 
 
+def _title(statement: Statement) -> str:
+    """The place in the paper and what the statement says, each once."""
+    if statement.title.startswith("Assumption"):
+        return statement.title
+    return f"{statement.source}: {statement.title[:1].lower()}{statement.title[1:]}"
+
+
+def _linked(text: str) -> str:
+    """Pages that a docstring names, as links from the folder of the statements."""
+
+    def link(found: re.Match[str]) -> str:
+        name = found[1].replace("\\", "")
+        return f"[{name.replace('_', ' ')}](../{name}.md)"
+
+    return re.sub(r"docs/([\w\\]+)\.md", link, text)
+
+
 def page(statement: Statement, module: str) -> str:
     """The page of one statement, in Markdown."""
     docstring = (importlib.import_module(module).__doc__ if module else "") or ""
     facts = ", ".join(f"`{fact}`" for fact in statement.facts) or "none"
     return "\n".join(
         [
-            f"# {statement.title}",
+            f"# {_title(statement)}",
             "",
-            f"{statement.source}. Geometry: {GEOMETRIES[statement.geometry]}. "
+            f"Geometry: {GEOMETRIES[statement.geometry]}. "
             f"Facts that its bounds need beside constants and schedule: {facts}.",
             "",
             "```sh",
@@ -86,7 +104,7 @@ def page(statement: Statement, module: str) -> str:
             "",
             "## What it says",
             "",
-            markdown(docstring),
+            _linked(markdown(docstring)),
             "",
             "## Its claims",
             "",
