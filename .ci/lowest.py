@@ -1,6 +1,6 @@
 """The lowest versions that pyproject.toml allows, one requirement a line: what pip takes as constraints.
 
-    python3 .ci/lowest.py pyproject.toml > lowest.txt
+python3 .ci/lowest.py pyproject.toml > lowest.txt
 """
 
 import re

@@ -31,6 +31,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "docstring_blocks",
     "mathematics",
+    "claim_formula",
     "statement_pages",
 ]
 GALLERIES = [folder.name for folder in sorted(HERE.glob("gallery*")) if (folder / "GALLERY_HEADER.rst").exists()]

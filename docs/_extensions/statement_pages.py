@@ -6,12 +6,9 @@ import re
 from pathlib import Path
 
 from docstring_blocks import markdown
-from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 from anil_theory import STATEMENTS, Claim, Constants, Geometry, Kind, Schedule, Statement, statements
 from anil_theory.checks import measurements_of
-from anil_theory.statements.generated.latex import CLAIMS
 
 FOLDER = "statements"
 
@@ -149,23 +146,7 @@ def write_pages(folder: Path) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-class ClaimFormula(SphinxDirective):
-    """`claim`: the formula of a claim by its name, so that no page types it in again."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """The formula, and the name that it has everywhere else."""
-        name = self.arguments[0]
-        if name not in CLAIMS:
-            raise self.error(f"there is no claim {name!r}")
-        label = nodes.paragraph("", "", nodes.literal(name, name), classes=["claim-name"])
-        formula = nodes.math_block(CLAIMS[name], CLAIMS[name], number=None, label=None, nowrap=False, no_wrap=False)
-        return [label, formula]
-
-
 def setup(app) -> dict[str, bool]:
     """Write the pages before Sphinx looks for sources."""
-    app.add_directive("claim", ClaimFormula)
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / FOLDER), priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
