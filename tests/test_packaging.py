@@ -1,4 +1,4 @@
-"""What the package says of itself: one version, types for users, the Pythons and the lowest versions it is tested on."""
+"""What the package says of itself: one version, types for users, the Pythons and lowest versions it is tested on."""
 
 import importlib.util
 import re

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -94,16 +95,12 @@ def extensions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def statement_pages(extensions: None) -> ModuleType:
-    import statement_pages
-
-    return statement_pages
+    return import_module("statement_pages")
 
 
 @pytest.fixture
 def docstring_blocks(extensions: None) -> ModuleType:
-    import docstring_blocks
-
-    return docstring_blocks
+    return import_module("docstring_blocks")
 
 
 def test_a_page_per_statement_with_every_claim_and_what_measures_it(

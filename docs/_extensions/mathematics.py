@@ -1,21 +1,21 @@
 """Formulas as MathML, which browsers set themselves: the site needs neither a network nor a script for them."""
 
 import html
+import re
 
 from docutils import nodes
 from latex2mathml.converter import convert
 
-
-SEPARATOR = r",\quad"
+SEPARATOR = re.compile(r"\s*,\s*\\quad")
 """What stands between a formula and the definitions of its symbols. A line may be broken there."""
 
 
 def _parts(latex: str) -> list[str]:
     """The formula and each definition, with their commas; a separator inside braces separates nothing."""
     parts = [""]
-    for piece in latex.split(SEPARATOR):
+    for piece in SEPARATOR.split(latex):
         if parts[-1]:
-            parts[-1] += SEPARATOR
+            parts[-1] += r",\quad "
         parts[-1] += piece
         if parts[-1].count("{") == parts[-1].count("}"):
             parts.append("")

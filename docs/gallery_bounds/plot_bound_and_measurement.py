@@ -33,7 +33,7 @@ schedules = [Schedule.paper(constants, N) for N in inner_steps]
 bounds = [claim.evaluate(constants, schedule).value for schedule in schedules]
 
 # %%
-# The measured side draws four tasks with exactly these constants. The norm of `D_w^2 L_meta` at a point is a lower
+# The measured side draws four tasks with exactly these constants. The norm of ``D_w^2 L_meta`` at a point is a lower
 # estimate of the constant; here is the largest over 64 points for each task.
 
 family = SeparableFamily(constants, n_w=2, n_phi=2)
