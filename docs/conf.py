@@ -85,16 +85,16 @@ html_theme_options = {
 }
 html_sidebars = {"index": [], "start": []}
 
-OPTIONAL = ("own_losses", "testing", "reports", "precision")
-"""Guides that are listed where they exist."""
+OPTIONAL = ("own_losses", "testing", "reports", "precision", "theorem_bounds")
+"""Pages that are listed where they exist."""
 
 
 def _leave_out_missing(app, page: str, source: list[str]) -> None:
-    if page == "guides":
+    if page in ("guides", "background"):
         missing = [name for name in OPTIONAL if not (HERE / f"{name}.md").exists()]
         source[0] = "\n".join(line for line in source[0].splitlines() if line not in missing)
 
 
 def setup(app) -> None:
-    """Take the guides out of the table of contents that are not there."""
+    """Take the pages out of the tables of contents that are not there."""
     app.connect("source-read", _leave_out_missing)

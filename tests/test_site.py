@@ -18,8 +18,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 WRITTEN_AT_BUILD = ("statements/", "auto_gallery/")
 
-OPTIONAL = {"own_losses", "testing", "reports", "precision"}
-"""What conf.py leaves out of the guides where it is missing."""
+OPTIONAL = {"own_losses", "testing", "reports", "precision", "theorem_bounds"}
+"""What conf.py leaves out of the tables of contents where it is missing."""
 
 
 def page_names() -> set[str]:
