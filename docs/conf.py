@@ -1,7 +1,7 @@
 """The site: `sphinx-build -W docs docs/_build/html`, without a network. Warnings are errors.
 
 The pages are MyST Markdown. Those in tutorials/ are notebooks that run at build, and so do the scripts of the gallery.
-`_extensions` writes the pages of the statements, reads the docstrings and sets the formulas.
+`_extensions` writes the pages of the statements and of the interface, reads the docstrings and sets the formulas.
 """
 
 import os
@@ -33,6 +33,7 @@ extensions = [
     "mathematics",
     "claim_formula",
     "statement_pages",
+    "interface_pages",
 ]
 GALLERIES = [folder.name for folder in sorted(HERE.glob("gallery*")) if (folder / "GALLERY_HEADER.rst").exists()]
 exclude_patterns = ["_build", "records", *GALLERIES, "auto_gallery/**/*.ipynb", "auto_gallery/**/*.py"]

@@ -16,7 +16,7 @@ from anil_theory.statements.generated.latex import CLAIMS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-WRITTEN_AT_BUILD = ("statements/", "auto_gallery/")
+WRITTEN_AT_BUILD = ("api/", "statements/", "auto_gallery/")
 
 OPTIONAL = {"own_losses", "testing", "reports", "precision", "theorem_bounds"}
 """What conf.py leaves out of the tables of contents where it is missing."""
@@ -78,24 +78,23 @@ def test_the_theory_prints_formulas_of_claims_that_exist() -> None:
         assert f"prop2/{block}/explicit" in named
 
 
-def test_the_interface_lists_every_public_name() -> None:
-    pages = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "api").glob("*.md"))
-    listed = set(re.findall(r"^\.\. auto\w+:: anil_theory\.(\w+)$", pages, re.MULTILINE))
-    assert set(anil_theory.__all__) - listed == set()
-
-
 @pytest.fixture
 def extensions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The folder of the site's own extensions on the path."""
     monkeypatch.syspath_prepend(str(DOCS / "_extensions"))
     yield
-    for name in ("statement_pages", "docstring_blocks"):
+    for name in ("statement_pages", "interface_pages", "docstring_blocks"):
         sys.modules.pop(name, None)
 
 
 @pytest.fixture
 def statement_pages(extensions: None) -> ModuleType:
     return import_module("statement_pages")
+
+
+@pytest.fixture
+def interface_pages(extensions: None) -> ModuleType:
+    return import_module("interface_pages")
 
 
 @pytest.fixture
@@ -109,13 +108,26 @@ def test_a_page_per_statement_with_every_claim_and_what_measures_it(
     folder = tmp_path / "statements"
     folder.mkdir()
     (folder / "of_yesterday.md").write_text("gone")
-    statement_pages.write_pages(folder)
+    statement_pages.write_pages(folder, statement_pages.pages())
     assert {path.stem for path in folder.glob("*.md")} == {"index", *STATEMENTS}
     for statement in STATEMENTS.values():
         page = (folder / f"{statement.name}.md").read_text(encoding="utf-8")
         assert all(f"`{claim.name}`" in page and claim.latex in page for claim in statement.claims)
         assert f"anil-theory verify {statement.name}" in page and "direction" in page
         assert statement.name in (folder / "index.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_interface_has_a_place_for_every_public_name(interface_pages: ModuleType) -> None:
+    pages = interface_pages.pages()
+    listed = re.findall(r"^\.\. auto(?!module)\w+:: anil_theory\.(\w+)$", "".join(pages.values()), re.MULTILINE)
+    assert sorted(listed) == sorted(anil_theory.__all__)
+    for part in interface_pages.PARTS:
+        module = import_module(f"anil_theory.{part}")
+        for name in getattr(module, "__all__", ["advise"]):
+            assert f":: anil_theory.{part}.{name}\n" in pages[part]
+    assert ".. autoexception:: anil_theory.InvalidParameter" in pages["verdicts"]
+    assert ".. autofunction:: anil_theory.judge" in pages["verdicts"]
+    assert ".. autodata:: anil_theory.STATEMENTS" in pages["claimed"]
 
 
 def test_a_docstring_is_taken_apart(docstring_blocks: ModuleType) -> None:

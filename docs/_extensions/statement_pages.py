@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from docstring_blocks import markdown
+from interface_pages import write_pages
 
 from anil_theory import STATEMENTS, Claim, Constants, Geometry, Kind, Schedule, Statement, statements
 from anil_theory.checks import measurements_of
@@ -132,21 +133,13 @@ def _index() -> str:
     )
 
 
-def write_pages(folder: Path) -> None:
-    """Write the index and a page per statement; what has not changed keeps its time, so that it is not read again."""
-    folder.mkdir(exist_ok=True)
+def pages() -> dict[str, str]:
+    """The index and a page per statement, by their names."""
     modules = _modules()
-    texts = {"index": _index()} | {name: page(each, modules.get(name, "")) for name, each in STATEMENTS.items()}
-    for old in folder.glob("*.md"):
-        if old.stem not in texts:
-            old.unlink()
-    for name, text in texts.items():
-        path = folder / f"{name}.md"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+    return {"index": _index()} | {name: page(each, modules.get(name, "")) for name, each in STATEMENTS.items()}
 
 
 def setup(app) -> dict[str, bool]:
     """Write the pages before Sphinx looks for sources."""
-    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / FOLDER), priority=400)
+    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / FOLDER, pages()), priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
