@@ -39,6 +39,11 @@ def test_its_two_commands_are_the_known_ones() -> None:
     assert f"test_command={shlex.quote(tests)}" in ci
 
 
+def test_the_first_page_of_the_site_has_the_same_example_and_commands() -> None:
+    start = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+    assert all(block in start for block in [*blocks("python"), *blocks("sh")])
+
+
 def test_its_example_runs_and_prints_what_the_text_says(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = blocks("python")
     exec(example, {})
