@@ -1,3 +1,3 @@
-"""The version of the package, as pyproject.toml has it."""
+"""The version of the package. pyproject.toml reads it here, and it stands nowhere else."""
 
 __version__ = "0.1.0"

@@ -102,11 +102,6 @@ def test_the_versions_of_all_libraries_are_printed() -> None:
     assert named["jax"] == jax.__version__
 
 
-def test_the_version_is_that_of_the_project_file() -> None:
-    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'version = "{anil_theory.__version__}"' in project
-
-
 COMPLETE = "import sys; sys.argv = ['anil-theory']; from anil_theory.cli import main; main()"
 
 

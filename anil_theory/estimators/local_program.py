@@ -13,7 +13,7 @@ f = 1 - alpha H, as the entries of [[J_w, J_phi], [0, 1]]^T D [[J_w, J_phi], [0,
 
 Any admissible choice is a lower bound of the sharp constant; ascent from many starts looks for the largest. Every
 constraint is kept by construction: each quantity is written through angles, whose extremes are interior points.
-Source: derived for this project.
+Source: docs/theory.md, section 4.
 """
 
 from functools import partial

@@ -4,7 +4,7 @@
 
 Each group of steps is one file with its FACTS, and adding a fact touches that file alone. The ledger belongs to the
 claimed side: it imports the expressions of `statements`, so that no formula is typed in twice, and nothing that
-measures.
+measures. The sections are those of docs/theory.md, which has the derivation in words.
 """
 
 from anil_theory.ledger import (

@@ -11,8 +11,8 @@ moves by at most L_xy per unit of y, with e_m = 1 + s_m, s_m = alpha cbar S_m, S
 Kind: upper bounds, derived here from the assumptions (the paper prints `poly`). EXPLICIT is the paper's own route.
 REFINED replaces e_m by n_m = sqrt(1 + s_m^2) (the joint norm of the move), cbar = L by sqrt(L^2 - mu^2) where mu is
 known, and both cross constants by their minimum (the Hessian of L_meta is symmetric almost everywhere). SHARP is the
-smallest bound that follows from the assumptions; it has an engine of its own (`sharp`). Source: docs/formulas.md, prop2
-and prop3.
+smallest bound that follows from the assumptions; it has an engine of its own (`sharp`). Source: docs/theory.md, section
+3, derives all of them.
 
 The formulas come from the table (`forms.block_constants`), whose double sums are exchanged for single ones in S_m, so
 the cost is O(N).
@@ -180,7 +180,7 @@ def block_bound(
 def gradient_sizes(
     constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind = Kind.REFINED
 ) -> tuple[Bound, Bound]:
-    """Bounds on ||g_w|| and ||g_phi|| of one task: r^N M and n_N M (docs/formulas.md, thm1).
+    """Bounds on ||g_w|| and ||g_phi|| of one task: r^N M and n_N M (docs/theory.md, section 5).
 
     `kind` chooses cbar only; n_N is a joint norm in both. The variances in Theorems 1 and 2 are at most their squares.
     """

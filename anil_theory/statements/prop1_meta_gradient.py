@@ -8,7 +8,7 @@ Claim: with increasing m from left to right in every product,
 are D_w and D_phi of L_D(w_N(w, phi), phi), where H_m = D_w^2 L_S(w_m, phi) and C_m = D_phi D_w L_S(w_m, phi).
 Regime: both geometries, any alpha > 0 and N >= 1; twice differentiable L_S is enough, neither A1 nor A2 is used.
 Kind: identity. What is bounded is the norm of the difference of the two sides, so the bound is 0, and the measured
-side's rounding is all the slack there is. Source: the paper, Proposition 1.
+side's rounding is all the slack there is. Source: the paper, Proposition 1; docs/theory.md, section 1.
 
 Units: those of the gradient. Errors: none.
 """

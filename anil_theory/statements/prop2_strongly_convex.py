@@ -8,7 +8,7 @@ what the paper prints, with q = 1 - alpha mu and alpha = mu/L^2,
     w row    poly (L/mu) q^N,      poly (L/mu + 1) N q^N
     phi row  poly (L/mu) q^(N/2),  poly L^3/mu^3
 
-with poly(L, M, rho, tau) set to 1. Source: the paper, Proposition 2; docs/formulas.md, prop2.
+with poly(L, M, rho, tau) set to 1. Source: the paper, Proposition 2; docs/theory.md, section 3.
 
 Where the printed form needs care: the derivation gives q^(N-1) where the w row prints q^N. Away from perfect
 conditioning a constant absorbs the missing 1/q; as mu -> L, q -> 0, and no mu-free polynomial does. At N = 1 the

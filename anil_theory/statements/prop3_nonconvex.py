@@ -4,7 +4,7 @@ Claim: ||D_x L_meta(z1) - D_x L_meta(z2)|| <= L_xw ||w1 - w2|| + L_xphi ||phi1 -
 Regime: A1, A2 and any alpha > 0; growth factor r = 1 + alpha L. The statement assumes less than Proposition 2, so it
 also applies to strongly convex constants, with a larger r. Kind: EXPLICIT and REFINED are upper bounds derived from the
 assumptions (`contraction`); ORDER is what the paper prints under alpha < O(1/N), poly(M, rho, tau, alpha, L) N for all
-four blocks, with poly set to 1. Source: the paper, Proposition 3; docs/formulas.md, prop3.
+four blocks, with poly set to 1. Source: the paper, Proposition 3; docs/theory.md, section 3.
 
 Where the printed form needs care: "the smoothness grows linearly with N" holds in neither regime as read. Under the
 step-size condition made explicit, alpha = c/(N L), every constant is bounded in N (poly contains alpha, and N alpha is

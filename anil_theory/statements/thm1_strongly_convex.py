@@ -10,7 +10,7 @@ ORDER is the printed growth at alpha = mu/L^2, beta = 1/Lam, with q = 1 - alpha 
 
 Printed: the phi row, in the reading that agrees with Table 1 and the complexity (docs/findings.md, finding 3), and the
 K term of the w row. Derived: the rest, from 1/Lam_w ~ mu^2 q^(-N/2), 1/Lam_phi ~ mu^3, sigma_w ~ q^N, sigma_phi ~ 1/mu
-(docs/formulas.md, thm1). In the w row: Lam_w = L_ww + L_x has L_ww = O(q^N/mu) and L_x = O(N q^N + q^N/mu), both
+(docs/theory.md, section 5). In the w row: Lam_w = L_ww + L_x has L_ww = O(q^N/mu) and L_x = O(N q^N + q^N/mu), both
 O(q^(N/2)/mu^2), since N q^(N/2) <= 2 L^2/(e mu^2); the noise is sigma_w^2 = O(q^(2N)) and (Lam_w/Lam_phi) sigma_phi^2 =
 O(mu q^(N/2)/mu^2). Other terms are smaller. `forms.limits` proves where these orders are attained and where they are
 not.

@@ -12,7 +12,7 @@ with it, alpha = c/(N L), every constant is bounded in N and both rows are O(1/K
 bound.
 
 Units: `rates`. Errors: `evaluate` raises InvalidParameter where a step size is missing or 1 + alpha L overflows.
-Source: the paper, Theorem 2; docs/formulas.md, thm2.
+Source: the paper, Theorem 2; docs/theory.md, section 5.
 """
 
 import math

@@ -6,7 +6,7 @@ slope +-rho towards the middle. Outside, L_S'' = min(low + rho dist(w, nearest w
 L_D'(w) = max(M - L |w - w_N|, -M). Moving right from 0, every 1 - alpha H_m falls at the full rate alpha rho r^m and
 L_D' falls at rate L: the difference quotient of the meta-gradient tends to the explicit `ww` bound.
 
-Source: derived for this project (attained: witness/bound = 1 up to rounding and the distance from 0).
+Source: docs/theory.md, section 4 (attained: witness/bound = 1 up to rounding and the distance from 0).
 """
 
 import math

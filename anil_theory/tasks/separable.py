@@ -9,7 +9,7 @@ whose Hessian is [[h, c], [c, g]] - eta sin(.) [[1, t], [t, t^2]] with t = tau/r
 mixed block exactly tau-Lipschitz. Coordinates that only w (or only phi) has keep that variable alone. The query loss
 is sum_k m_k d_k psi(([cos, sin](a_k) . (u_k, v_k) - b_k)/d_k) with sum m_k^2 = M^2 and d_k = m_k/L.
 
-Source: derived for this project; psi = sin gives a bounded nonconvex query loss, psi = log cosh a convex one.
+Source: docs/theory.md, section 6; psi = sin gives a bounded nonconvex query loss, psi = log cosh a convex one.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 Claim: each `closed` below equals its `plain`, the sum as the derivation gives it (the tests prove it by induction in N,
 and exactly for N = 1..8), and `single_sums` changes no value. Kind: identities of polynomials in r; at r = 1, which
-neither geometry reaches, the quotients are understood as their `limit`. Source: derived for this project;
+neither geometry reaches, the quotients are understood as their `limit`. Source: docs/theory.md, section 3;
 docs/sharp_bounds.md for the sharp constants. Sums of n_m = sqrt(1 + s_m^2) have no closed form.
 """
 
