@@ -1,11 +1,10 @@
 """The blocks of the meta-gradient of own losses, measured and, for a small problem, enclosed, beside their bounds.
 
 Measured blocks are suprema over the ball that the outer iterates of the run need; their bounds hold because the inner
-iterates stay in the larger ball where the constants were audited. Enclosed blocks are suprema over the cube in that
-ball, in every task; by how much inner iterates may leave the larger ball is enclosed too.
+iterates stay in the larger ball where the constants were audited. Enclosed blocks are bounded over the cube about that
+ball, in every task, and so on all of it; by how much inner iterates may leave the larger ball is enclosed too.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -35,8 +34,8 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import statement_about
 
 QUANTITY = "meta_gradient_lipschitz"
-INSIDE = 1 - 1e-12
-"""Keeps a cube inside its ball whatever the rounding of its corners."""
+AROUND = 1 + 1e-12
+"""Keeps a ball inside its cube whatever the rounding of the corners."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class Blocks:
     """What was measured of each block, and the rows in which it stands beside its bounds.
 
     measured   the best lower estimate, by block;
-    enclosed   the proved bound over the cube, by block; empty where nothing was certified;
+    enclosed   the proved bound over the cube about the ball, by block; empty where nothing was certified;
     rows       as `checks.check` gives them: measured ones, then enclosed ones;
     remark     why nothing was enclosed.
     """
@@ -116,9 +115,9 @@ def _enclosing(blocks: tuple[str, ...]) -> Measurement:
 
 
 def _enclosed(problem: Problem, schedule: Schedule, radius: float, effort: StudyEffort) -> dict[str, Estimate]:
-    """The largest proved bound of each block over all tasks, over the cube in the ball of the outer iterates."""
+    """The largest proved bound of each block over all tasks, over the cube about the ball of the outer iterates."""
     n = problem.n_w + problem.n_phi
-    half = radius / math.sqrt(n) * INSIDE
+    half = radius * AROUND
     corners = [-half] * n, [half] * n
     worst: dict[str, Certificate] = {}
     outside = 0.0

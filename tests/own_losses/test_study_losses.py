@@ -45,8 +45,8 @@ def test_three_parameters_end_with_confirmed_rows() -> None:
     enclosed = {row.block: row for row in study.rows if row.direction == "upper"}
     for row in study.rows:
         assert row.measured <= row.bounds["explicit"]
-        # The cube lies in the ball, and the search may miss the top of it.
-        assert enclosed[row.block].measured == pytest.approx(row.measured, rel=0.1)
+        # The cube holds the ball: what is proved of it is above whatever was found in the ball.
+        assert row.measured <= enclosed[row.block].measured <= 1.3 * row.measured + 1e-12
 
 
 def test_what_a_point_shows_is_within_what_is_certified() -> None:
