@@ -114,6 +114,7 @@ def test_a_page_per_statement_with_every_claim_and_what_measures_it(
         page = (folder / f"{statement.name}.md").read_text(encoding="utf-8")
         assert all(f"`{claim.name}`" in page and claim.latex in page for claim in statement.claims)
         assert f"anil-theory verify {statement.name}" in page and "direction" in page
+        assert not re.search(r"`[^`]*(\(c = |alpha N L) = ?\d[^`]*`", page), "a number of the example"
         assert statement.name in (folder / "index.md").read_text(encoding="utf-8").splitlines()
 
 
