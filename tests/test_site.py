@@ -83,7 +83,7 @@ def extensions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The folder of the site's own extensions on the path."""
     monkeypatch.syspath_prepend(str(DOCS / "_extensions"))
     yield
-    for name in ("statement_pages", "interface_pages", "docstring_blocks"):
+    for name in ("statement_pages", "interface_pages", "docstring_blocks", "formula_lines"):
         sys.modules.pop(name, None)
 
 
@@ -114,6 +114,8 @@ def test_a_page_per_statement_with_every_claim_and_what_measures_it(
         page = (folder / f"{statement.name}.md").read_text(encoding="utf-8")
         assert all(f"`{claim.name}`" in page and claim.latex in page for claim in statement.claims)
         assert f"anil-theory verify {statement.name}" in page and "direction" in page
+        conditions = [line for line in page.splitlines() if line.startswith("Hypotheses: ")]
+        assert not re.search(r"(\(c|alpha N L) = \d", "".join(conditions)), "a number of the example"
         assert statement.name in (folder / "index.md").read_text(encoding="utf-8").splitlines()
 
 
@@ -153,3 +155,16 @@ def test_a_docstring_is_taken_apart(docstring_blocks: ModuleType) -> None:
 def test_the_labels_of_a_docstring_stand_out_and_code_is_left_alone(docstring_blocks: ModuleType) -> None:
     page = docstring_blocks.markdown("Claim: x <= `y_z`. Kind: a bound.")
     assert page == r"**Claim:** x \<= `y_z`. **Kind:** a bound."
+
+
+def test_a_formula_is_broken_between_definitions_and_nowhere_else(extensions: None) -> None:
+    formula_lines = import_module("formula_lines").formula_lines
+    assert formula_lines(r"L = r^{N},\quad r = 1 - \mu , \quad \text{a,\quad b}") == [
+        "L = r^{N},",
+        r"r = 1 - \mu,",
+        r"\text{a,\quad b}",
+    ]
+    for latex in CLAIMS.values():
+        lines = formula_lines(latex)
+        assert re.sub(r"\s", "", r",\quad".join(line.removesuffix(",") for line in lines)) == re.sub(r"\s", "", latex)
+        assert all(line.count("{") == line.count("}") for line in lines)

@@ -25,6 +25,9 @@ EXAMPLE = {
 }
 """Where the hypotheses are evaluated, to be listed by their conditions."""
 
+OF_THE_EXAMPLE = re.compile(r" \(c = [^)]*\)|(?<=alpha N L) = [\d.e+-]+")
+"""The weight c and the number alpha N L, which a condition states as they are at its setting."""
+
 
 def _modules() -> dict[str, str]:
     """The name of the module of each statement."""
@@ -37,10 +40,11 @@ def _modules() -> dict[str, str]:
 
 
 def _conditions(statement: Statement, claim: Claim) -> list[str]:
-    """The hypotheses of a claim, in words; those with a number in them are evaluated at the example."""
+    """The hypotheses of a claim, in words, without the numbers that they have at the example."""
     geometry = statement.geometry or Geometry.STRONGLY_CONVEX
     schedule = Schedule(alpha=0.2, inner_steps=3, outer_steps=10, batch=4, beta_w=0.1, beta_phi=0.1)
-    return [hypothesis.condition for hypothesis in claim.hypotheses(EXAMPLE[geometry], schedule)]
+    evaluated = claim.hypotheses(EXAMPLE[geometry], schedule)
+    return [OF_THE_EXAMPLE.sub("", hypothesis.condition) for hypothesis in evaluated]
 
 
 def _measurements(statement: Statement) -> list[str]:
