@@ -23,6 +23,12 @@ def folder(command: str, place: Path) -> list[str]:
     return ["--out", str(place)] if settings_of(command).records else []
 
 
+def needed(command: str) -> list[str]:
+    """What a command does not run without."""
+    flags = [option.flag for option in options_of(settings_of(command)) if option.required]
+    return [word for flag in flags for word in (flag, "1")]
+
+
 class Asked(RuntimeError):
     """Raised in place of a run."""
 
@@ -38,7 +44,7 @@ def test_the_engine_gets_the_number(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(_conduct, "run_jobs", run_jobs)
     quick = ["--quick"] if "quick" in {option.name for option in options_of(settings_of(command))} else []
     for extra in ([], ["--jobs", "5"], ["-j", "1"]):
-        arguments = [command, *quick, *extra, *folder(command, tmp_path)]
+        arguments = [command, *needed(command), *quick, *extra, *folder(command, tmp_path)]
         assert isinstance(CliRunner().invoke(app, arguments).exception, SystemExit)
     assert workers == [WORKERS[command], 5, 1]
 
@@ -46,7 +52,7 @@ def test_the_engine_gets_the_number(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize("command", STUDIES)
 @pytest.mark.parametrize("number", ["0", "-2"])
 def test_a_number_below_one_is_refused(tmp_path: Path, command: str, number: str) -> None:
-    refused = CliRunner().invoke(app, [command, "--jobs", number, *folder(command, tmp_path)])
+    refused = CliRunner().invoke(app, [command, *needed(command), "--jobs", number, *folder(command, tmp_path)])
     assert refused.exit_code == 2 and "jobs must be" in " ".join(refused.output.split()), refused.output
 
 

@@ -105,15 +105,18 @@ def test_every_option_of_a_study_is_a_flag_of_its_command_and_the_other_way_roun
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
     expected = {option.flag for option in options_of(kind) if not option.words.argument}
     expected |= {option.flag for option in running_options(kind)} | {"--json", "--help"}
-    flags = {word for line in shown.splitlines() for word in line.split()[1:2] if word.startswith("--")}
+    # A star stands before an option that has to be there.
+    words = [line.replace("*", " ").split() for line in shown.splitlines()]
+    flags = {word for line in words for word in line[1:2] if word.startswith("--")}
     assert flags == expected
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_is_made_of_its_settings_and_says_what_it_does(name: str) -> None:
     kind = settings_of(name)
-    study = study_of(kind())
-    assert study.settings == kind() and (kind.__doc__ or "").strip()
+    needed = {option.field: option.kind(1) for option in options_of(kind) if option.required}
+    study = study_of(kind(**needed))
+    assert study.settings == kind(**needed) and (kind.__doc__ or "").strip()
     for field in fields(kind):
         described = {"words", "one", "several"} & set(field.metadata)
         assert described, f"{name}.{field.name} has no words, so that nobody can ask for it"
@@ -125,6 +128,11 @@ def test_the_parameters_of_one_command_have_names_of_their_own() -> None:
         flags = [option.flag for option in [*options_of(kind), *options_of(RunSettings)]]
         names = [option.field for option in [*options_of(kind), *options_of(RunSettings)]]
         assert len(set(flags)) == len(flags) and len(set(names)) == len(names)
+
+
+def test_what_has_no_default_has_to_be_there() -> None:
+    with pytest.raises(InvalidParameter, match="eps must be given: Accuracy"):
+        settings_from(settings_of("advise"), {"L": 1.0, "rho": 1.0, "tau": 0.5, "M": 1.0})
 
 
 def test_zero_on_the_command_line_is_a_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
