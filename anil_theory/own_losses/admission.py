@@ -176,8 +176,8 @@ def _entries(name: str, tree: PyTree) -> Iterator[str]:
 
 def _require_finite(tasks: TaskSet, n_w: int, n_phi: int, entries: list[str]) -> None:
     """Refuse a loss whose value, gradient or second derivative is not finite at the start of a task."""
-    found = _at_the_start((tasks.support, tasks.query), (n_w, n_phi), tasks.data)
-    for name, (value, slope, curved) in zip(("support", "query"), found, strict=True):
+    derivatives = _at_the_start((tasks.support, tasks.query), (n_w, n_phi), tasks.data)
+    for name, (value, slope, curved) in zip(("support", "query"), derivatives, strict=True):
         for what, numbers in (("value", value[:, None]), ("gradient", slope), ("second derivative", curved)):
             bad = np.argwhere(~np.isfinite(np.asarray(numbers)))
             if len(bad):
@@ -221,7 +221,7 @@ def _inside(equation: Any) -> Iterator[Any]:
 def _kinked(jaxpr: Any, *, n_w_and_phi: int) -> tuple[str, ...]:
     """The primitives with a possible kink, with their lines, that parameters reach."""
     moving = set(jaxpr.invars[:n_w_and_phi])
-    found = []
+    kinks = []
     for equation in jaxpr.eqns:
         if not any(isinstance(variable, Var) and variable in moving for variable in equation.invars):
             continue
@@ -229,8 +229,8 @@ def _kinked(jaxpr: Any, *, n_w_and_phi: int) -> tuple[str, ...]:
         inside = [each for inner in _inside(equation) for each in _equations(inner)]
         for each in (equation, *inside):
             if each.primitive.name in KINKED:
-                found.append(f"`{each.primitive.name}`{user_line(each) or user_line(equation)}")
-    return tuple(dict.fromkeys(found))
+                kinks.append(f"`{each.primitive.name}`{user_line(each) or user_line(equation)}")
+    return tuple(dict.fromkeys(kinks))
 
 
 def _untraceable(name: str, error: Exception) -> str:

@@ -141,7 +141,7 @@ def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any]
     if problem.n_phi == 0:
         return None, "phi is empty: this is MAML, and the theorems are about ANIL"
     try:
-        found = advise(
+        advice = advise(
             constants.mu,
             constants.L,
             constants.rho,
@@ -155,7 +155,7 @@ def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any]
     except (AnilTheoryError, ArithmeticError) as error:
         return None, f"the theorem gives no settings at these constants: {error}"
     estimated = constants.known is Knowledge.ESTIMATED
-    return to_plain(found), "it rests on constants that are estimated" if estimated else ""
+    return to_plain(advice), "it rests on constants that are estimated" if estimated else ""
 
 
 def _sentence(runs: dict[str, dict[str, list[float]]], K: int) -> str:

@@ -62,14 +62,15 @@ def study_blocks(
     problem   with its audited constants, on the ball where they hold; its points are drawn in the smaller one;
     certify   whether the blocks are enclosed as well.
     """
-    found = measure_block_lipschitz(
+    estimates = measure_block_lipschitz(
         problem, problem.tasks, schedule, seed=seed, budget=effort.blocks, region=Region(radius)
     )
     if problem.n_w + problem.n_phi > DENSE:
         # A replay in ball arithmetic is for small points: without a witness none is tried.
-        found = {b: {m: replace(e, witness=None) for m, e in by.items()} for b, by in found.items()}
-    measured = {block: largest(by_method) for block, by_method in found.items()}
-    rows = _rows(problem, schedule, MEASUREMENTS["blocks"], {b: tuple(by.values()) for b, by in found.items()}, seed)
+        estimates = {b: {m: replace(e, witness=None) for m, e in by.items()} for b, by in estimates.items()}
+    measured = {block: largest(by_method) for block, by_method in estimates.items()}
+    by_block = {block: tuple(by_method.values()) for block, by_method in estimates.items()}
+    rows = _rows(problem, schedule, MEASUREMENTS["blocks"], by_block, seed)
     enclosed: dict[str, Estimate] = {}
     remark = ""
     if certify:
@@ -87,12 +88,12 @@ def _rows(
     problem: Problem,
     schedule: Schedule,
     measurement: Measurement,
-    found: Mapping[str, tuple[Estimate, ...]],
+    by_block: Mapping[str, tuple[Estimate, ...]],
     seed: int,
 ) -> list[Row]:
     """The rows of the proposition about this geometry."""
     statement = statement_about(f"{QUANTITY}/ww", problem.constants.geometry)
-    findings = {f"{QUANTITY}/{block}": Finding(estimates) for block, estimates in found.items()}
+    by_quantity = {f"{QUANTITY}/{block}": Finding(estimates) for block, estimates in by_block.items()}
     return check_by(
         statement,
         measurement,
@@ -100,7 +101,7 @@ def _rows(
         schedule,
         effort=Effort(seed=seed),
         regime="as studied",
-        found=lambda: findings,
+        findings=lambda: by_quantity,
     )
 
 

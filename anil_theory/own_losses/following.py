@@ -37,7 +37,7 @@ class Followed:
     trajectory   its iterates, relative to the start;
     radius       of the ball in which the outer iterates stay, where the meta-gradient is studied;
     reach        of the ball in which the inner iterates from there stay, on which constants are audited;
-    given        whether the reach was given;
+    region_given whether the user gave the reach;
     notes        what has to be said of the region.
     """
 
@@ -45,7 +45,7 @@ class Followed:
     trajectory: Trajectory
     radius: float
     reach: float
-    given: bool
+    region_given: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -123,7 +123,7 @@ def follow(
     outer = np.concatenate([trajectory.points[:, 0, 0], trajectory.points[-1:, 0, -1]])
     scale = max(1.0, float(np.linalg.norm(admitted.start)))
     radius = max(MARGIN * float(np.linalg.norm(outer, axis=-1).max()), SMALLEST * scale)
-    run = Followed(schedule, trajectory, radius, reach=0.0, given=region is not None)
+    run = Followed(schedule, trajectory, radius, reach=0.0, region_given=region is not None)
     if region is None:
         reach = MARGIN * max(run.farthest, _reach(problem, schedule, radius, seed))
         return replace(run, reach=reach)
@@ -135,9 +135,9 @@ def _smoothness_at_start(problem: Problem, effort: StudyEffort, seed: int) -> fl
     P = max(effort.samples, len(problem.tasks))
     n = problem.n_w + problem.n_phi
     which = jnp.arange(P) % len(problem.tasks)
-    found = constants_at(problem, problem.tasks, jnp.zeros((P, n)), which, steps=effort.steps, seed=seed)
-    L = float(found["L"].max())
-    if not found["M"].max() > 0 and not L > 0:
+    sizes = constants_at(problem, problem.tasks, jnp.zeros((P, n)), which, steps=effort.steps, seed=seed)
+    L = float(sizes["L"].max())
+    if not sizes["M"].max() > 0 and not L > 0:
         raise UnusableLoss("neither loss depends on (w, phi) at the start: there is nothing to study")
     return L if L > 0 else 1.0
 

@@ -61,15 +61,15 @@ def print_samples(console: Console, rows: Sequence[CertificateRow]) -> None:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("intervals", no_wrap=True)
         for row in members:
-            found = row["sampled"]
-            refused = found["low"] is None
-            interval = "-" if refused else f"[{number(found['low'])}, {number(found['high'])}]"
-            fit = "-" if math.isnan(found["fit_pvalue"]) else f"{found['fit_pvalue']:.2g}"
+            supremum = row["sampled"]
+            refused = supremum["low"] is None
+            interval = "-" if refused else f"[{number(supremum['low'])}, {number(supremum['high'])}]"
+            fit = "-" if math.isnan(supremum["fit_pvalue"]) else f"{supremum['fit_pvalue']:.2g}"
             certified = f"[{number(row['lower'])}, {number(row['upper'])}]"
-            meets = "meet" if found["meets"] else "differ"
-            say = _refusal(found["refused"]) if refused else meets
+            meets = "meet" if supremum["meets"] else "differ"
+            say = _refusal(supremum["refused"]) if refused else meets
             table.add_row(
-                BLOCK_LABELS[row["block"]], str(row["N"]), number(found["largest"]), interval, fit, certified, say
+                BLOCK_LABELS[row["block"]], str(row["N"]), number(supremum["largest"]), interval, fit, certified, say
             )
         print_whole(console, table)
     claimed = [row["sampled"]["meets"] for row in rows if row["sampled"]["meets"] is not None]

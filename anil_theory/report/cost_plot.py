@@ -93,10 +93,10 @@ def plot_cost(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure |
 def _method(curve: Curve) -> str:
     """The label of a curve with its step size typeset."""
     label = curve["label"]
-    found = re.fullmatch(r"(.*), alpha = (.+)", label)
-    if found is None:
+    parts = re.fullmatch(r"(.*), alpha = (.+)", label)
+    if parts is None:
         return in_figure(label)
-    method, rule = found.groups()
+    method, rule = parts.groups()
     number = rf"$\alpha={in_figure(rule)}$"
     return f"{in_figure(method)}, {STEP_RULES.get(rule, number)}"
 

@@ -147,6 +147,6 @@ def geometry_title(geometry: str) -> str:
 
 def in_order(present: Iterable[str], order: Iterable[str]) -> list[str]:
     """Each of the `present` words once: those of `order` first, in its order, and then the others as they come."""
-    found = list(dict.fromkeys(present))
-    known = [word for word in order if word in found]
-    return [*known, *(word for word in found if word not in known)]
+    words = list(dict.fromkeys(present))
+    known = [word for word in order if word in words]
+    return [*known, *(word for word in words if word not in known)]

@@ -96,8 +96,8 @@ def bounded(row: Row) -> str:
     latex = latex_of(row, judged_kind(row))
     plain = plain_formula(latex)
     for relation in (" = ", " <= "):
-        left, found, _ = plain.partition(relation)
-        if found:
+        left, separator, _ = plain.partition(relation)
+        if separator:
             return left
     return str(row["block"])
 

@@ -110,8 +110,8 @@ def panels(
     Raises InvalidParameter where `axes` are not as many as there are panels.
     """
     if axes is not None:
-        given = _given(axes, lines, columns)
-        yield Panels(given.flat[0].get_figure(root=True), given, own=False)
+        grid = _given(axes, lines, columns)
+        yield Panels(grid.flat[0].get_figure(root=True), grid, own=False)
         return
     if width is None:
         width = SINGLE if columns == 1 else DOUBLE

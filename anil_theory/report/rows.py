@@ -43,12 +43,12 @@ def tightest_rows(rows: Iterable[Row]) -> list[Row]:
         family = row["cell"].get("family")
         key = (row["statement"], row["geometry"], row["regime"], row["check"], row["block"], family, each)
         groups.setdefault(key, []).append(row)
-    found = []
+    tightest = []
     for members in groups.values():
         first = min(members, key=lambda r: (SEVERITY.index(r["outcome"]), -_or(r["tightness"], r["measured"])))
         counts = {s: n for s in SEVERITY if (n := sum(r["outcome"] == s for r in members))}
-        found.append(first | {"rows": len(members), "counts": counts})
-    return sorted(found, key=lambda r: (r["statement"], r["geometry"], r["regime"], r["check"]))
+        tightest.append(first | {"rows": len(members), "counts": counts})
+    return sorted(tightest, key=lambda r: (r["statement"], r["geometry"], r["regime"], r["check"]))
 
 
 def _or(value: float, other: float) -> float:

@@ -167,14 +167,14 @@ def _items(block: str) -> Iterator[tuple[tuple[str, str] | None, str]]:
     condition: tuple[str, str] | None = None
     pending: list[str] = []
     for line in block.split("\n"):
-        found = _CONDITION.fullmatch(line.strip())
-        if found or line.startswith(("- ", "|")):
+        opening = _CONDITION.fullmatch(line.strip())
+        if opening or line.startswith(("- ", "|")):
             if pending:
                 yield condition, " ".join(pending)
                 condition = None
             pending = []
-        if found:
-            condition = (found[1], found[2])
+        if opening:
+            condition = (opening[1], opening[2])
         else:
             pending.append(line.strip())
     if pending:
@@ -183,7 +183,7 @@ def _items(block: str) -> Iterator[tuple[tuple[str, str] | None, str]]:
 
 def _paths(text: str) -> Iterator[str]:
     """The paths of the holes and of the conditions of a text."""
-    yield from (found[1] for found in _CONDITION.finditer(text))
+    yield from (condition[1] for condition in _CONDITION.finditer(text))
     yield from (path for _, path, _, _ in Formatter().parse(text) if path is not None)
 
 

@@ -46,8 +46,8 @@ class Results(Displayed):
         shown: dict[str, Any] = {"folder": str(self.folder)}
         for study, records in self.studies.items():
             outcomes = Counter(row["outcome"] for row in self.rows(study) if row.get("outcome"))
-            found = ", ".join(f"{outcome} {number}" for outcome, number in outcomes.items())
-            shown[study] = f"{len(records)} records" + (f": {found}" if found else "")
+            tally = ", ".join(f"{outcome} {number}" for outcome, number in outcomes.items())
+            shown[study] = f"{len(records)} records" + (f": {tally}" if tally else "")
         return shown
 
     @cached_property
@@ -59,15 +59,15 @@ class Results(Displayed):
 
         Raises InvalidParameter where the results have no such study or statement.
         """
-        found = self._rows
+        rows = self._rows
         for name, value in (("study", study), ("statement", statement)):
             if value is None:
                 continue
-            known = list(dict.fromkeys(row[name] for row in found if row.get(name)))
+            known = list(dict.fromkeys(row[name] for row in rows if row.get(name)))
             if value not in known:
                 raise InvalidParameter(name, f"one of those in the results: {', '.join(known) or 'none'}", value)
-            found = [row for row in found if row.get(name) == value]
-        return found
+            rows = [row for row in rows if row.get(name) == value]
+        return rows
 
     def verdict_rows(self) -> list[dict[str, Any]]:
         """The rows of `anil-theory verify` as its reports take them (`report.rows`)."""

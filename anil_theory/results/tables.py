@@ -91,9 +91,9 @@ def _telling_axes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     groups = 1
     for name in AXES:
         candidate = [*chosen, name]
-        found = len({tuple(row.get(each) for each in candidate) for row in rows})
-        if found > groups:
-            chosen, groups = candidate, found
+        told_apart = len({tuple(row.get(each) for each in candidate) for row in rows})
+        if told_apart > groups:
+            chosen, groups = candidate, told_apart
         if groups == len(rows):
             break
     return chosen or ["block"]

@@ -128,8 +128,8 @@ class OrthogonalNoiseFamily(Family):
         angles = np.linspace(0.0, math.pi / 2, 33)
         best = int(np.argmin([size(angle) for angle in angles]))
         bounds = (angles[max(best - 1, 0)], angles[min(best + 1, 32)])
-        found: Any = minimize_scalar(size, bounds=bounds, method="bounded", options={"xatol": 1e-12})
-        return -L * math.cos(found.x), -L * math.sin(found.x)
+        optimum: Any = minimize_scalar(size, bounds=bounds, method="bounded", options={"xatol": 1e-12})
+        return -L * math.cos(optimum.x), -L * math.sin(optimum.x)
 
     def noise(self) -> float:
         """a: how far the tasks lie apart, times L."""

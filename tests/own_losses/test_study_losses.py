@@ -53,15 +53,15 @@ def test_what_a_point_shows_is_within_what_is_certified() -> None:
     for name, each in proved().audited.items():
         assert each.direction == "certified" and each.certified is not None
         # The audit and the search are apart by the gap that the search was given.
-        low, high = sorted((each.found, each.certified))
+        low, high = sorted((each.extreme, each.certified))
         assert (low == each.certified) == (name == "mu")
         assert high <= 1.25 * low
 
 
 def test_strong_convexity_comes_from_the_regulariser() -> None:
     """D_w^2 of a mean square is at least 0, so mu is at least 0.6, and exactly that where a feature is constant."""
-    found = proved().audited["mu"]
-    assert found.certified is not None and found.certified <= 0.6 <= found.found <= 0.61
+    curvature = proved().audited["mu"]
+    assert curvature.certified is not None and curvature.certified <= 0.6 <= curvature.extreme <= 0.61
 
 
 def test_the_advice_works_beside_a_step_size_ten_times_off() -> None:

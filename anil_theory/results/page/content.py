@@ -161,24 +161,24 @@ def _section(line: StatementLine, every: Sequence[Row]) -> StatementSection:
 
 def _formulas(rows: Sequence[Row]) -> list[Formula]:
     """The claim that each block was judged by last: the smallest of its bounds."""
-    found: dict[str, str] = {}
+    formulas: dict[str, str] = {}
     for row in rows:
         kind = judged_kind(row)
         latex = latex_of(row, kind)
         if latex:
-            found.setdefault(f"{_label(row)}, {kind}", latex)
-    return [formula(name, latex) for name, latex in found.items()]
+            formulas.setdefault(f"{_label(row)}, {kind}", latex)
+    return [formula(name, latex) for name, latex in formulas.items()]
 
 
 def _symbols(rows: Sequence[Row]) -> dict[str, str]:
     """The formulas of Table 2 within a line, by their LaTeX."""
-    found = {latex_of(row, "identity") for row in rows if row["statement"] == "table2"}
-    return {latex: mathml(latex, display=False) for latex in found if latex}
+    identities = {latex_of(row, "identity") for row in rows if row["statement"] == "table2"}
+    return {latex: mathml(latex, display=False) for latex in identities if latex}
 
 
 def _printed(rows: Sequence[Row]) -> list[Formula]:
-    found = {_label(row): latex for row in rows if (latex := latex_of(row, "order"))}
-    return [formula(name, latex) for name, latex in found.items()]
+    orders = {_label(row): latex for row in rows if (latex := latex_of(row, "order"))}
+    return [formula(name, latex) for name, latex in orders.items()]
 
 
 def _hypotheses(rows: Sequence[Row]) -> list[HypothesisLine]:
@@ -192,10 +192,10 @@ def _hypotheses(rows: Sequence[Row]) -> list[HypothesisLine]:
         for condition, margin in seen.items():
             margins.setdefault(condition, []).append((margin, row["setting"]))
     lines = []
-    for condition, found in margins.items():
-        least, where = min(found)
-        holding = sum(margin >= 0 for margin, _ in found)
-        lines.append(HypothesisLine(condition, number(least + 0.0), holding, len(found), where))
+    for condition, places in margins.items():
+        least, where = min(places)
+        holding = sum(margin >= 0 for margin, _ in places)
+        lines.append(HypothesisLine(condition, number(least + 0.0), holding, len(places), where))
     return lines
 
 

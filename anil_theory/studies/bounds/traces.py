@@ -107,17 +107,17 @@ def _bound(
 def _reached(setting: TracedSetting, step_rule: StepRule) -> dict[str, Any]:
     """The block constants of functions that are built to reach the sharp bounds: lower ends of enclosures."""
     statement = statement_about(f"{QUANTITY}/{BLOCKS[0]}", setting.constants.geometry)
-    found: dict[str, Any] = {"N": list(setting.reached_at)}
+    reached: dict[str, Any] = {"N": list(setting.reached_at)}
     for block in BLOCKS:
         sharp = _bound(statement, Kind.SHARP, block, setting.constants, step_rule)
-        found[block] = [_reached_at(setting.constants, step_rule(N), block, sharp(N)) for N in setting.reached_at]
-    return found
+        reached[block] = [_reached_at(setting.constants, step_rule(N), block, sharp(N)) for N in setting.reached_at]
+    return reached
 
 
 def _reached_at(constants: Constants, schedule: Schedule, block: str, sharp: float) -> float:
     """The constant of one such function; NaN where float64 cannot hold the numbers that it is built from."""
     if not SMALLEST < sharp < 1 / SMALLEST:
         return math.nan
-    found = block_entry(realise(constants, schedule, block, span=short_span(constants)))
+    enclosure = block_entry(realise(constants, schedule, block, span=short_span(constants)))
     # The precision is fixed: where the steps of the trajectory cancel all of it, the enclosure says nothing.
-    return found.low if found.high - found.low < WIDEST * found.low else math.nan
+    return enclosure.low if enclosure.high - enclosure.low < WIDEST * enclosure.low else math.nan
