@@ -3,8 +3,8 @@
 guaranteed   alpha, beta, N, B, K of `advice.advise`: by Theorem 1 or 2 the averages of the squared gradients are at
              most eps, if the constants hold. Where these are estimated the guarantee is an estimate too;
 practical    alpha and N as studied, beta = 1/(its own block + the cross block) with the blocks as measured: the
-             step size of the theorems with measured constants in place of their bounds. A heuristic, which is why
-             it is tried: the same descent with ten times and with a tenth of beta stands beside it.
+             step size of the theorems with measured constants in place of their bounds. This is a
+             heuristic, and so it is tried: the same descent with ten times and with a tenth of beta stands beside it.
 """
 
 import math

@@ -6,7 +6,7 @@
     estimated   the largest value found (by ascents, at random points, along the run), or the upper end of an
                 extrapolation from the random points where that is larger. No bound: verdicts say so.
 
-Which one: declared before certified before estimated.
+A declared value goes before a certified one, and that before an estimated one.
 """
 
 import math
@@ -35,7 +35,7 @@ NAMES = ("mu", "L", "rho", "tau", "M")
 CLOSE = 2.0
 """A certificate is taken when it is within this factor of what a point shows."""
 FLAT = 1e-10
-"""A smallest curvature below this share of L is taken for none: the geometry is nonconvex then."""
+"""A smallest curvature below this share of L counts as none: the geometry is then nonconvex."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,10 @@ def _sampled(
             if np.isfinite(value) and (name not in extremes or _beyond(name, value, extremes[name].value)):
                 witness = Witness({"z": np.asarray(points[i]).tolist()}, int(which[i]))
                 extremes[name] = _Extreme(value, where, witness)
-    if set(sizes) - set(extremes) or extremes["L"].value <= 0 or extremes["M"].value <= 0:
-        raise UnusableLoss(
-            "the constants of these losses cannot be measured: in the region nothing of "
-            + ", ".join(name for name in sizes if name not in extremes or extremes[name].value <= 0)
-            + " is a finite number > 0"
-        )
+    unusable = [f"{name} is finite at no point of the region" for name in sizes if name not in extremes]
+    unusable += [f"{name} is 0 in the region" for name in ("L", "M") if name in extremes and extremes[name].value <= 0]
+    if unusable:
+        raise UnusableLoss(f"the constants of these losses cannot be measured: {'; '.join(unusable)}")
     return extremes, samples
 
 
@@ -188,12 +186,12 @@ def _along(run: Followed, P: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beyond(name: str, value: float, known: float) -> bool:
-    """Whether a value says more of a constant than the known one: a larger norm, a smaller curvature."""
+    """Whether a value goes beyond the one known so far: a larger norm, or a smaller curvature."""
     return value < known if name == "mu" else value > known
 
 
 def _as_constants(values: Mapping[str, float], reach: float) -> Constants:
-    """Numbers that were found as constants without mu."""
+    """The measured numbers as constants, without mu."""
     return Constants(
         None,
         values["L"],
@@ -230,7 +228,7 @@ def _settled(
     why_not: str,
     seed: int,
 ) -> AuditedConstant:
-    """The constant in the best way in which it is known."""
+    """The constant: declared, or else certified, or else estimated."""
     seen = extremes[name]
     interval, remark = _interval(name, samples[name], seen.value, seed)
     closed = proved is not None and (proved >= seen.value / CLOSE if name == "mu" else proved <= CLOSE * seen.value)
@@ -276,7 +274,7 @@ def _interval(name: str, samples: np.ndarray, seen: float, seed: int) -> tuple[t
 
 
 def _constants_of(by_name: Mapping[str, AuditedConstant], reach: float) -> Constants:
-    """The constants that bounds are evaluated at; they are as well known as the least known of them."""
+    """The constants that bounds are evaluated at. Together they are known as well as the least known of them."""
     kinds = {each.direction for each in by_name.values() if each.value is not None}
     known = Knowledge.CERTIFIED
     if "declared" in kinds:

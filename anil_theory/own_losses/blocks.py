@@ -2,7 +2,7 @@
 
 Measured blocks are suprema over the ball that the outer iterates of the run need; their bounds hold because the inner
 iterates stay in the larger ball where the constants were audited. Enclosed blocks are bounded over the cube about that
-ball, in every task, and so on all of it; by how much inner iterates may leave the larger ball is enclosed too.
+ball, in every task. The cube holds the ball. How far inner iterates may leave the larger ball is enclosed too.
 """
 
 from collections.abc import Mapping
@@ -106,7 +106,7 @@ def _rows(
 
 
 def _enclosing(blocks: tuple[str, ...]) -> Measurement:
-    """What certificates are as a measurement: upper estimates of the blocks."""
+    """Certificates as a measurement: upper estimates of the blocks."""
     return Measurement(
         name="enclosed",
         quantities=tuple(f"{QUANTITY}/{block}" for block in blocks),

@@ -19,11 +19,11 @@ from anil_theory.problem.base import Sampler
 from anil_theory.schedule import Schedule
 
 MARGIN = 1.1
-"""By this factor the balls are larger than what the run needs."""
+"""The balls are larger than what the run needs by this factor."""
 SMALLEST = 1e-3
 """The radius about a start that the run does not leave, in units of max(1, |start|)."""
 SHRINKINGS = 4
-"""How often the outer step size of a run that is not finite is divided by ten, where it was not given."""
+"""The most times that outer step sizes are divided by ten until a run is finite; the user's own are never changed."""
 BATCH = 4
 PROBES = 64
 """Random points of the ball of outer iterates whose inner loops are run."""
@@ -59,7 +59,7 @@ def problem_on(
 ) -> Problem:
     """The problem on the ball of this radius about the start; points are drawn `within` a smaller one, if given.
 
-    Without constants it has some that say nothing.
+    Without `constants` those of the problem are placeholders.
     """
     unknown = Constants(None, 1.0, 1.0, 1.0, 1.0, region=Region(radius), known=Knowledge.ESTIMATED)
     drawn_within = radius if within is None else within
@@ -102,7 +102,7 @@ def follow(
     """Run Algorithm 1 from the start, and find the region that it needs.
 
     alpha    None: 1/L, with L the largest norm of a second derivative at the start;
-    beta     of w and phi; None: half of that, divided by ten while the run is not finite;
+    beta     of w and phi; None: 1/(2 L), divided by ten while the run is not finite;
     batch    None: at most 4;
     region   the radius about the start on which constants are audited, if it is not to be found.
 

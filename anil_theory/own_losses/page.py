@@ -1,4 +1,4 @@
-"""A study of own losses as text and as HTML: constants with how they are known, verdicts, the first failure, advice."""
+"""A study of own losses as text and as HTML: constants and how they are known, verdicts, the first failure, advice."""
 
 import html
 import io

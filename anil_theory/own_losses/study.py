@@ -59,22 +59,22 @@ def study_losses(
 ) -> LossStudy:
     """What the convergence theory of ANIL says about losses of one's own: constants, verdicts and advice.
 
-    A training run finds the region, a ball about the start. On it mu, L, rho, tau and M are audited, and the blocks of
-    the meta-gradient are measured and compared with the bounds at those constants. What an assumption fails at is
-    named, and settings are advised and tried. Everything is matrix-free but for small problems.
+    A training run finds the region, a ball about the start. The audit finds mu, L, rho, tau and M on it. The blocks of
+    the meta-gradient are measured and compared with the bounds at those constants. The first failure of an assumption
+    is named. Settings are advised and tried. Only small problems are studied with matrices.
 
     losses      (support, query), or one loss for both: `loss(w, phi, data) -> scalar`, with the data of one task;
     w, phi      where training starts, as trees of floats. An equinox model split with `equinox.partition` is one;
     data        the tasks, with one leading axis over them in every leaf; or a list with one tree per task;
     constants   what you declare of mu, L, rho, tau, M; what is left out is certified or estimated;
-    region      radius about the start on which constants are audited; left out: the ball that the run needs;
+    region      radius of the ball about the start on which constants are audited; left out: what the run needs;
     alpha, inner_steps, beta_w, beta_phi, batch, outer_steps   of the run. alpha left out: 1/L for the run, and the
                 paper's (mu/L^2, or 0.7/(N L)) where bounds are judged;
     query_infimum   a number below which no query loss falls; left out, D0 is estimated;
     accuracy    eps of the advice, as a share of the squared meta-gradient at the start; or eps itself;
     certify     whether constants and blocks are certified; left out: where n_w + n_phi is at most 3;
     effort      how hard to search; left out: what suits the size;
-    on_progress is told what is done next.
+    on_progress called with what is done next, in words.
 
     Raises InvalidParameter for parameters, data and settings outside their sets, UnusableLoss for losses that cannot be
     studied, and NotFinite where the run or a constant is not finite. A loss with a kink is no error: `first_failure`

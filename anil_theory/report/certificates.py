@@ -26,7 +26,7 @@ COLUMNS = ("N", "witness", "certified", "width", "refined", "/cert.", "explicit"
 def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None:
     """One line per block and N: witness, certified upper bound, width, both bounds with their factors, verdict.
 
-    "/cert." is the bound over the certified upper bound: by at least this factor it exceeds the truth.
+    "/cert." is the bound over the certified upper bound: the bound exceeds the truth by at least this factor.
     """
     for title, members in groupby(rows, key=_heading):
         group = list(members)
@@ -105,7 +105,7 @@ def _remarks(row: CertificateRow) -> list[str]:
 
 
 def print_clock(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """How many searches the clock ended: those alone may end elsewhere in another run."""
+    """Print how many searches the clock ended: only these may end elsewhere in another run."""
     ends = [row["ended_by"] for row in rows]
     by_clock = ends.count("clock")
     if by_clock:
@@ -118,7 +118,7 @@ def print_clock(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_proof(console: Console, path: Path, tasks: int) -> None:
-    """What a proof is of: the tasks drawn, and not their families."""
+    """Print what a proof is of: the tasks drawn, and not their families."""
     if tasks:
         noun = "task" if tasks == 1 else "tasks"
         console.print(

@@ -122,7 +122,7 @@ def plot_curvature(
 
 
 def _panel(axis: "Axes", points: Sequence[Mapping[str, Any]], block: str, styles: Mapping[int, Any]) -> int:
-    """Draw one panel; how many predictions are off it."""
+    """Draw one panel; returns how many predictions are off it."""
     from anil_theory.report.panels import log_values
 
     top = np.log10(max(p["blocks"][block] for p in points)) + HEADROOM

@@ -1,4 +1,4 @@
-"""What a run says of each statement in a line: the worst verdict, where it is tightest, where it would notice least."""
+"""A line for each statement of a run: the worst verdict, where it is tightest, and where it would notice least."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +113,8 @@ def guarantee(rows: Sequence[Row]) -> Row | None:
 class CountedEntry:
     """One line of Table 2 at one setting: what was counted of ANIL and of MAML, beside the formulas.
 
-    formulas   in LaTeX, by method; outcomes: by method.
+    formulas   in LaTeX, by method;
+    outcomes   by method.
     """
 
     name: str

@@ -23,8 +23,7 @@ def plot_share_map(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = N
     """Reached constant / bound over (mu/L, N), strongly convex, alpha = mu/L^2: 1 is a bound that is attained.
 
     A line of panels is a kind of bound, a panel is a block; the cross blocks, which have the same refined bound, are
-    drawn once. The line is N = L^2/mu^2. A cell is empty where nothing was
-    reached that float64 holds.
+    drawn once. The line is N = L^2/mu^2. A cell is empty where float64 does not hold what was reached.
 
     traced   as `anil-theory bounds` keeps them, for several mu: "constants", "N", "curves" and "reached";
     axes     one per panel, line by line; left out: a new figure.

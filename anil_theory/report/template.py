@@ -7,9 +7,10 @@
     - This bullet is kept where the number `outcome` is "kink".
 
 A hole is a path into the numbers (keys and indices, with dots between them) and a format as in Python, or "2 digits":
-at least so many significant digits, and never an exponent. A list fills a hole with its members, with commas between
-them, and in a row of a table with bars. A condition stands on its own line and holds for the paragraph, bullet or row
-after it. The section `Record` says what the other numbers of the record are: `` - `name`: ... ``.
+at least two significant digits (or another number of them), and never an exponent. A list fills a hole with its
+members, with commas between them, and in a row of a table with bars. A condition stands on its own line and holds for
+the paragraph, bullet or row after it. The section `Record` says what the other numbers of the record are:
+`` - `name`: ... ``.
 
 Raises TemplateMismatch for a hole without a number, and for a number that neither a hole nor `Record` names.
 """

@@ -35,7 +35,7 @@ class Results(Displayed):
 
     folder    where they were read;
     studies   the records by the study that made them;
-    notes     what each run was (`study.run_note`), with its folder; none of runs of older versions.
+    notes     what each run was (`study.run_note`), with its folder; runs of older versions have none.
     """
 
     folder: Path
@@ -55,7 +55,9 @@ class Results(Displayed):
         return [row for study, records in self.studies.items() for row in flat_rows(study, records)]
 
     def rows(self, study: str | None = None, statement: str | None = None) -> list[dict[str, Any]]:
-        """Every row as a flat dictionary, its setting beside what was measured; of one study or statement, if named.
+        """Every row as a flat dictionary: its setting beside what was measured.
+
+        study, statement   only the rows of these; default: all.
 
         Raises InvalidParameter where the results have no such study or statement.
         """
@@ -85,9 +87,9 @@ class Results(Displayed):
         """A labelled array for each number of the rows of one statement; its axes are what the rows differ in.
 
         statement   may be left out where the results have one only;
-        axes        names of columns that tell the rows apart; found, if left out.
+        axes        names of columns that tell the rows apart; left out: they are chosen from the rows.
 
-        A combination that was not measured is NaN. Nothing assumed of the curvature is mu = 0 on that axis. Raises
+        A combination that was not measured is NaN. Rows that assume nothing of the curvature have mu = 0. Raises
         InvalidParameter where axes do not tell the rows apart, and MissingLibrary without xarray.
         """
         from anil_theory.results.tables import labelled_arrays
@@ -124,7 +126,7 @@ def load_results(folder: str | os.PathLike[str]) -> Results:
     """The results in a folder: that of one run (`--out`), that of its records, or one with such folders below it.
 
     Nothing is written. Raises InvalidParameter where there are no records, UnreadableRecord for a damaged one, which it
-    names, and OtherSchema for one that another version wrote: it is refused, and never read as what it is not.
+    names, and OtherSchema for one that another version wrote.
     """
     top = Path(folder)
     if top.name == RECORDS and not (top / RECORDS).is_dir():

@@ -35,13 +35,13 @@ IDENTITY = (
     "query",
     "seed",
 )
-"""What makes two rows the same row of two runs; how hard was searched is not among it."""
+"""The columns that make two rows the same row of two runs. The effort of the search is not among them."""
 
 NUMBERS = ("measured", "lower", "upper", *KINDS)
 """The numbers that are compared."""
 
 ROUNDINGS = 1e-12
-"""What two runs may differ by, relatively, in a number without a rounding of its own: some thousand roundings."""
+"""The relative difference that two runs may have in a number without a rounding of its own: some thousand roundings."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Comparison(Displayed):
     """What changed from one result to another.
 
     added, gone   rows, in words;
-    verdicts      those that changed; moved: numbers that differ by more than their roundings;
+    verdicts      those that changed;
+    moved         numbers that differ by more than their roundings;
     refuted       rows that are refuted in the second and were not, or were not there, in the first;
     same          how many rows are in both, with the same verdict and the same numbers.
     """
@@ -104,7 +105,7 @@ def compare_results(before: Results, after: Results) -> Comparison:
 
 
 def _by_identity(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]]:
-    """Rows by what they are; rows that agree in it are told apart by their place among their like."""
+    """Rows by their identity; rows with the same identity are numbered."""
     numbered: dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: str(row.get("record", ""))):
         identity = tuple(row.get(name) for name in IDENTITY)
@@ -141,7 +142,7 @@ def _changes(words: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
 
 
 def _verdict(row: Mapping[str, Any]) -> Any:
-    """The outcome of a row; of a finding of the audit, whether it was shown."""
+    """The outcome of a row, or whether a finding of the audit was shown."""
     return row.get("outcome") if "outcome" in row else row.get("verdict")
 
 

@@ -1,4 +1,4 @@
-"""What stands on a page, as plain values that its template lays out: no HTML is made here but that of formulas."""
+"""The content of a page as plain values, which its template lays out. The only HTML made here is that of formulas."""
 
 import math
 import re
@@ -103,7 +103,8 @@ class Content:
     """The page.
 
     guarantees   two lines, measured and claimed; empty where nothing was measured beside a bound;
-    commands     what was typed, by run; origin: versions, sources and machine of the records.
+    commands     what was typed, by run;
+    origin       versions, sources and machine of the records.
     """
 
     title: str
@@ -269,7 +270,7 @@ def _cell(value: Any) -> str:
 
 
 def _origin(records: Sequence[Record]) -> dict[str, str]:
-    """What the last of the records says of its origin; the others may differ in times alone or in more."""
+    """The origin that the last record states. Those of the others may differ, in times at least."""
     if not records:
         return {}
     origin = {name: str(value) for name, value in records[-1].provenance.items() if name not in UNREPORTED}

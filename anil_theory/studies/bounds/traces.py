@@ -22,7 +22,7 @@ WIDEST = 1e-6
 """Enclosures that are wider than this share of their lower end are no numbers for a figure."""
 
 LEVEL = 1e-9
-"""A curve that ends within this share of its largest value has come to a level: far more than rounding makes of it."""
+"""A curve that ends within this share of its largest value has levelled off. Rounding makes far less of it."""
 
 StepRule = Callable[[int], Schedule]
 """The schedule at an N."""
@@ -86,8 +86,10 @@ def turning_point(
 ) -> list[float] | None:
     """[N, value] where a bound is largest: on the grid, and then among all N up to the neighbours on the grid.
 
-    A bound with one peak has it there; of a bound with several it is one. None where the largest value of the grid is
-    its first, or no larger than its last but for rounding: the bound falls all along, rises, or comes to a level.
+    It is the peak of a bound with one peak, and one of the peaks of a bound with several.
+
+    None where the largest value of the grid is its first, or no larger than its last but for rounding: the bound falls
+    all along, rises, or comes to a level.
     """
     highest = max(range(len(curve)), key=lambda i: curve[i])
     if highest == 0 or math.isinf(curve[highest]) or curve[highest] <= curve[-1] * (1 + LEVEL):

@@ -321,7 +321,7 @@ def _calls(cost: CostToAccuracy) -> int:
 
 
 def _ends(cost: CostToAccuracy) -> list[float]:
-    """Between which numbers of outer iterations the median over all seeds lies."""
+    """The ends of the interval of outer iterations that holds the median over all seeds."""
     return [cost.median_interval.low, cost.median_interval.high]
 
 
@@ -335,7 +335,7 @@ def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, s
 
 
 def _real(number: float) -> float:
-    """An integer may be beyond float64."""
+    """The number as a float, infinite where an integer is beyond float64."""
     try:
         return float(number)
     except OverflowError:

@@ -32,8 +32,9 @@ PARTS = ("w", "phi")
 
 @dataclass(frozen=True)
 class SaturationCell:
-    """Constants, alpha = mu/L^2, the values of N, and how much is drawn. Raises InvalidParameter for what is not
-    admissible, before any work is done.
+    """Constants, alpha = mu/L^2, the values of N, and how much is drawn.
+
+    Raises InvalidParameter on construction for what is not admissible.
     """
 
     constants: Constants

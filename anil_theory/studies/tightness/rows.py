@@ -67,8 +67,8 @@ def check_tightness(cell: TightnessCell, broken: str | None = None) -> list[dict
                       of any constant (1 where it is at a limit);
     realised          the meta-gradient's difference quotient on the losses that realise the choice, an enclosure;
     family            the block's norm at the worst task of the separable family, searched (lower): what tasks of one
-                      simple form reach, which may be far from what the assumptions allow. With its witness, and the
-                      enclosure of the value there; NaN where no task of the family has the constants.
+                      simple form reach, which may be far from what the assumptions allow. Its witness and the enclosure
+                      of the value there stand beside it. NaN where no task of the family has the constants.
 
     The Hessian is symmetric, so "phiw" shares the searches and the losses of "wphi", and moves w where that moves phi.
     """
@@ -78,7 +78,7 @@ def check_tightness(cell: TightnessCell, broken: str | None = None) -> list[dict
 
 @dataclass(frozen=True)
 class _Searched:
-    """What is found once for a block and its transpose."""
+    """What a block and its transpose share: it is searched once."""
 
     scalar: float
     tensors: float

@@ -22,16 +22,16 @@ from anil_theory.studies.verify.settings import Axes, VerifySettings
 from anil_theory.tasks import FAMILIES, ExtremalFamily, SeparableFamily
 
 SAMPLED = (SeparableFamily.name,)
-"""The families of a grid that names none, and beside them, where they exist:"""
+"""The families of a grid that names none."""
 
 WITNESSES = (ExtremalFamily.name,)
-"""the tasks that are made to attain a constant."""
+"""The families that stand beside those, where they exist: their tasks are made to attain a constant."""
 
 SettingOfGrid = tuple[Constants, Schedule, Regime]
 
 
 FEW_STEPS = (1, 3, 10)
-"""N of a grid of which only the families are named."""
+"""The values of N of a grid in which only the families are named."""
 
 CONSTANTS = ("mu", "L", "rho", "tau", "M")
 
@@ -262,12 +262,12 @@ def _sorted_names(asked: VerifySettings) -> tuple[tuple[str, ...], tuple[Axes, .
 
 
 def _with_few_steps(axes: Axes) -> Axes:
-    """Where nothing but families was named, a few N."""
+    """The axes, with a few N where nothing but families was named."""
     return replace(axes, inner_steps=FEW_STEPS) if axes == Axes(family=axes.family) else axes
 
 
 def _without_constants(axes: Axes) -> Axes:
-    """Raises InvalidParameter where constants are given and every family has its own."""
+    """The axes. Raises InvalidParameter where constants are given and every family has its own."""
     kinds = [FAMILIES[one_of("family", name, tuple(FAMILIES))] for name in axes.family]
     if kinds and not any(kind.takes_constants for kind in kinds):
         for name in CONSTANTS:
