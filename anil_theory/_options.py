@@ -199,36 +199,36 @@ def _read_hint(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
-def settings_from(kind: type[S], given: Mapping[str, Any], *, quick: bool | None = None) -> S:
+def settings_from(kind: type[S], values: Mapping[str, Any], *, quick: bool | None = None) -> S:
     """Settings with the values that were given, by the names of the options; the others have their defaults.
 
-    given   plain values, as a file or the command line has them; nested settings as a mapping, or a list of mappings,
+    values  plain values, as a file or the command line has them; nested settings as a mapping, or a list of mappings,
             under the field's name, or their options beside the others;
-    quick   whether the defaults are those of --quick; None: `given` says it.
+    quick   whether the defaults are those of --quick; None: `values` say it.
 
     Raises InvalidParameter for an unknown name, and for a value of another type.
     """
-    quick = bool(given.get("quick", False)) if quick is None else quick
-    rest = dict(given)
+    quick = bool(values.get("quick", False)) if quick is None else quick
+    rest = dict(values)
     own = {option.field: option for option in options_of(kind)}
-    values: dict[str, Any] = {}
+    by_field: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         nested = nested_kind(field)
         if nested is not None:
-            values |= _nested_values(field, nested, rest, quick=quick)
+            by_field |= _nested_values(field, nested, rest, quick=quick)
         elif field.name in own:
             option = own[field.name]
             if rest.get(option.name) is not None:
-                values[field.name] = option.admitted(rest.pop(option.name))
+                by_field[field.name] = option.admitted(rest.pop(option.name))
             elif quick and option.words.quick is not UNSET:
-                values[field.name] = option.words.quick
+                by_field[field.name] = option.words.quick
             elif option.required:
                 raise InvalidParameter(option.name, f"given: {option.words.help}", None)
             rest.pop(option.name, None)
     for name in rest:
         known = ", ".join(option.name for option in options_of(kind))
         raise InvalidParameter(name, f"a setting of {kind.command or kind.__name__}: one of {known}", rest[name])
-    return kind(**values)
+    return kind(**by_field)
 
 
 def _nested_values(

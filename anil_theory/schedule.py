@@ -105,8 +105,8 @@ class Schedule(Displayed):
 
     def _shown(self) -> dict[str, Any]:
         optional = {"beta_w": None, "beta_phi": None, "batch": 1, "outer_steps": 1}
-        given = {name: getattr(self, name) for name, default in optional.items() if getattr(self, name) != default}
-        return {"alpha": self.alpha, "inner_steps": self.inner_steps, **given}
+        chosen = {name: getattr(self, name) for name, default in optional.items() if getattr(self, name) != default}
+        return {"alpha": self.alpha, "inner_steps": self.inner_steps, **chosen}
 
 
 def _is_number(alpha: Any) -> bool:

@@ -40,7 +40,7 @@ def row(cell: Cell, outcome: str) -> Row:
 
 @pytest.fixture(autouse=True)
 def cheap_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None, found=None: [row(cell, "CONSISTENT")])
+    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None, findings=None: [row(cell, "CONSISTENT")])
 
 
 def run(*arguments: str, out: Path) -> Any:
@@ -55,7 +55,7 @@ def only_line(result: Any) -> str:
 
 
 def refute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None, found=None: [row(cell, "REFUTED")])
+    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None, findings=None: [row(cell, "REFUTED")])
 
 
 def test_status_1_is_a_refutation_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_repaired_checker_is_not_believed_by_old_records(tmp_path: Path, monke
     """The sources changed and no commit was made."""
     refute(monkeypatch)
     assert run(*GRID, out=tmp_path).exit_code == 1
-    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None, found=None: [row(cell, "CONSISTENT")])
+    monkeypatch.setattr(verify_cells, "check_cell", lambda cell, broken=None, findings=None: [row(cell, "CONSISTENT")])
     assert run(*GRID, "--resume", out=tmp_path).exit_code == 1, "nothing differs: the records are taken"
     here = provenance._machine()
     monkeypatch.setattr(provenance, "_machine", lambda: here | {"sources": "repaired"})

@@ -65,24 +65,24 @@ def check_by(
     effort: Effort,
     broken: str | None = None,
     regime: str = "-",
-    found: Callable[[], dict[str, Finding]] | None = None,
+    findings: Callable[[], dict[str, Finding]] | None = None,
 ) -> list[Row]:
     """The rows of one measurement: one for each block of the statement that it measures.
 
     regime   how the inner step size was chosen, in words;
-    found    returns, or raises, what the measurement found; default: it is made here.
+    findings returns, or raises, what was measured; default: the measurement is made here.
     """
     claims = statement.claims
-    measured = partial(measurement.run, problem, schedule, effort) if found is None else found
-    findings: dict[str, Finding] = {}
+    measure = partial(measurement.run, problem, schedule, effort) if findings is None else findings
+    by_quantity: dict[str, Finding] = {}
     try:
-        findings = measured()
+        by_quantity = measure()
         claims = _with_facts(statement, measurement, problem, schedule).claims
     except NotFinite as error:
-        findings = _nothing(statement, measurement, str(error))
+        by_quantity = _nothing(statement, measurement, str(error))
     except OverflowError as error:
         reason = f"not finite: a number of this setting is beyond float64 ({error})"
-        findings = _nothing(statement, measurement, reason)
+        by_quantity = _nothing(statement, measurement, reason)
     common = {
         "statement": statement.name,
         "check": measurement.name,
@@ -91,7 +91,7 @@ def check_by(
         "setting": describe(problem, schedule, measurement),
     }
     rows = []
-    for quantity, finding in findings.items():
+    for quantity, finding in by_quantity.items():
         about = [claim for claim in claims if claim.quantity == quantity]
         for block in dict.fromkeys(claim.block for claim in about):
             bounds = [claim for claim in about if claim.block == block]

@@ -42,8 +42,8 @@ def _print_versions(wanted: bool) -> None:
         return
     from anil_theory.provenance import versions
 
-    found = versions() | {"anil_theory": __version__, "python": platform.python_version()}
-    for name, number in found.items():
+    numbers = versions() | {"anil_theory": __version__, "python": platform.python_version()}
+    for name, number in numbers.items():
         print(f"{name} {number or 'is not installed'}")
     raise typer.Exit
 

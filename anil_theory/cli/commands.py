@@ -34,8 +34,8 @@ def command_of(kind: type[Options]) -> Callable[..., None]:
     """The function of a study's command: its parameters are the options of the settings, and those of every run."""
     running = running_options(kind)
 
-    def body(given: Mapping[str, Any], how: Mapping[str, Any], as_json: bool) -> tuple[int, Any]:
-        return conducted(settings_from(kind, given), settings_from(RunSettings, how), as_json=as_json)
+    def body(values: Mapping[str, Any], how: Mapping[str, Any], as_json: bool) -> tuple[int, Any]:
+        return conducted(settings_from(kind, values), settings_from(RunSettings, how), as_json=as_json)
 
     return taking(kind, running, body, f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{STATUSES}")
 
@@ -81,12 +81,12 @@ class Experiment(Options):
     experiment: str = required("A TOML file, or the name of an experiment of the package.", argument=True)
 
 
-def run(given: Mapping[str, Any], how: Mapping[str, Any], as_json: bool) -> tuple[int, Any]:
+def run(values: Mapping[str, Any], how: Mapping[str, Any], as_json: bool) -> tuple[int, Any]:
     """The exit status and the report of an experiment."""
     from anil_theory.experiments.files import read
     from anil_theory.report.experiment import print_experiment
 
-    asked = read(settings_from(Experiment, given).experiment)
+    asked = read(settings_from(Experiment, values).experiment)
     settings = settings_from(settings_of(asked.study), asked.settings)
     running = settings_from(RunSettings, {"out": Path("results", asked.name), **how})
     code, report = conducted(settings, running, as_json=as_json, refutes=asked.refutes)

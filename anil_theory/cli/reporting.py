@@ -31,9 +31,9 @@ def report(
     from anil_theory.results.page import write_page
 
     with failures_exit():
-        found = load_results(results)
-        path = found.folder / "report.html" if out is None else out
-        write_page(found, path)
+        loaded = load_results(results)
+        path = loaded.folder / "report.html" if out is None else out
+        write_page(loaded, path)
         Console().print(str(path), highlight=False, soft_wrap=True)
         if opened and not webbrowser.open(path.resolve().as_uri()):
             raise NoBrowser(f"no browser was found on this machine: open {path} in one")
@@ -63,15 +63,15 @@ def export(
             raise ConflictingArguments("--latex", "name at least one of --latex, --csv, --parquet")
         if out is not None and len(kinds) > 1:
             raise ConflictingArguments("--out", "--out names one file: ask for one kind at a time")
-        found = load_results(results)
+        loaded = load_results(results)
         if out == Path("-"):
             if parquet:
                 raise ConflictingArguments("--out", "--parquet is binary: name a file")
-            typer.echo(found.content(kinds[0], statement).decode(), nl=False)
+            typer.echo(loaded.content(kinds[0], statement).decode(), nl=False)
         else:
             for kind in kinds:
-                path = found.folder / FILES[kind] if out is None else out
-                found.write(kind, path, statement)
+                path = loaded.folder / FILES[kind] if out is None else out
+                loaded.write(kind, path, statement)
                 Console().print(str(path), highlight=False, soft_wrap=True)
     finish(0, None, False)
 
@@ -92,8 +92,8 @@ def compare(
     from anil_theory.results import compare_results, load_results
 
     with failures_exit():
-        found = compare_results(load_results(before), load_results(after))
+        comparison = compare_results(load_results(before), load_results(after))
         if not as_json:
-            print_comparison(Console(), to_plain(found))
-        code = EXIT_REFUTED if found.refuted else (EXIT_NOT_SHOWN if found.differs else 0)
-    finish(code, encode_floats(to_plain(found)), as_json)
+            print_comparison(Console(), to_plain(comparison))
+        code = EXIT_REFUTED if comparison.refuted else (EXIT_NOT_SHOWN if comparison.differs else 0)
+    finish(code, encode_floats(to_plain(comparison)), as_json)

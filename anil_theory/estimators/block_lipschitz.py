@@ -111,10 +111,10 @@ class _Asked(NamedTuple):
             radius=jnp.asarray(self.region.radius),
         )
 
-    def found(self, measured: Measured) -> dict[str, dict[str, Estimate]]:
+    def estimates(self, measured: Measured) -> dict[str, dict[str, Estimate]]:
         """The estimates with their roundings, and by how much their inner iterates leave the region."""
         n_w, n_phi = self.family.n_w, self.family.n_phi
-        found = _estimates(
+        estimates = _estimates(
             measured,
             live_blocks(n_phi),
             self.budget,
@@ -123,8 +123,8 @@ class _Asked(NamedTuple):
             partial(explain, self.tasks, self.schedule, n_w),
         )
         # The count of operations is what is left where the program has no derived rounding.
-        found = mark_roundings(found, self.tasks, self.schedule, n_w, self.max_inner_steps)
-        return mark_exits(found, self.tasks, self.schedule, n_w, self.family.constants.region, self.max_inner_steps)
+        estimates = mark_roundings(estimates, self.tasks, self.schedule, n_w, self.max_inner_steps)
+        return mark_exits(estimates, self.tasks, self.schedule, n_w, self.family.constants.region, self.max_inner_steps)
 
 
 def _searched_together(asked: Sequence[_Asked], width: int) -> list[Callable[[], dict[str, dict[str, Estimate]]]]:
@@ -148,7 +148,7 @@ def _searched_together(asked: Sequence[_Asked], width: int) -> list[Callable[[],
     searched = jax.tree.map(_stacked, *drawn)
     measured = jax.tree.map(np.asarray, search_blocks(searched, first.loop, first.family.n_w, first.budget))
     rows = [jax.tree.map(lambda leaf, i=i: leaf[i], measured) for i in range(len(asked))]
-    return [partial(each.found, row) for each, row in zip(asked, rows, strict=True)]
+    return [partial(each.estimates, row) for each, row in zip(asked, rows, strict=True)]
 
 
 def _stacked(*leaves: Any) -> Any:

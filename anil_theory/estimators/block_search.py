@@ -163,9 +163,9 @@ def _search_task(of_task: Searched, loop: UnrolledLoop, n_w: int, budget: Budget
     )
 
 
-def _largest(found: Search) -> Search:
+def _largest(searches: Search) -> Search:
     """The best of the starts."""
-    return jax.tree.map(lambda leaf: leaf[jnp.argmax(found.value)], found)
+    return jax.tree.map(lambda leaf: leaf[jnp.argmax(searches.value)], searches)
 
 
 def _best_pair(

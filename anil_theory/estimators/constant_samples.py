@@ -50,8 +50,8 @@ def constants_at(
     normals = jnp.asarray(np.random.default_rng(seed).standard_normal((len(points), 3, n)))
     losses = (tasks.support, tasks.query)
     sizes = (domain.n_w, domain.n_phi)
-    found = _at_points(losses, sizes, count("steps", steps), tasks.data, points, which, normals)
-    return {name: np.asarray(values) for name, values in found.items()}
+    local_sizes = _at_points(losses, sizes, count("steps", steps), tasks.data, points, which, normals)
+    return {name: np.asarray(values) for name, values in local_sizes.items()}
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -76,13 +76,13 @@ def _at_points(
         task = jax.tree.map(lambda leaf: leaf[index], data)
         start = start_directions(both, normals[:2])[1]
         smooth = [norm_at(field, both, z, task, start, steps).top.value for field in (support, query)]
-        found = {"L": jnp.maximum(*smooth), "M": jnp.linalg.norm(query(z, task))}
-        found["mu"] = _smallest_curvature(support, z, task, masks["w"], normals[0], steps)
+        local_sizes = {"L": jnp.maximum(*smooth), "M": jnp.linalg.norm(query(z, task))}
+        local_sizes["mu"] = _smallest_curvature(support, z, task, masks["w"], normals[0], steps)
         for name, form in third.items():
             directions = start_directions(form, normals)
             # A first step of length 0 keeps the point where it is: only the directions climb.
-            found[name] = ascend(support, form, z, task, directions, iterations=steps, first_step=0.0).value
-        return found
+            local_sizes[name] = ascend(support, form, z, task, directions, iterations=steps, first_step=0.0).value
+        return local_sizes
 
     return jax.vmap(at)(points, which, normals)
 

@@ -56,8 +56,8 @@ def find_jump(
     direction[domain.n_w :] = 0.0
     direction /= np.linalg.norm(direction)
     losses = (tasks.support, tasks.query)
-    found = _bisected(losses, domain.n_w, tasks.data, jnp.asarray(ends), jnp.asarray(which), jnp.asarray(direction))
-    changes, sizes, middles = map(np.asarray, found)
+    halved = _bisected(losses, domain.n_w, tasks.data, jnp.asarray(ends), jnp.asarray(which), jnp.asarray(direction))
+    changes, sizes, middles = map(np.asarray, halved)
     far = changes[..., HALVINGS // 2]
     near = changes[..., HALVINGS]
     jumps = (near > NOISE * np.maximum(sizes, np.finfo(float).tiny)) & (near > KEPT * far)

@@ -227,8 +227,10 @@ def mark_roundings(
     The number that is measured is that of `certify.replay_witness`: directions count as they are, not as unit vectors.
     """
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
-    marked = {block: dict(found) for block, found in estimates.items()}
-    flat = [(block, method, e) for block, found in estimates.items() for method, e in found.items() if e.witness]
+    marked = {block: dict(by_method) for block, by_method in estimates.items()}
+    flat = [
+        (block, method, e) for block, by_method in estimates.items() for method, e in by_method.items() if e.witness
+    ]
     for pairs in (True, False):
         rows = [row for row in flat if (row[1] == "pairs") == pairs]
         if not rows:
@@ -241,7 +243,7 @@ def mark_roundings(
         owners = np.array([e.witness.task for _, _, e in rows if e.witness])
         operations = counted_roundings(n, schedule.inner_steps)
         try:
-            found = _forms(
+            forms = _forms(
                 (tasks.support, tasks.query),
                 (n_w, n - n_w),
                 pairs,
@@ -251,7 +253,7 @@ def mark_roundings(
                 jnp.asarray(directions[index]),
                 loop,
             )
-            again, errors = map(np.asarray, found)
+            again, errors = map(np.asarray, forms)
             roundings = [
                 judged(e.value, float(again[i]), float(errors[i]), operations) for i, (*_, e) in enumerate(rows)
             ]

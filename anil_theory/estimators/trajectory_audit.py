@@ -204,11 +204,11 @@ def _require_memory(schedule: Schedule, n: int) -> None:
 
 
 def _require_finite(
-    tasks: TaskSet, schedule: Schedule, n_w: int, trajectory: Trajectory, found: tuple[np.ndarray, ...]
+    tasks: TaskSet, schedule: Schedule, n_w: int, trajectory: Trajectory, measured: tuple[np.ndarray, ...]
 ) -> None:
     """Refuse a run that is not finite: a NaN exceeds no declared value, and would pass for one that holds."""
     K, B = trajectory.tasks.shape
-    parts = (trajectory.points, *found)
+    parts = (trajectory.points, *measured)
     finite = np.logical_and.reduce([np.isfinite(part).reshape(K, B, -1).all(axis=-1) for part in parts])
     if finite.all():
         return

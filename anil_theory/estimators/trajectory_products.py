@@ -31,8 +31,8 @@ def measured_by_products(
     n = trajectory.points.shape[-1]
     normal = jnp.asarray(np.random.default_rng(seed).standard_normal(n))
     losses = (tasks.support, tasks.query)
-    found = _measured(losses, n_w, steps, tasks.data, trajectory.points, trajectory.tasks, normal)
-    return {name: np.asarray(values) for name, values in found.items()}
+    quantities = _measured(losses, n_w, steps, tasks.data, trajectory.points, trajectory.tasks, normal)
+    return {name: np.asarray(values) for name, values in quantities.items()}
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -97,5 +97,5 @@ def _measured(
 
     K, B = indices.shape
     rows = (points.reshape(K * B, *points.shape[2:]), indices.reshape(-1))
-    found = jax.lax.map(of_batch, rows)
-    return jax.tree.map(lambda values: values.reshape(K, B, -1), found)
+    quantities = jax.lax.map(of_batch, rows)
+    return jax.tree.map(lambda values: values.reshape(K, B, -1), quantities)

@@ -1,4 +1,4 @@
-"""Losses and data of a user's own at the door: what can be studied, and of what cannot, the loss, the line and why.
+"""The door for a user's own losses and data: what can be studied gets in; an error names the loss, the line and why.
 
 Nothing is measured here. A loss that gets through is traced by JAX, computes in float64, can be differentiated three
 times, and is finite at the start in every task, with its gradient and its second derivative along one direction.
@@ -31,7 +31,7 @@ from anil_theory.problem.task_set import lists_tasks
 
 KINKED = {"abs", "ceil", "clamp", "cummax", "cummin", "floor", "max", "min", "reduce_max", "reduce_min"}
 KINKED |= {"round", "select_n", "sign", "sort", "top_k", "argmax", "argmin", "rem"}
-"""Primitives that may have a kink or a jump where the parameters decide; smooth functions are made of some too."""
+"""Primitives that may have a kink or a jump where the parameters decide. Some smooth functions use them too."""
 NARROW = ("float32", "float16", "bfloat16")
 _ORDERS = ("first", "second", "third")
 _LIBRARIES = (os.path.dirname(str(jax.__file__)) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep)
@@ -176,8 +176,8 @@ def _entries(name: str, tree: PyTree) -> Iterator[str]:
 
 def _require_finite(tasks: TaskSet, n_w: int, n_phi: int, entries: list[str]) -> None:
     """Refuse a loss whose value, gradient or second derivative is not finite at the start of a task."""
-    found = _at_the_start((tasks.support, tasks.query), (n_w, n_phi), tasks.data)
-    for name, (value, slope, curved) in zip(("support", "query"), found, strict=True):
+    derivatives = _at_the_start((tasks.support, tasks.query), (n_w, n_phi), tasks.data)
+    for name, (value, slope, curved) in zip(("support", "query"), derivatives, strict=True):
         for what, numbers in (("value", value[:, None]), ("gradient", slope), ("second derivative", curved)):
             bad = np.argwhere(~np.isfinite(np.asarray(numbers)))
             if len(bad):
@@ -221,7 +221,7 @@ def _inside(equation: Any) -> Iterator[Any]:
 def _kinked(jaxpr: Any, *, n_w_and_phi: int) -> tuple[str, ...]:
     """The primitives with a possible kink, with their lines, that parameters reach."""
     moving = set(jaxpr.invars[:n_w_and_phi])
-    found = []
+    kinks = []
     for equation in jaxpr.eqns:
         if not any(isinstance(variable, Var) and variable in moving for variable in equation.invars):
             continue
@@ -229,12 +229,12 @@ def _kinked(jaxpr: Any, *, n_w_and_phi: int) -> tuple[str, ...]:
         inside = [each for inner in _inside(equation) for each in _equations(inner)]
         for each in (equation, *inside):
             if each.primitive.name in KINKED:
-                found.append(f"`{each.primitive.name}`{user_line(each) or user_line(equation)}")
-    return tuple(dict.fromkeys(found))
+                kinks.append(f"`{each.primitive.name}`{user_line(each) or user_line(equation)}")
+    return tuple(dict.fromkeys(kinks))
 
 
 def _untraceable(name: str, error: Exception) -> str:
-    """What a loss that JAX cannot trace did, in one sentence, and the remedy."""
+    """One sentence on what JAX cannot trace in a loss, with the remedy."""
     where = _line_of(error)
     tracing = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
     if isinstance(error, (*tracing, jax.errors.TracerIntegerConversionError, jax.errors.NonConcreteBooleanIndexError)):

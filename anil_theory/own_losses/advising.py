@@ -3,8 +3,8 @@
 guaranteed   alpha, beta, N, B, K of `advice.advise`: by Theorem 1 or 2 the averages of the squared gradients are at
              most eps, if the constants hold. Where these are estimated the guarantee is an estimate too;
 practical    alpha and N as studied, beta = 1/(its own block + the cross block) with the blocks as measured: the
-             step size of the theorems with measured constants in place of their bounds. A heuristic, which is why
-             it is tried: the same descent with ten times and with a tenth of beta stands beside it.
+             step size of the theorems with measured constants in place of their bounds. This is a
+             heuristic, and so it is tried: the same descent with ten times and with a tenth of beta stands beside it.
 """
 
 import math
@@ -141,7 +141,7 @@ def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any]
     if problem.n_phi == 0:
         return None, "phi is empty: this is MAML, and the theorems are about ANIL"
     try:
-        found = advise(
+        advice = advise(
             constants.mu,
             constants.L,
             constants.rho,
@@ -155,7 +155,7 @@ def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any]
     except (AnilTheoryError, ArithmeticError) as error:
         return None, f"the theorem gives no settings at these constants: {error}"
     estimated = constants.known is Knowledge.ESTIMATED
-    return to_plain(found), "it rests on constants that are estimated" if estimated else ""
+    return to_plain(advice), "it rests on constants that are estimated" if estimated else ""
 
 
 def _sentence(runs: dict[str, dict[str, list[float]]], K: int) -> str:

@@ -6,7 +6,7 @@
     estimated   the largest value found (by ascents, at random points, along the run), or the upper end of an
                 extrapolation from the random points where that is larger. No bound: verdicts say so.
 
-Which one: declared before certified before estimated.
+A declared value goes before a certified one, and that before an estimated one.
 """
 
 import math
@@ -35,7 +35,7 @@ NAMES = ("mu", "L", "rho", "tau", "M")
 CLOSE = 2.0
 """A certificate is taken when it is within this factor of what a point shows."""
 FLAT = 1e-10
-"""A smallest curvature below this share of L is taken for none: the geometry is nonconvex then."""
+"""A smallest curvature below this share of L counts as none: the geometry is then nonconvex."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class AuditedConstant:
 
     value      what bounds are evaluated at; None for a mu that is not there;
     direction  "declared", "certified" or "estimated";
-    found      what a point shows: the constant is at least that (mu: at most);
-    where      how it was found: "ascent", "points" or "run";
+    extreme    what a point shows: the constant is at least that (mu: at most);
+    where      what showed it: "ascent", "points" or "run";
     interval   the extrapolation from random points, at level 95 % under a model of the tail; None where it is refused;
     certified  the proved bound, if there is one;
     declared   what the user said, if they did;
@@ -55,7 +55,7 @@ class AuditedConstant:
     name: str
     value: float | None
     direction: str
-    found: float
+    extreme: float
     where: str
     interval: tuple[float, float] | None
     certified: float | None
@@ -78,25 +78,25 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Extreme:
     value: float
     where: str
     witness: Witness | None
 
 
-def admitted_declarations(given: Mapping[str, float] | Constants | None) -> dict[str, float]:
+def admitted_declarations(declared: Mapping[str, float] | Constants | None) -> dict[str, float]:
     """What the user declares, by name. Raises InvalidParameter for other names, and for values that are no constant."""
-    if given is None:
+    if declared is None:
         return {}
-    if isinstance(given, Constants):
-        given = {name: value for name in NAMES if (value := getattr(given, name)) is not None}
-    if not isinstance(given, Mapping):
-        raise InvalidParameter("constants", "a mapping from mu, L, rho, tau or M to numbers, or Constants", given)
-    for name in given:
+    if isinstance(declared, Constants):
+        declared = {name: value for name in NAMES if (value := getattr(declared, name)) is not None}
+    if not isinstance(declared, Mapping):
+        raise InvalidParameter("constants", "a mapping from mu, L, rho, tau or M to numbers, or Constants", declared)
+    for name in declared:
         if name not in NAMES:
             raise InvalidParameter("constants", "named mu, L, rho, tau or M", name)
     zero_allowed = ("rho", "tau")
-    return {name: (nonnegative if name in zero_allowed else positive)(name, value) for name, value in given.items()}
+    return {name: (nonnegative if name in zero_allowed else positive)(name, value) for name, value in declared.items()}
 
 
 def audit(
@@ -115,8 +115,8 @@ def audit(
     Raises UnusableLoss for losses without any curvature and slope, and NotFinite for a constant that is finite nowhere.
     """
     tasks = problem.tasks
-    found, samples = _sampled(problem, run, effort, seed)
-    rough = _as_constants({name: each.value for name, each in found.items()}, run.reach)
+    extremes, samples = _sampled(problem, run, effort, seed)
+    rough = _as_constants({name: each.value for name, each in extremes.items()}, run.reach)
     rough_problem = replace(problem, constants=rough)
     searched = audit_constants(
         rough_problem,
@@ -129,25 +129,25 @@ def audit(
     for name, estimate in searched.items():
         key = "mu" if name == CURVATURE_RANGE else name
         value = rough.L - estimate.value if key == "mu" else estimate.value
-        if _beyond(key, value, found[key].value):
-            found[key] = _Found(value, "ascent", estimate.witness)
+        if _beyond(key, value, extremes[key].value):
+            extremes[key] = _Extreme(value, "ascent", estimate.witness)
     n = problem.n_w + problem.n_phi
     proofs: dict[str, float] = {}
     why_not = f"not tried: n_w + n_phi = {n} is more than {CERTIFIED}"
     if certify or (certify is None and n <= CERTIFIED):
         proofs, why_not = _certified(replace(problem, constants=rough), tasks, effort)
     by_name = {
-        name: _settled(name, found, samples, declared.get(name), proofs.get(name), why_not, seed)
+        name: _settled(name, extremes, samples, declared.get(name), proofs.get(name), why_not, seed)
         for name in NAMES
-        if name in found
+        if name in extremes
     }
     constants = _constants_of(by_name, run.reach)
-    return Audit(constants, by_name, _estimates(found, constants, effort, seed), _proof_estimates(proofs, constants))
+    return Audit(constants, by_name, _estimates(extremes, constants, effort, seed), _proof_estimates(proofs, constants))
 
 
 def _sampled(
     problem: Problem, run: Followed, effort: StudyEffort, seed: int
-) -> tuple[dict[str, _Found], dict[str, np.ndarray]]:
+) -> tuple[dict[str, _Extreme], dict[str, np.ndarray]]:
     """The extreme over random points of the ball and over the run; and the random samples."""
     generator = np.random.default_rng([seed, 3])
     tasks = problem.tasks
@@ -156,7 +156,7 @@ def _sampled(
         "points": (problem.points(generator, (P,)), generator.integers(0, len(tasks), P)),
         "run": _along(run, P),
     }
-    found: dict[str, _Found] = {}
+    extremes: dict[str, _Extreme] = {}
     samples: dict[str, np.ndarray] = {}
     for where, (points, which) in places.items():
         sizes = constants_at(problem, tasks, jnp.asarray(points), jnp.asarray(which), steps=effort.steps, seed=seed)
@@ -165,16 +165,15 @@ def _sampled(
         for name, values in sizes.items():
             finite = np.where(np.isfinite(values), values, np.inf if name == "mu" else -np.inf)
             i = int(np.argmin(finite) if name == "mu" else np.argmax(finite))
-            if np.isfinite(finite[i]) and (name not in found or _beyond(name, float(finite[i]), found[name].value)):
+            value = float(finite[i])
+            if np.isfinite(value) and (name not in extremes or _beyond(name, value, extremes[name].value)):
                 witness = Witness({"z": np.asarray(points[i]).tolist()}, int(which[i]))
-                found[name] = _Found(float(finite[i]), where, witness)
-    if set(sizes) - set(found) or found["L"].value <= 0 or found["M"].value <= 0:
-        raise UnusableLoss(
-            "the constants of these losses cannot be measured: in the region nothing of "
-            + ", ".join(name for name in sizes if name not in found or found[name].value <= 0)
-            + " is a finite number > 0"
-        )
-    return found, samples
+                extremes[name] = _Extreme(value, where, witness)
+    unusable = [f"{name} is finite at no point of the region" for name in sizes if name not in extremes]
+    unusable += [f"{name} is 0 in the region" for name in ("L", "M") if name in extremes and extremes[name].value <= 0]
+    if unusable:
+        raise UnusableLoss(f"the constants of these losses cannot be measured: {'; '.join(unusable)}")
+    return extremes, samples
 
 
 def _along(run: Followed, P: int) -> tuple[np.ndarray, np.ndarray]:
@@ -187,12 +186,12 @@ def _along(run: Followed, P: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beyond(name: str, value: float, known: float) -> bool:
-    """Whether a value says more of a constant than the known one: a larger norm, a smaller curvature."""
+    """Whether a value goes beyond the one known so far: a larger norm, or a smaller curvature."""
     return value < known if name == "mu" else value > known
 
 
 def _as_constants(values: Mapping[str, float], reach: float) -> Constants:
-    """Numbers that were found as constants without mu."""
+    """The measured numbers as constants, without mu."""
     return Constants(
         None,
         values["L"],
@@ -222,15 +221,15 @@ def _certified(problem: Problem, tasks: TaskSet, effort: StudyEffort) -> tuple[d
 
 def _settled(
     name: str,
-    found: Mapping[str, _Found],
+    extremes: Mapping[str, _Extreme],
     samples: Mapping[str, np.ndarray],
     declared: float | None,
     proved: float | None,
     why_not: str,
     seed: int,
 ) -> AuditedConstant:
-    """The constant in the best way in which it is known."""
-    seen = found[name]
+    """The constant: declared, or else certified, or else estimated."""
+    seen = extremes[name]
     interval, remark = _interval(name, samples[name], seen.value, seed)
     closed = proved is not None and (proved >= seen.value / CLOSE if name == "mu" else proved <= CLOSE * seen.value)
     if proved is not None and not closed:
@@ -244,13 +243,13 @@ def _settled(
         end = seen.value if interval is None else interval[0 if name == "mu" else 1]
         value, direction = end, "estimated"
         remark = "; ".join(filter(None, (remark, why_not)))
-    if name == "mu" and direction != "declared" and (value is None or value <= FLAT * found["L"].value):
+    if name == "mu" and direction != "declared" and (value is None or value <= FLAT * extremes["L"].value):
         value = None
     return AuditedConstant(
         name=name,
         value=value,
         direction=direction,
-        found=seen.value,
+        extreme=seen.value,
         where=seen.where,
         interval=interval,
         certified=proved,
@@ -275,7 +274,7 @@ def _interval(name: str, samples: np.ndarray, seen: float, seed: int) -> tuple[t
 
 
 def _constants_of(by_name: Mapping[str, AuditedConstant], reach: float) -> Constants:
-    """The constants that bounds are evaluated at; they are as well known as the least known of them."""
+    """The constants that bounds are evaluated at. Together they are known as well as the least known of them."""
     kinds = {each.direction for each in by_name.values() if each.value is not None}
     known = Knowledge.CERTIFIED
     if "declared" in kinds:
@@ -296,7 +295,7 @@ def _constants_of(by_name: Mapping[str, AuditedConstant], reach: float) -> Const
 
 
 def _estimates(
-    found: Mapping[str, _Found], constants: Constants, effort: StudyEffort, seed: int
+    extremes: Mapping[str, _Extreme], constants: Constants, effort: StudyEffort, seed: int
 ) -> dict[str, Estimate]:
     """What points show, as lower estimates of what the claims of the assumptions bound."""
     return {
@@ -311,7 +310,7 @@ def _estimates(
             seed=seed,
             witness=each.witness,
         )
-        for name, each in found.items()
+        for name, each in extremes.items()
         for key, value in [_claimed(name, each.value, constants)]
     }
 

@@ -2,7 +2,7 @@
 
 Measured blocks are suprema over the ball that the outer iterates of the run need; their bounds hold because the inner
 iterates stay in the larger ball where the constants were audited. Enclosed blocks are bounded over the cube about that
-ball, in every task, and so on all of it; by how much inner iterates may leave the larger ball is enclosed too.
+ball, in every task. The cube holds the ball. How far inner iterates may leave the larger ball is enclosed too.
 """
 
 from collections.abc import Mapping
@@ -62,14 +62,15 @@ def study_blocks(
     problem   with its audited constants, on the ball where they hold; its points are drawn in the smaller one;
     certify   whether the blocks are enclosed as well.
     """
-    found = measure_block_lipschitz(
+    estimates = measure_block_lipschitz(
         problem, problem.tasks, schedule, seed=seed, budget=effort.blocks, region=Region(radius)
     )
     if problem.n_w + problem.n_phi > DENSE:
         # A replay in ball arithmetic is for small points: without a witness none is tried.
-        found = {b: {m: replace(e, witness=None) for m, e in by.items()} for b, by in found.items()}
-    measured = {block: largest(by_method) for block, by_method in found.items()}
-    rows = _rows(problem, schedule, MEASUREMENTS["blocks"], {b: tuple(by.values()) for b, by in found.items()}, seed)
+        estimates = {b: {m: replace(e, witness=None) for m, e in by.items()} for b, by in estimates.items()}
+    measured = {block: largest(by_method) for block, by_method in estimates.items()}
+    by_block = {block: tuple(by_method.values()) for block, by_method in estimates.items()}
+    rows = _rows(problem, schedule, MEASUREMENTS["blocks"], by_block, seed)
     enclosed: dict[str, Estimate] = {}
     remark = ""
     if certify:
@@ -87,12 +88,12 @@ def _rows(
     problem: Problem,
     schedule: Schedule,
     measurement: Measurement,
-    found: Mapping[str, tuple[Estimate, ...]],
+    by_block: Mapping[str, tuple[Estimate, ...]],
     seed: int,
 ) -> list[Row]:
     """The rows of the proposition about this geometry."""
     statement = statement_about(f"{QUANTITY}/ww", problem.constants.geometry)
-    findings = {f"{QUANTITY}/{block}": Finding(estimates) for block, estimates in found.items()}
+    by_quantity = {f"{QUANTITY}/{block}": Finding(estimates) for block, estimates in by_block.items()}
     return check_by(
         statement,
         measurement,
@@ -100,12 +101,12 @@ def _rows(
         schedule,
         effort=Effort(seed=seed),
         regime="as studied",
-        found=lambda: findings,
+        findings=lambda: by_quantity,
     )
 
 
 def _enclosing(blocks: tuple[str, ...]) -> Measurement:
-    """What certificates are as a measurement: upper estimates of the blocks."""
+    """Certificates as a measurement: upper estimates of the blocks."""
     return Measurement(
         name="enclosed",
         quantities=tuple(f"{QUANTITY}/{block}" for block in blocks),

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from anil_theory.estimators.budget import Budget
 
 LARGE = 500
-"""Entries of (w, phi) from which a study takes few points."""
+"""From this many entries of (w, phi) on, a study takes few points."""
 DENSE = 60
-"""Entries of (w, phi) up to which second derivatives along a run are held as matrices."""
+"""Up to this many entries of (w, phi), second derivatives along a run are held as matrices."""
 MOST_TASKS = 16
-"""Tasks that are searched: a population of more is thinned, evenly."""
+"""The most tasks that are searched. A larger population is thinned evenly."""
 CERTIFIED = 3
-"""Entries of (w, phi) up to which constants and blocks are certified unless told otherwise: boxes grow as 4^n."""
+"""Up to this many entries of (w, phi), constants and blocks are certified by default: boxes grow as 4^n."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def describe_jump(jump: dict[str, Any]) -> str:
 
 
 def along_the_run(problem: Problem, run: Followed, seed: int) -> TrajectoryAudit:
-    """The audit of the run at the problem's constants. Without mu, one that hardly asks for strong convexity is named.
+    """The audit of the run at the problem's constants; without mu, at one so small that it hardly asks for convexity.
 
     Second derivatives are matrices for small points, and products for large ones.
     """
@@ -63,7 +63,7 @@ def along_the_run(problem: Problem, run: Followed, seed: int) -> TrajectoryAudit
 
 
 def first_of(audit: TrajectoryAudit, *, convex: bool) -> dict[str, Any] | None:
-    """The first failure of the assumptions that are made: strong convexity is none of them where mu is not there."""
+    """The first failure of the assumptions that are made. Strong convexity is one only where `convex` says so."""
     made = [each for name, each in audit.failures.items() if convex or name != "curvature_min"]
 
     def place(failure: dict[str, Any]) -> tuple[int, float]:

@@ -42,9 +42,9 @@ def _constants(axis: "Axes", study: dict[str, Any]) -> None:
         colour = DIRECTION_COLOURS[each["direction"]]
         label = None if each["direction"] in seen else each["direction"]
         seen.add(each["direction"])
-        if each["found"] > 0:
-            axis.plot([i, i], [each["found"], each["value"]], color=colour, lw=3, alpha=0.4)
-            axis.plot(i, each["found"], "o", color=colour)
+        if each["extreme"] > 0:
+            axis.plot([i, i], [each["extreme"], each["value"]], color=colour, lw=3, alpha=0.4)
+            axis.plot(i, each["extreme"], "o", color=colour)
         axis.plot(i, each["value"], "_", color=colour, ms=12, mew=2, label=label)
     axis.set_xticks(
         range(len(names)), [rf"$\{name}$" if name in ("mu", "rho", "tau") else f"${name}$" for name in names]

@@ -40,7 +40,7 @@ class UnusableFile(ExtensionError):
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class LossSource:
     """Losses, start and data from outside, with the settings that stood beside them.
 
     origin   where they come from, in words;  digest  the SHA-256 of the file, "" where there is none.
@@ -55,7 +55,7 @@ class Given:
     digest: str
 
 
-def read_file(path: Path | str) -> Given:
+def read_file(path: Path | str) -> LossSource:
     """Run a Python file and take what it names. Raises UnusableFile, with the line, for a file that cannot be used."""
     path = Path(path)
     try:
@@ -81,7 +81,7 @@ def read_file(path: Path | str) -> Given:
     return taken_from(vars(module), str(path), digest)
 
 
-def read_object(reference: str) -> Given:
+def read_object(reference: str) -> LossSource:
     """The losses of "module:object" (a mapping, or anything with the names as attributes), or of a module.
 
     Raises UnusableFile for a module that does not import and an object that it does not have.
@@ -89,22 +89,22 @@ def read_object(reference: str) -> Given:
     name, _, attribute = reference.partition(":")
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            found: Any = importlib.import_module(name)
+            holder: Any = importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise UnusableFile(printable(f"{reference}: {type(error).__name__}: {error}")) from error
     for part in filter(None, attribute.split(".")):
-        if not hasattr(found, part):
+        if not hasattr(holder, part):
             raise UnusableFile(f"{reference}: {name} has no {attribute}")
-        found = getattr(found, part)
+        holder = getattr(holder, part)
     file = getattr(sys.modules[name], "__file__", None)
     digest = "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    if callable(found) and not isinstance(found, type):
-        found = found()
-    names = found if isinstance(found, Mapping) else _attributes(found)
+    if callable(holder) and not isinstance(holder, type):
+        holder = holder()
+    names = holder if isinstance(holder, Mapping) else _attributes(holder)
     return taken_from(names, reference, digest)
 
 
-def taken_from(names: Mapping[str, Any], origin: str, digest: str = "") -> Given:
+def taken_from(names: Mapping[str, Any], origin: str, digest: str = "") -> LossSource:
     """The losses and the rest by the names of the module docstring. Raises UnusableFile for what is missing."""
     support = names.get("support", names.get("loss"))
     query = names.get("query", names.get("loss"))
@@ -114,8 +114,8 @@ def taken_from(names: Mapping[str, Any], origin: str, digest: str = "") -> Given
         if not isinstance(start, tuple | list) or len(start) != 2:
             raise UnusableFile(f"{origin}: start must be a pair (w, phi)")
         w, phi = start
-    found = {"support (or loss)": support, "query (or loss)": query, "w (or start)": w, "data": names.get("data")}
-    missing = [name for name, value in found.items() if value is None]
+    needed = {"support (or loss)": support, "query (or loss)": query, "w (or start)": w, "data": names.get("data")}
+    missing = [name for name, value in needed.items() if value is None]
     if missing:
         raise UnusableFile(
             f"{origin} lacks {', '.join(missing)}: a file of losses names support, query, w, phi and data"
@@ -127,12 +127,12 @@ def taken_from(names: Mapping[str, Any], origin: str, digest: str = "") -> Given
     if unknown:
         raise UnusableFile(f"{origin}: settings has {', '.join(unknown)}; it may hold {', '.join(SETTINGS)}")
     beside = {name: names[name] for name in BESIDE if names.get(name) is not None}
-    return Given((support, query), w, phi, names["data"], {**beside, **settings}, origin, digest)
+    return LossSource((support, query), w, phi, names["data"], {**beside, **settings}, origin, digest)
 
 
-def _attributes(found: Any) -> dict[str, Any]:
+def _attributes(holder: Any) -> dict[str, Any]:
     wanted = ("support", "query", "loss", "w", "phi", "start", "data", "settings", *BESIDE)
-    return {name: getattr(found, name) for name in wanted if hasattr(found, name)}
+    return {name: getattr(holder, name) for name in wanted if hasattr(holder, name)}
 
 
 def _place(error: BaseException, path: Path) -> str:

@@ -19,11 +19,11 @@ from anil_theory.problem.base import Sampler
 from anil_theory.schedule import Schedule
 
 MARGIN = 1.1
-"""By this factor the balls are larger than what the run needs."""
+"""The balls are larger than what the run needs by this factor."""
 SMALLEST = 1e-3
 """The radius about a start that the run does not leave, in units of max(1, |start|)."""
 SHRINKINGS = 4
-"""How often the outer step size of a run that is not finite is divided by ten, where it was not given."""
+"""The most times that outer step sizes are divided by ten until a run is finite; the user's own are never changed."""
 BATCH = 4
 PROBES = 64
 """Random points of the ball of outer iterates whose inner loops are run."""
@@ -37,7 +37,7 @@ class Followed:
     trajectory   its iterates, relative to the start;
     radius       of the ball in which the outer iterates stay, where the meta-gradient is studied;
     reach        of the ball in which the inner iterates from there stay, on which constants are audited;
-    given        whether the reach was given;
+    region_given whether the user gave the reach;
     notes        what has to be said of the region.
     """
 
@@ -45,7 +45,7 @@ class Followed:
     trajectory: Trajectory
     radius: float
     reach: float
-    given: bool
+    region_given: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -59,7 +59,7 @@ def problem_on(
 ) -> Problem:
     """The problem on the ball of this radius about the start; points are drawn `within` a smaller one, if given.
 
-    Without constants it has some that say nothing.
+    Without `constants` those of the problem are placeholders.
     """
     unknown = Constants(None, 1.0, 1.0, 1.0, 1.0, region=Region(radius), known=Knowledge.ESTIMATED)
     drawn_within = radius if within is None else within
@@ -102,7 +102,7 @@ def follow(
     """Run Algorithm 1 from the start, and find the region that it needs.
 
     alpha    None: 1/L, with L the largest norm of a second derivative at the start;
-    beta     of w and phi; None: half of that, divided by ten while the run is not finite;
+    beta     of w and phi; None: 1/(2 L), divided by ten while the run is not finite;
     batch    None: at most 4;
     region   the radius about the start on which constants are audited, if it is not to be found.
 
@@ -123,7 +123,7 @@ def follow(
     outer = np.concatenate([trajectory.points[:, 0, 0], trajectory.points[-1:, 0, -1]])
     scale = max(1.0, float(np.linalg.norm(admitted.start)))
     radius = max(MARGIN * float(np.linalg.norm(outer, axis=-1).max()), SMALLEST * scale)
-    run = Followed(schedule, trajectory, radius, reach=0.0, given=region is not None)
+    run = Followed(schedule, trajectory, radius, reach=0.0, region_given=region is not None)
     if region is None:
         reach = MARGIN * max(run.farthest, _reach(problem, schedule, radius, seed))
         return replace(run, reach=reach)
@@ -135,9 +135,9 @@ def _smoothness_at_start(problem: Problem, effort: StudyEffort, seed: int) -> fl
     P = max(effort.samples, len(problem.tasks))
     n = problem.n_w + problem.n_phi
     which = jnp.arange(P) % len(problem.tasks)
-    found = constants_at(problem, problem.tasks, jnp.zeros((P, n)), which, steps=effort.steps, seed=seed)
-    L = float(found["L"].max())
-    if not found["M"].max() > 0 and not L > 0:
+    sizes = constants_at(problem, problem.tasks, jnp.zeros((P, n)), which, steps=effort.steps, seed=seed)
+    L = float(sizes["L"].max())
+    if not sizes["M"].max() > 0 and not L > 0:
         raise UnusableLoss("neither loss depends on (w, phi) at the start: there is nothing to study")
     return L if L > 0 else 1.0
 

@@ -1,4 +1,4 @@
-"""A study of own losses as text and as HTML: constants with how they are known, verdicts, the first failure, advice."""
+"""A study of own losses as text and as HTML: constants and how they are known, verdicts, the first failure, advice."""
 
 import html
 import io
@@ -30,7 +30,7 @@ def constants_table(study: Study) -> Lines:
         certified = "-" if each["certified"] is None else f"{proved} {number(each['certified'])}"
         value = "none" if each["value"] is None else number(each["value"])
         known = "-" if each["value"] is None else each["direction"]
-        rows.append([name, value, known, f"{sign} {number(each['found'])} ({each['where']})", interval, certified])
+        rows.append([name, value, known, f"{sign} {number(each['extreme'])} ({each['where']})", interval, certified])
     return rows
 
 
@@ -76,10 +76,10 @@ def advice_table(study: Study) -> Lines:
 def paragraphs(study: Study) -> Iterator[str]:
     """The lines of text: the region, what fails, what the verdicts rest on, what the advice showed."""
     run = study["run"]
-    given = "given" if run["region_given"] else f"found by {run['outer_steps']} outer steps of ANIL"
+    origin = "given" if run["region_given"] else f"found by {run['outer_steps']} outer steps of ANIL"
     yield (
         f"region: |z - start| <= {number(run['reach'])} for the constants, <= {number(run['radius'])} for the "
-        f"meta-gradient ({given}); alpha = {number(study['schedule']['alpha'])}, "
+        f"meta-gradient ({origin}); alpha = {number(study['schedule']['alpha'])}, "
         f"N = {study['schedule']['inner_steps']}"
     )
     yield from study["sentences"]

@@ -103,10 +103,10 @@ class LossStudy:
 
     def record(self) -> Record:
         """The study as one record, with its provenance."""
-        found = self.to_dict()
-        rows = found.pop("rows")
+        members = self.to_dict()
+        rows = members.pop("rows")
         cell = {"check": "own losses", "name": self.name, "n_w": self.n_w, "n_phi": self.n_phi, "seed": self.seed}
-        return Record(cell=cell, verdicts=rows, measurements=found, provenance=provenance())
+        return Record(cell=cell, verdicts=rows, measurements=members, provenance=provenance())
 
     def save(self, path: Path | str) -> None:
         """Write `to_json` to a file, whole or not at all."""

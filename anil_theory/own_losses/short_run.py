@@ -19,8 +19,8 @@ def descend(
     """L_meta, and the squared norms of its two gradient blocks, at z_0..z_K for each vector of step sizes."""
     losses = (problem.tasks.support, problem.tasks.query)
     loop = UnrolledLoop.of_schedule(schedule)
-    found = _descended(losses, problem.n_w, outer_steps, problem.tasks.data, problem.start, jnp.asarray(betas), loop)
-    values, squares = map(np.asarray, found)
+    history = _descended(losses, problem.n_w, outer_steps, problem.tasks.data, problem.start, jnp.asarray(betas), loop)
+    values, squares = map(np.asarray, history)
     return values, squares
 
 
@@ -36,8 +36,8 @@ def lowest_query_losses(problem: Problem, step: float, ends: Float[np.ndarray, "
 
     At least the infimum: the number is an estimate from above.
     """
-    found = _lowest(problem.tasks.query, problem.n_w, iterations, problem.tasks.data, jnp.asarray(ends), step)
-    return np.asarray(found)
+    lowest = _lowest(problem.tasks.query, problem.n_w, iterations, problem.tasks.data, jnp.asarray(ends), step)
+    return np.asarray(lowest)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -59,22 +59,22 @@ def study_losses(
 ) -> LossStudy:
     """What the convergence theory of ANIL says about losses of one's own: constants, verdicts and advice.
 
-    A training run finds the region, a ball about the start. On it mu, L, rho, tau and M are audited, and the blocks of
-    the meta-gradient are measured and compared with the bounds at those constants. What an assumption fails at is
-    named, and settings are advised and tried. Everything is matrix-free but for small problems.
+    A training run finds the region, a ball about the start. The audit finds mu, L, rho, tau and M on it. The blocks of
+    the meta-gradient are measured and compared with the bounds at those constants. The first failure of an assumption
+    is named. Settings are advised and tried. Only small problems are studied with matrices.
 
     losses      (support, query), or one loss for both: `loss(w, phi, data) -> scalar`, with the data of one task;
     w, phi      where training starts, as trees of floats. An equinox model split with `equinox.partition` is one;
     data        the tasks, with one leading axis over them in every leaf; or a list with one tree per task;
     constants   what you declare of mu, L, rho, tau, M; what is left out is certified or estimated;
-    region      radius about the start on which constants are audited; left out: the ball that the run needs;
+    region      radius of the ball about the start on which constants are audited; left out: what the run needs;
     alpha, inner_steps, beta_w, beta_phi, batch, outer_steps   of the run. alpha left out: 1/L for the run, and the
                 paper's (mu/L^2, or 0.7/(N L)) where bounds are judged;
     query_infimum   a number below which no query loss falls; left out, D0 is estimated;
     accuracy    eps of the advice, as a share of the squared meta-gradient at the start; or eps itself;
     certify     whether constants and blocks are certified; left out: where n_w + n_phi is at most 3;
     effort      how hard to search; left out: what suits the size;
-    on_progress is told what is done next.
+    on_progress called with what is done next, in words.
 
     Raises InvalidParameter for parameters, data and settings outside their sets, UnusableLoss for losses that cannot be
     studied, and NotFinite where the run or a constant is not finite. A loss with a kink is no error: `first_failure`
@@ -109,19 +109,19 @@ def study_losses(
     jump = look_for_jump(wide, admitted, run, work, seed)
     on_progress("auditing the constants")
     proving = n <= CERTIFIED if certify is None else certify
-    found = audit(wide, run, declared, certify=proving and jump is None, effort=work, seed=seed)
-    problem = problem_on(admitted, name=name, radius=run.reach, within=run.radius, constants=found.constants)
-    schedule = _studied(found.constants, run, alpha)
+    ball_audit = audit(wide, run, declared, certify=proving and jump is None, effort=work, seed=seed)
+    problem = problem_on(admitted, name=name, radius=run.reach, within=run.radius, constants=ball_audit.constants)
+    schedule = _studied(ball_audit.constants, run, alpha)
     result = LossStudy(
         name=name,
         n_w=admitted.n_w,
         n_phi=admitted.n_phi,
         tasks=len(admitted.tasks),
-        constants=found.constants,
-        audited=found.by_name,
+        constants=ball_audit.constants,
+        audited=ball_audit.by_name,
         schedule=schedule,
         run=_run_facts(run),
-        rows=tuple(_declared_rows(found, schedule, declared, admitted)),
+        rows=tuple(_declared_rows(ball_audit, schedule, declared, admitted)),
         first_failure=None,
         sentences=(),
         jump=jump,
@@ -139,11 +139,11 @@ def study_losses(
             seconds=time.perf_counter() - started,
         )
     on_progress("auditing the assumptions along the run")
-    audited = along_the_run(problem, run, seed)
-    failure = first_of(audited, convex=found.constants.mu is not None)
+    run_audit = along_the_run(problem, run, seed)
+    failure = first_of(run_audit, convex=ball_audit.constants.mu is not None)
     sentences = [] if failure is None else [describe_failure(failure)]
-    if found.constants.mu is None and "curvature_min" in audited.failures:
-        curved = audited.failures["curvature_min"]
+    if ball_audit.constants.mu is None and "curvature_min" in run_audit.failures:
+        curved = run_audit.failures["curvature_min"]
         sentences.append(f"were strong convexity assumed: {describe_failure({**curved, 'declared': 0.0})}")
     on_progress("measuring the blocks of the meta-gradient")
     blocks = study_blocks(problem, schedule, run.radius, certify=proving, effort=work, seed=seed)
@@ -210,21 +210,23 @@ def _run_facts(run: Followed) -> dict[str, Any]:
         "farthest": run.farthest,
         "radius": run.radius,
         "reach": run.reach,
-        "region_given": run.given,
+        "region_given": run.region_given,
     }
 
 
-def _declared_rows(found: Audit, schedule: Schedule, declared: Mapping[str, float], admitted: Admitted) -> list[Row]:
+def _declared_rows(
+    ball_audit: Audit, schedule: Schedule, declared: Mapping[str, float], admitted: Admitted
+) -> list[Row]:
     """Every declared constant beside what contradicts or proves it."""
     # A declaration is judged as the bound that it is, whatever is known of the others.
-    constants = replace(found.constants, known=Knowledge.UPPER_BOUND)
+    constants = replace(ball_audit.constants, known=Knowledge.UPPER_BOUND)
     rows = []
     for claim in STATEMENTS["assumptions"].claims:
         name = "mu" if claim.block == CURVATURE_RANGE else claim.block
-        if name not in declared or claim.block not in found.estimates:
+        if name not in declared or claim.block not in ball_audit.estimates:
             continue
-        lower = found.estimates[claim.block]
-        proof = found.proofs.get(claim.block)
+        lower = ball_audit.estimates[claim.block]
+        proof = ball_audit.proofs.get(claim.block)
         settles = proof is not None and proof.value <= claim.evaluate(constants, schedule).value
         estimate = proof if proof is not None and settles else lower
         rows.append(

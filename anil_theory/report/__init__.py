@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anil_theory.report.saturation_plot import plot_saturation
     from anil_theory.report.savings_plot import plot_savings
     from anil_theory.report.share_map import plot_share_map
+    from anil_theory.report.shares_plot import plot_shares
     from anil_theory.report.terminal import print_rows, print_summary
     from anil_theory.report.tightness_plot import plot_reached
 
@@ -42,6 +43,7 @@ __all__ = [
     "plot_saturation",
     "plot_savings",
     "plot_share_map",
+    "plot_shares",
     "plot_tightness",
     "plot_training",
     "print_rows",
@@ -67,6 +69,7 @@ _MODULES = {
     "plot_saturation": "saturation_plot",
     "plot_savings": "savings_plot",
     "plot_share_map": "share_map",
+    "plot_shares": "shares_plot",
     "plot_tightness": "plots",
     "plot_training": "neural_plots",
     "print_rows": "terminal",

@@ -30,9 +30,9 @@ def print_advice(console: Console, advice: dict[str, Any]) -> None:
         ("outer_steps", "K, outer steps"),
         ("cost", f"predicted cost ({advice['objective']})"),
     ):
-        table.add_row(label, *(number(one[name]) for one in (anil, maml)))
+        table.add_row(label, *(number(plan[name]) for plan in (anil, maml)))
     for name in anil["total"]:
-        table.add_row(f"  {name.replace('_', ' ')}", *(number(one["total"][name]) for one in (anil, maml)))
+        table.add_row(f"  {name.replace('_', ' ')}", *(number(plan["total"][name]) for plan in (anil, maml)))
     print_whole(console, table)
     console.print(f"MAML costs {advice['cost_ratio']:.3g} times as much as ANIL by these bounds.", highlight=False)
     console.print("what dominates ANIL's bound:", style="bold")

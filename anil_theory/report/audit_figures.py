@@ -18,10 +18,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "dashed": {"ms": 5, "mfc": "none"},
     "points": {"ls": "-", "lw": 0.5, "ms": 5},
 }
-"""A curve of many points, a bound (see `dashes`), a measurement."""
+"""The styles of a curve of many points, a bound (see `dashes`) and a measurement."""
 
 PANELS_A_LINE = 2
-"""More, and their labels would not fit the width of a page."""
+"""The most panels in a line: the labels of more would not fit the width of a page."""
 
 
 def plot_finding(finding: Mapping[str, Any], *, axes: "GivenAxes" = None) -> "Figure | None":

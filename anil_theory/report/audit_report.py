@@ -44,7 +44,7 @@ def print_finding(console: Console, name: str, finding: Plain) -> None:
 def legend_of_findings(findings: Mapping[str, Plain]) -> str:
     """The meaning of the tilde behind a verdict, and the findings that carry it; empty where none does."""
     return heuristic_legend(
-        [{"finding": name, **found} for name, found in findings.items()], "finding", noun="findings"
+        [{"finding": name, **finding} for name, finding in findings.items()], "finding", noun="findings"
     )
 
 

@@ -36,8 +36,9 @@ def print_runs(console: Console, records: Sequence[Record], verdicts: Sequence[M
     print_whole(console, table)
     for line in compilations(records):
         console.print(line, highlight=False, soft_wrap=True)
-    for one in verdicts:
-        text = f"{one['outcome']:13} {one['geometry']} on {one['dataset']}: {one['claim']} ({one['reason']})"
+    for verdict in verdicts:
+        claim = f"{verdict['geometry']} on {verdict['dataset']}: {verdict['claim']}"
+        text = f"{verdict['outcome']:13} {claim} ({verdict['reason']})"
         console.print(text, highlight=False, soft_wrap=True)
 
 

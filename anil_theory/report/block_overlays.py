@@ -1,4 +1,4 @@
-"""What lies over one another in a panel of block constants: bounds, turning points, certified bands, measured values.
+"""The layers of a panel of block constants: bounds, turning points, certified bands, measured values.
 
 Each function draws into axes and returns its handles for a legend, by name; what has no place on logarithmic axes is
 left out.
@@ -19,7 +19,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def legend_names() -> list[str]:
-    """The names of all that is drawn here, in the order of a legend: bounds, then what is measured, then the rest."""
+    """The names of the layers in the order of a legend: bounds, then what is measured, then the rest."""
     return [name for name, _ in (*BOUNDS.values(), TURNING, *MEASURED.values(), CERTIFIED)]
 
 
@@ -61,7 +61,7 @@ def draw_turning(axis: "Axes", turning: Sequence[float] | None) -> dict[str, Any
 
 
 def draw_band(axis: "Axes", rows: Sequence[CertificateRow]) -> dict[str, Any]:
-    """Between which numbers the constants lie, with proof: a band from the lower to the upper ends, against N."""
+    """The proved intervals of the constants: a band from the lower to the upper ends, against N."""
     ends = sorted((row["N"], row["lower"], row["upper"]) for row in rows if drawable(row["lower"]))
     finite = [(N, low, high) for N, low, high in ends if math.isfinite(high)]
     if not finite:

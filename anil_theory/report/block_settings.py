@@ -1,4 +1,4 @@
-"""Which rows of block constants a figure draws: their regimes, and of each the setting that was run for the most N."""
+"""The rows of block constants that a figure draws: for each regime, those of the setting with the most N."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +61,8 @@ def in_regime(rows: Iterable[Row], regime: Regime) -> list[Row]:
 class Setting:
     """The rows of one regime that are drawn: those of one choice of constants and of the step size.
 
-    constants   mu, L, rho, tau, M;   size   alpha or c, where the regime leaves it open, or else 0.
+    constants   mu, L, rho, tau, M;
+    size        alpha or c, where the regime leaves it open, or else 0.
     """
 
     rows: list[Row]

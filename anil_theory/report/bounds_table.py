@@ -20,11 +20,11 @@ def print_turning(console: Console, traced: Sequence[Mapping[str, Any]]) -> None
 
     traced   as `anil-theory bounds` keeps them: "geometry", "regime", "constants", "N" and "turning".
     """
-    for one in traced:
-        mu = one["constants"]["mu"]
-        setting = f"{one['geometry']}, {one['regime']}" + ("" if mu is None else f", mu = {mu:g}")
-        if not any(turn for block in one["turning"].values() for turn in block.values()):
-            console.print(Text(f"{setting}: no bound turns up to N = {one['N'][-1]}", style="bold cyan"))
+    for trace in traced:
+        mu = trace["constants"]["mu"]
+        setting = f"{trace['geometry']}, {trace['regime']}" + ("" if mu is None else f", mu = {mu:g}")
+        if not any(turn for block in trace["turning"].values() for turn in block.values()):
+            console.print(Text(f"{setting}: no bound turns up to N = {trace['N'][-1]}", style="bold cyan"))
             continue
         console.print(Text(f"{setting}: largest at", style="bold cyan"))
         table = Table(box=None, header_style="dim", padding=(0, 1))
@@ -33,7 +33,7 @@ def print_turning(console: Console, traced: Sequence[Mapping[str, Any]]) -> None
             table.add_column(f"{kind}: N", justify="right", no_wrap=True)
             table.add_column("value", justify="right", no_wrap=True)
         for block in BLOCK_TITLES:
-            table.add_row(block, *(text for kind in KINDS for text in _peak(one["turning"][block][kind])))
+            table.add_row(block, *(text for kind in KINDS for text in _peak(trace["turning"][block][kind])))
         print_whole(console, table)
 
 

@@ -26,7 +26,7 @@ COLUMNS = ("N", "witness", "certified", "width", "refined", "/cert.", "explicit"
 def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None:
     """One line per block and N: witness, certified upper bound, width, both bounds with their factors, verdict.
 
-    "/cert." is the bound over the certified upper bound: by at least this factor it exceeds the truth.
+    "/cert." is the bound over the certified upper bound: the bound exceeds the truth by at least this factor.
     """
     for title, members in groupby(rows, key=_heading):
         group = list(members)
@@ -61,15 +61,15 @@ def print_samples(console: Console, rows: Sequence[CertificateRow]) -> None:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("intervals", no_wrap=True)
         for row in members:
-            found = row["sampled"]
-            refused = found["low"] is None
-            interval = "-" if refused else f"[{number(found['low'])}, {number(found['high'])}]"
-            fit = "-" if math.isnan(found["fit_pvalue"]) else f"{found['fit_pvalue']:.2g}"
+            supremum = row["sampled"]
+            refused = supremum["low"] is None
+            interval = "-" if refused else f"[{number(supremum['low'])}, {number(supremum['high'])}]"
+            fit = "-" if math.isnan(supremum["fit_pvalue"]) else f"{supremum['fit_pvalue']:.2g}"
             certified = f"[{number(row['lower'])}, {number(row['upper'])}]"
-            meets = "meet" if found["meets"] else "differ"
-            say = _refusal(found["refused"]) if refused else meets
+            meets = "meet" if supremum["meets"] else "differ"
+            say = _refusal(supremum["refused"]) if refused else meets
             table.add_row(
-                BLOCK_LABELS[row["block"]], str(row["N"]), number(found["largest"]), interval, fit, certified, say
+                BLOCK_LABELS[row["block"]], str(row["N"]), number(supremum["largest"]), interval, fit, certified, say
             )
         print_whole(console, table)
     claimed = [row["sampled"]["meets"] for row in rows if row["sampled"]["meets"] is not None]
@@ -105,7 +105,7 @@ def _remarks(row: CertificateRow) -> list[str]:
 
 
 def print_clock(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """How many searches the clock ended: those alone may end elsewhere in another run."""
+    """Print how many searches the clock ended: only these may end elsewhere in another run."""
     ends = [row["ended_by"] for row in rows]
     by_clock = ends.count("clock")
     if by_clock:
@@ -118,7 +118,7 @@ def print_clock(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_proof(console: Console, path: Path, tasks: int) -> None:
-    """What a proof is of: the tasks drawn, and not their families."""
+    """Print what a proof is of: the tasks drawn, and not their families."""
     if tasks:
         noun = "task" if tasks == 1 else "tasks"
         console.print(

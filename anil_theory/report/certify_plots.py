@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = None) -> "Figure | None":
-    """Between which numbers each constant lies, with proof, against N, beside its bounds.
+    """The proved interval of each constant against N, beside its bounds.
 
     A line of panels is a geometry, a panel is a block. An interval that is not finite is left out.
 

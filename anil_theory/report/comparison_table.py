@@ -12,19 +12,19 @@ MOST = 20
 """Lines of each kind that are printed; --json has all."""
 
 
-def print_comparison(console: Console, found: Mapping[str, Any]) -> None:
+def print_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
     """How many rows are the same, then each kind of change: a line for each, refutations first.
 
-    found   `results.Comparison` made plain.
+    comparison   `results.Comparison` made plain.
     """
-    console.print(f"{found['same']} rows are the same", highlight=False)
-    _print_lines(console, "refuted, and not before", found["refuted"], "bold red")
-    verdicts = [f"{each['row']}: {each['before']} -> {each['after']}" for each in found["verdicts"]]
+    console.print(f"{comparison['same']} rows are the same", highlight=False)
+    _print_lines(console, "refuted, and not before", comparison["refuted"], "bold red")
+    verdicts = [f"{each['row']}: {each['before']} -> {each['after']}" for each in comparison["verdicts"]]
     _print_lines(console, "with another verdict", verdicts, "yellow")
-    moved = [f"{each['row']}: {each['what']} {_moved(each['before'], each['after'])}" for each in found["moved"]]
+    moved = [f"{each['row']}: {each['what']} {_moved(each['before'], each['after'])}" for each in comparison["moved"]]
     _print_lines(console, "values moved beyond rounding", moved, "yellow")
-    _print_lines(console, "rows added", found["added"], "cyan")
-    _print_lines(console, "rows gone", found["gone"], "cyan")
+    _print_lines(console, "rows added", comparison["added"], "cyan")
+    _print_lines(console, "rows gone", comparison["gone"], "cyan")
 
 
 def _print_lines(console: Console, title: str, lines: Sequence[str], style: str) -> None:

@@ -47,7 +47,7 @@ def plot_cost(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure |
 
     A column is a geometry; the upper panel has the iterations, the lower one the calls. The bound is far above the
     truth; its shape is what is compared, so in the lower panel each curve is divided by its minimum, which the legend
-    names. A ring marks the minimum. Bars are where the median over all seeds lies, with the confidence that the record
+    names. A ring marks the minimum. Bars hold the median over all seeds, with the confidence that the record
     states; an arrow is a bar without an end: too few seeds reached eps.
 
     curves   each with "geometry", "label", and the lists "N", "iterations", "calls" and "predicted", whose entries are
@@ -93,10 +93,10 @@ def plot_cost(curves: Sequence[Curve], *, axes: "GivenAxes" = None) -> "Figure |
 def _method(curve: Curve) -> str:
     """The label of a curve with its step size typeset."""
     label = curve["label"]
-    found = re.fullmatch(r"(.*), alpha = (.+)", label)
-    if found is None:
+    parts = re.fullmatch(r"(.*), alpha = (.+)", label)
+    if parts is None:
         return in_figure(label)
-    method, rule = found.groups()
+    method, rule = parts.groups()
     number = rf"$\alpha={in_figure(rule)}$"
     return f"{in_figure(method)}, {STEP_RULES.get(rule, number)}"
 

@@ -31,7 +31,7 @@ NOTE = (
 
 def curvature_points(records: Sequence[Any]) -> list[dict[str, Any]]:
     """One flat dict per measured point of the records of `anil-theory bench`; failed measurements are left out."""
-    found = []
+    points = []
     for record in records:
         cell = record.cell
         if cell.get("study") != "bench":
@@ -39,8 +39,8 @@ def curvature_points(records: Sequence[Any]) -> list[dict[str, Any]]:
         about = {"dataset": cell["dataset"], "geometry": cell["settings"]["geometry"], "N": cell["inner_steps"]}
         for look in record.measurements.get("probes", ()):
             if look["blocks"] is not None and look["predicted"] is not None:
-                found.append({**about, **look})
-    return sorted(found, key=lambda p: (p["dataset"], p["geometry"], p["N"], p["iteration"]))
+                points.append({**about, **look})
+    return sorted(points, key=lambda p: (p["dataset"], p["geometry"], p["N"], p["iteration"]))
 
 
 def print_curvature(console: Console, points: Sequence[Mapping[str, Any]]) -> None:
@@ -57,9 +57,9 @@ def print_curvature(console: Console, points: Sequence[Mapping[str, Any]]) -> No
         print_whole(console, constants)
         print_whole(console, blocks)
         predicted = [point["predicted"][block] for point in mine for block in BLOCKS]
-        tally = Counter(str(one["outcome"]) for one in predicted)
+        tally = Counter(str(prediction["outcome"]) for prediction in predicted)
         console.print("  ".join(f"{outcome} {times}" for outcome, times in sorted(tally.items())), highlight=False)
-        failed = [one["reason"] for one in predicted if one["statement"] is None]
+        failed = [prediction["reason"] for prediction in predicted if prediction["statement"] is None]
         if failed:
             console.print(f"not applicable: a hypothesis fails, e.g. {failed[0]}", highlight=False, soft_wrap=True)
     if points:
@@ -122,7 +122,7 @@ def plot_curvature(
 
 
 def _panel(axis: "Axes", points: Sequence[Mapping[str, Any]], block: str, styles: Mapping[int, Any]) -> int:
-    """Draw one panel; how many predictions are off it."""
+    """Draw one panel; returns how many predictions are off it."""
     from anil_theory.report.panels import log_values
 
     top = np.log10(max(p["blocks"][block] for p in points)) + HEADROOM

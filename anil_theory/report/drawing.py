@@ -22,7 +22,7 @@ CAPTIONS = "captions.md"
 def draw_figures(
     names: Sequence[str], *, records: Path, out: Path, console: Console, keep: Path | None = None
 ) -> tuple[int, dict[str, Any]]:
-    """Draw figures of the gallery into a folder; the exit status and the report.
+    """Draw figures of the gallery into a folder; returns the exit status and the report.
 
     names     of the figures; empty: all;
     records   the folder of the results of commands;
@@ -53,7 +53,7 @@ def draw_figures(
 def _draw_one(
     figure: PaperFigure, *, records: Path, out: Path, keep: Path | None, captions: dict[str, str]
 ) -> list[Path]:
-    """Save one figure in every format and note its caption; the files."""
+    """Save one figure in every format and note its caption; returns the files."""
     sources = records_for(figure, records)
     picture = drawn(figure, sources)
     paths = [out / f"{figure.name}.{suffix}" for suffix in FORMATS]

@@ -72,30 +72,30 @@ def records_in(results: Path, source: str) -> list[Record]:
     """The records of a source below a folder of results: in SOURCE/records, or in SOURCE itself. Empty without any."""
     for place in (results / source / "records", results / source):
         if place.is_dir():
-            found = list(RecordStore(place))
-            if found:
-                return found
+            records = list(RecordStore(place))
+            if records:
+                return records
     return []
 
 
 def records_for(figure: PaperFigure, results: Path) -> Records:
     """What a figure is drawn from. Raises MissingRecords where a source has no record."""
-    found = {source: records_in(results, source) for source in figure.sources}
-    missing = [source for source, records in found.items() if not records]
+    by_source = {source: records_in(results, source) for source in figure.sources}
+    missing = [source for source, stored in by_source.items() if not stored]
     if missing:
         commands = " and ".join(COMMANDS[source] for source in missing)
         places = ", ".join(str(results / source) for source in missing)
         raise MissingRecords(f"{figure.name}: no records in {places}; run {commands} first")
-    return found
+    return by_source
 
 
 def drawn(figure: PaperFigure, records: Records) -> "Figure":
     """The figure. Raises MissingRecords where its records hold nothing to draw."""
-    found = figure.draw(records)
-    if found is None:
+    drawing = figure.draw(records)
+    if drawing is None:
         commands = " and ".join(COMMANDS[source] for source in figure.sources)
         raise MissingRecords(f"{figure.name}: its records hold nothing to draw; run {commands} first")
-    return found
+    return drawing
 
 
 def _blocks(records: Records) -> "Figure | None":
@@ -132,8 +132,8 @@ def _training(records: Records, geometry: str) -> "Figure | None":
 
 
 def _finding(records: Records, name: str) -> "Figure | None":
-    found = {record.measurements["name"]: record.measurements for record in records["audit"]}
-    return plot_finding(found[name]) if name in found else None
+    findings = {record.measurements["name"]: record.measurements for record in records["audit"]}
+    return plot_finding(findings[name]) if name in findings else None
 
 
 FIGURES: dict[str, PaperFigure] = {

@@ -1,8 +1,8 @@
 """The house style of every figure: widths, fonts, colours, lines and names, each stated once.
 
 Sizes are those of a paper of two columns, so that a figure stands there at scale 1. Colours are those of Okabe and Ito,
-which people with any common colour blindness tell apart; an ordered quantity, as N is, takes shades of viridis. A line
-says what is claimed (`CLAIM_LINES`), a colour of what.
+which people with any common colour blindness tell apart; an ordered quantity, as N is, takes shades of viridis. The
+style of a line says which kind of claim it is (`CLAIM_LINES`), its colour what the claim is about.
 
 Nothing here imports matplotlib: commands that draw nothing start without it.
 """
@@ -65,10 +65,10 @@ SKY = "#56B4E9"
 BLACK = "#000000"
 GREY = "#7F7F7F"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-"""In the order in which curves without a meaning of their own take them."""
+"""Curves without a meaning of their own take these, in this order."""
 
 MARKERS = "os^Dv*PX"
-"""In the same order: the curves of a panel differ in shape as well as in colour."""
+"""The markers of those curves, in the same order: they differ in shape as well as in colour."""
 
 CLAIM_LINES = {"measured": "-", "sharp": "-", "refined": "--", "bound": "--", "explicit": ":", "order": "-."}
 """How a line is drawn, by the kind of what it states. The further a bound may be from the truth, the more gaps."""
@@ -81,7 +81,7 @@ BOUNDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name and line of each kind of bound, in every figure whose colours mean nothing else, in the order of drawing.
 
-The narrower are drawn over the wider: bounds that are equal are all seen.
+Narrower lines are drawn over wider ones, so that bounds that are equal are all seen.
 """
 
 MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -111,7 +111,7 @@ CROSS_TITLES = {
     "wphi": rf"{BLOCK_TITLES['wphi']}$=${BLOCK_TITLES['phiw']}",
     "phiphi": BLOCK_TITLES["phiphi"],
 }
-"""The same where both cross blocks have the same numbers and are drawn once."""
+"""Names of the blocks where both cross blocks have the same numbers and are drawn once."""
 
 GRADIENT_TITLES = {"w": r"$\|D_w L_\mathrm{meta}\|^2$", "phi": r"$\|D_\varphi L_\mathrm{meta}\|^2$"}
 """Names of the squared norms of the two parts of the meta-gradient."""
@@ -147,6 +147,6 @@ def geometry_title(geometry: str) -> str:
 
 def in_order(present: Iterable[str], order: Iterable[str]) -> list[str]:
     """Each of the `present` words once: those of `order` first, in its order, and then the others as they come."""
-    found = list(dict.fromkeys(present))
-    known = [word for word in order if word in found]
-    return [*known, *(word for word in found if word not in known)]
+    words = list(dict.fromkeys(present))
+    known = [word for word in order if word in words]
+    return [*known, *(word for word in words if word not in known)]

@@ -87,7 +87,9 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     """The measured blocks of a point, and the two predictions of each."""
     kept = _only(probe, ("iteration", "blocks"))
     predicted = probe["predicted"]
-    kept["predicted"] = predicted and {block: _only(one, ("local", "statement")) for block, one in predicted.items()}
+    kept["predicted"] = predicted and {
+        block: _only(prediction, ("local", "statement")) for block, prediction in predicted.items()
+    }
     return kept
 
 

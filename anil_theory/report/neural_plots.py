@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def bench_runs(records: Sequence[Any]) -> list[dict[str, Any]]:
     """The runs of the records that `anil-theory bench` wrote, each as one flat dict; other records are left out."""
-    found = []
+    runs = []
     for record in records:
         cell, measured = record.cell, record.measurements
         if cell.get("study") == "bench" and "loss" in measured:
             about = {"dataset": cell["dataset"], "geometry": cell["settings"]["geometry"]}
-            found.append({**about, "N": cell["inner_steps"], "seed": cell["seed"], **measured, "status": record.status})
-    return found
+            runs.append({**about, "N": cell["inner_steps"], "seed": cell["seed"], **measured, "status": record.status})
+    return runs
 
 
 def plot_training(runs: Sequence[Mapping[str, Any]], geometry: str, *, axes: "GivenAxes" = None) -> "Figure | None":

@@ -1,4 +1,4 @@
-"""What a run says of each statement in a line: the worst verdict, where it is tightest, where it would notice least."""
+"""A line for each statement of a run: the worst verdict, where it is tightest, and where it would notice least."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,8 +96,8 @@ def bounded(row: Row) -> str:
     latex = latex_of(row, judged_kind(row))
     plain = plain_formula(latex)
     for relation in (" = ", " <= "):
-        left, found, _ = plain.partition(relation)
-        if found:
+        left, separator, _ = plain.partition(relation)
+        if separator:
             return left
     return str(row["block"])
 
@@ -113,7 +113,8 @@ def guarantee(rows: Sequence[Row]) -> Row | None:
 class CountedEntry:
     """One line of Table 2 at one setting: what was counted of ANIL and of MAML, beside the formulas.
 
-    formulas   in LaTeX, by method; outcomes: by method.
+    formulas   in LaTeX, by method;
+    outcomes   by method.
     """
 
     name: str

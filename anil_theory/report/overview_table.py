@@ -118,7 +118,7 @@ def print_guarantees(console: Console, rows: Sequence[Row]) -> None:
     others = [f"{name} {number(value)}" for name, value in row["bounds"].items() if name != kind]
     beside = f"; {', '.join(others)}" if others else ""
     where = f"{row['statement']} {_label(row)} at {row['setting']}"
-    found = f"measured guarantee:  {what} {relation} {number(row['measured'])}  ({where})"
+    measurement = f"measured guarantee:  {what} {relation} {number(row['measured'])}  ({where})"
     claim = f"claimed guarantee:   {what} <= {number(row['bounds'][kind])}  ({kind}{beside})"
-    for text in (found, claim):
+    for text in (measurement, claim):
         console.print(Text(printable(text), style="bold"), highlight=False)

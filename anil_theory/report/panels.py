@@ -110,8 +110,8 @@ def panels(
     Raises InvalidParameter where `axes` are not as many as there are panels.
     """
     if axes is not None:
-        given = _given(axes, lines, columns)
-        yield Panels(given.flat[0].get_figure(root=True), given, own=False)
+        grid = _given(axes, lines, columns)
+        yield Panels(grid.flat[0].get_figure(root=True), grid, own=False)
         return
     if width is None:
         width = SINGLE if columns == 1 else DOUBLE
@@ -127,12 +127,12 @@ def columns_in(width: float, labels: Iterable[str]) -> int:
 
 
 def _letters(text: str) -> int:
-    """How many letters are seen of a text: a command of mathematics, as \\varphi, is one, and its marks are none."""
+    """How many letters a reader sees: a command of mathematics, as \\varphi, is one, and its marks are none."""
     return len(re.sub(r"[${}_^]", "", re.sub(r"\\[A-Za-z]+", "x", text)))
 
 
 def _wrapped(text: str, most: int) -> list[str]:
-    """The words of a text in lines of at most so many letters; a longer word has a line of its own."""
+    """The words of a text in lines of at most `most` letters; a longer word has a line of its own."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -185,7 +185,7 @@ def series(values: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 
 def sparse(index: int, points: int, *, markers: int = 6) -> tuple[int, int]:
-    """Where a line of many points has its markers: about so many, and other places for each `index` of a line."""
+    """Where a line of many points has its markers, about so many; lines of another `index` have other places."""
     stride = max(1, points // markers)
     return (index * stride // 3 % stride, stride)
 
@@ -205,7 +205,7 @@ STRIDES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 
 
 CROWDED = 2.0
-"""Ticks are left out that stand this many times closer to the one before than they would if all were evenly spread."""
+"""A tick is left out where it stands this many times closer to the one before than evenly spread ticks would."""
 
 
 class LogTicks(Locator):

@@ -90,7 +90,7 @@ def plot_blocks(
         handles: dict[str, Any] = {}
         steps: dict[Regime, list[int]] = {}
         for line, (regime, setting) in zip(sheet.axes, settings.items(), strict=True):
-            traced = next((one for one in curves if setting.is_of(one)), None)
+            traced = next((trace for trace in curves if setting.is_of(trace)), None)
             certified = [row for row in certificates if setting.certified(row)]
             for axis, block in zip(line, blocks, strict=True):
                 members = [row for row in setting.rows if row["block"] == block]
@@ -192,9 +192,9 @@ def _largest(rows: Iterable[Row], value: Callable[[Row], float]) -> list[tuple[i
     """The largest drawable value of each N, in the order of N."""
     largest: dict[int, float] = {}
     for row in rows:
-        found = value(row)
-        if drawable(found):
-            largest[steps_of(row)] = max(largest.get(steps_of(row), 0.0), found)
+        number = value(row)
+        if drawable(number):
+            largest[steps_of(row)] = max(largest.get(steps_of(row), 0.0), number)
     return sorted(largest.items())
 
 

@@ -24,18 +24,19 @@ def print_rates(console: Console, traced: Sequence[Traced]) -> None:
     """A table of the averages after K steps, one of the costs, and the notes of all curves."""
     _print_averages(console, curves_of(traced, "convergence"))
     _print_costs(console, curves_of(traced, "cost"))
-    bounds = [{"geometry": c["geometry"], "rounding_kind": c["rounding_kind"]} for one in traced for c in one["curves"]]
+    curves = [curve for trace in traced for curve in trace["curves"]]
+    bounds = [{"geometry": curve["geometry"], "rounding_kind": curve["rounding_kind"]} for curve in curves]
     print_heuristics(console, heuristic_legend(bounds, "geometry", noun="curves of bounds and predictions"))
-    for one in traced:
-        for note in one["notes"]:
+    for trace in traced:
+        for note in trace["notes"]:
             console.print(f"- {note}", highlight=False)
-        if one["reason"]:
-            console.print(f"- {one['status']}: {one['reason']}", style="yellow", highlight=False)
+        if trace["reason"]:
+            console.print(f"- {trace['status']}: {trace['reason']}", style="yellow", highlight=False)
 
 
 def curves_of(traced: Sequence[Traced], study: str) -> list[Any]:
     """The curves of one study."""
-    return [curve for one in traced if one["study"] == study for curve in one["curves"]]
+    return [curve for trace in traced if trace["study"] == study for curve in trace["curves"]]
 
 
 def _print_averages(console: Console, curves: Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi, phi"}
 BOUND_KINDS = ("sharp", "refined", "explicit", "order")
 MARK = "~"
-"""Behind a number or a verdict that rests on a heuristic rounding."""
+"""The sign behind a number or a verdict that rests on a heuristic rounding."""
 STYLES = {
     "CONFIRMED": "bold green",
     "CONSISTENT": "green",
@@ -32,7 +32,7 @@ def all_rows(records: Iterable[Record]) -> list[Row]:
 
 
 def tightest_rows(rows: Iterable[Row]) -> list[Row]:
-    """One row per statement, block, regime, check and family: the most severe outcome, and of those the tightest.
+    """One row per statement, block, regime, check and family: the tightest of those with the most severe outcome.
 
     Rows of the extremal task are all kept: it attains its bound for every N, and each N is a result. The row's "rows"
     says how many it stands for, "counts" their outcomes.
@@ -43,12 +43,12 @@ def tightest_rows(rows: Iterable[Row]) -> list[Row]:
         family = row["cell"].get("family")
         key = (row["statement"], row["geometry"], row["regime"], row["check"], row["block"], family, each)
         groups.setdefault(key, []).append(row)
-    found = []
+    tightest = []
     for members in groups.values():
         first = min(members, key=lambda r: (SEVERITY.index(r["outcome"]), -_or(r["tightness"], r["measured"])))
         counts = {s: n for s in SEVERITY if (n := sum(r["outcome"] == s for r in members))}
-        found.append(first | {"rows": len(members), "counts": counts})
-    return sorted(found, key=lambda r: (r["statement"], r["geometry"], r["regime"], r["check"]))
+        tightest.append(first | {"rows": len(members), "counts": counts})
+    return sorted(tightest, key=lambda r: (r["statement"], r["geometry"], r["regime"], r["check"]))
 
 
 def _or(value: float, other: float) -> float:
@@ -65,7 +65,7 @@ def number(value: float | None) -> str:
 
 
 def tightness(row: Row) -> str:
-    """measured/bound: six decimals close to 1, three otherwise; of an identity, with a star, measured/rounding."""
+    """measured/bound, six decimals close to 1 and three otherwise; an identity has measured/rounding and a star."""
     value = row["tightness"]
     if math.isnan(value):
         slack = max((v["slack"] for v in row["verdicts"]), default=0.0)

@@ -53,13 +53,13 @@ def plot_saturation(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = 
         return None
     from anil_theory.report.panels import panels
 
-    ordered = sorted(traced, key=lambda one: one["constants"]["mu"])
+    ordered = sorted(traced, key=lambda trace: trace["constants"]["mu"])
     with panels(len(ordered), len(PARTS), axes, panel_height=1.75, sharex=True) as sheet:
         handles: dict[str, Any] = {}
-        for line, one in zip(sheet.axes, ordered, strict=True):
+        for line, trace in zip(sheet.axes, ordered, strict=True):
             for axis, part in zip(line, PARTS, strict=True):
-                handles |= _draw(axis, one, part)
-                axis.set_title(rf"{PARTS[part]}, $\mu={one['constants']['mu']:g}$")
+                handles |= _draw(axis, trace, part)
+                axis.set_title(rf"{PARTS[part]}, $\mu={trace['constants']['mu']:g}$")
         for axis in sheet.axes[-1]:
             axis.set_xlabel(STEPS_LABEL)
         sheet.legend(handles, columns=3)
@@ -67,15 +67,15 @@ def plot_saturation(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = 
     return sheet.figure
 
 
-def _draw(axis: "Axes", one: Mapping[str, Any], part: str) -> dict[str, Any]:
+def _draw(axis: "Axes", trace: Mapping[str, Any], part: str) -> dict[str, Any]:
     """One panel; its handles for a legend."""
     import numpy as np
 
     from anil_theory.report.panels import log_steps
 
-    steps = np.asarray(one["N"], float)
-    curves = np.asarray(one[part]["curves"], float)
-    fit = one[part]["fit"]
+    steps = np.asarray(trace["N"], float)
+    curves = np.asarray(trace[part]["curves"], float)
+    fit = trace[part]["fit"]
     handles: dict[str, Any] = {}
     for curve in curves:
         (handles["seeds"],) = axis.plot(steps, curve, "-", color=GREY, lw=0.5, alpha=0.35)
@@ -91,11 +91,11 @@ def _draw(axis: "Axes", one: Mapping[str, Any], part: str) -> dict[str, Any]:
         band = axis.axvspan(interval["low"], interval["high"], color=SKY, alpha=0.45, lw=0)
         handles["flat point of the fit, 95 % interval"] = band
         axis.axvline(fit["point"], color=BLUE, lw=0.8)
-    flat = one["longest"] * math.log(1 / REMAINING)
+    flat = trace["longest"] * math.log(1 / REMAINING)
     if flat <= steps[-1]:
         longest = axis.axvline(flat, color=VERMILLION, ls="--", lw=1.3)
         handles[r"the same at $s=1/\log(1/q)$"] = longest
-    log_steps(axis, one["N"], most=6)
+    log_steps(axis, trace["N"], most=6)
     return handles
 
 

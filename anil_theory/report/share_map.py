@@ -23,8 +23,7 @@ def plot_share_map(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = N
     """Reached constant / bound over (mu/L, N), strongly convex, alpha = mu/L^2: 1 is a bound that is attained.
 
     A line of panels is a kind of bound, a panel is a block; the cross blocks, which have the same refined bound, are
-    drawn once. The line is N = L^2/mu^2. A cell is empty where nothing was
-    reached that float64 holds.
+    drawn once. The line is N = L^2/mu^2. A cell is empty where float64 does not hold what was reached.
 
     traced   as `anil-theory bounds` keeps them, for several mu: "constants", "N", "curves" and "reached";
     axes     one per panel, line by line; left out: a new figure.
@@ -32,9 +31,9 @@ def plot_share_map(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = N
     Returns the figure, or None where fewer than two mu have functions that reach the bounds. Raises InvalidParameter
     for a wrong number of axes.
     """
-    chosen = [one for one in traced if one["constants"]["mu"] is not None and one["reached"]["N"]]
-    chosen.sort(key=lambda one: _conditioning(one))
-    if len({_conditioning(one) for one in chosen}) < 2:
+    chosen = [trace for trace in traced if trace["constants"]["mu"] is not None and trace["reached"]["N"]]
+    chosen.sort(key=lambda trace: _conditioning(trace))
+    if len({_conditioning(trace) for trace in chosen}) < 2:
         return None
     from anil_theory.report.panels import panels
 
@@ -52,8 +51,8 @@ def plot_share_map(traced: Sequence[Mapping[str, Any]], *, axes: "GivenAxes" = N
     return sheet.figure
 
 
-def _conditioning(one: Mapping[str, Any]) -> float:
-    return one["constants"]["mu"] / one["constants"]["L"]
+def _conditioning(trace: Mapping[str, Any]) -> float:
+    return trace["constants"]["mu"] / trace["constants"]["L"]
 
 
 def _draw(axis: "Axes", traced: Sequence[Mapping[str, Any]], kind: str, block: str) -> dict[str, Any]:
@@ -61,28 +60,28 @@ def _draw(axis: "Axes", traced: Sequence[Mapping[str, Any]], kind: str, block: s
     import numpy as np
 
     steps = traced[0]["reached"]["N"]
-    shares = np.array([_shares(one, kind, block) for one in traced]).T
+    shares = np.array([_shares(trace, kind, block) for trace in traced]).T
     axis.imshow(shares, origin="lower", aspect="auto", cmap="cividis", vmin=LEAST_COLOUR, vmax=1.0)
     for place, share in np.ndenumerate(shares):
         if math.isnan(share):
             continue
         colour = BLACK if share > (1 + LEAST_COLOUR) / 2 else "white"
         axis.text(place[1], place[0], _in_figures(share), ha="center", va="center", color=colour, clip_on=True)
-    axis.set_xticks(range(len(traced)), [f"{_conditioning(one):g}" for one in traced])
+    axis.set_xticks(range(len(traced)), [f"{_conditioning(trace):g}" for trace in traced])
     axis.set_yticks(range(len(steps)), [str(N) for N in steps])
     axis.grid(False)
     # The cells are evenly spaced, whatever their values: the line is drawn between the nearest of them.
-    turns = [_conditioning(one) ** -2 for one in traced]
+    turns = [_conditioning(trace) ** -2 for trace in traced]
     places = np.interp(np.log(turns), np.log(steps), np.arange(len(steps)))
     inside = [(x, y) for x, (y, turn) in enumerate(zip(places, turns, strict=True)) if steps[0] <= turn <= steps[-1]]
     (line,) = axis.plot(*zip(*inside, strict=True), "--", color=VERMILLION, lw=1.2)
     return {r"$N=L^2/\mu^2$": line}
 
 
-def _shares(one: Mapping[str, Any], kind: str, block: str) -> list[float]:
+def _shares(trace: Mapping[str, Any], kind: str, block: str) -> list[float]:
     """What is reached of a bound at the N at which functions were built."""
-    bounds = dict(zip(one["N"], one["curves"][block][kind], strict=True))
-    reached = zip(one["reached"]["N"], one["reached"][block], strict=True)
+    bounds = dict(zip(trace["N"], trace["curves"][block][kind], strict=True))
+    reached = zip(trace["reached"]["N"], trace["reached"][block], strict=True)
     return [math.nan if math.isnan(value) else value / bounds[N] for N, value in reached]
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anil_theory._printable import in_figure
 from anil_theory.report.house_style import BLACK, GREY
@@ -33,18 +33,20 @@ def plot_shares(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | N
     blocks = list(dict.fromkeys(row["block"] for row in shown))
     with panels(1, 1, axes, panel_height=2.4) as sheet:
         (axis,) = sheet.axes.flat
+        handles: dict[str, Any] = {}
         for geometry in dict.fromkeys(row["geometry"] for row in shown):
             members = [row for row in shown if row["geometry"] == geometry]
             places = [blocks.index(row["block"]) for row in members]
             shares = [row["tightness"] for row in members]
             marker = MARKERS.get(geometry, "s")
-            axis.plot(places, shares, marker, color=BLACK, markersize=3.5, mfc="none", label=in_figure(geometry))
+            (handles[in_figure(geometry)],) = axis.plot(places, shares, marker, color=BLACK, ms=3.5, mfc="none")
         axis.axhline(1.0, color=GREY, linestyle="--", linewidth=0.8)
         axis.set_yscale("log")
-        least, most = min(row["tightness"] for row in shown), max(row["tightness"] for row in shown)
-        axis.set_ylim(min(0.5, least / 1.5), max(1.2, 1.5 * most))
+        every = [row["tightness"] for row in shown]
+        axis.set_ylim(min(0.5, min(every) / 1.5), max(1.2, 1.5 * max(every)))
         axis.set_xticks(range(len(blocks)), [in_figure(str(BLOCK_LABELS.get(block, block))) for block in blocks])
         axis.set_xlim(-0.5, len(blocks) - 0.5)
         axis.set_ylabel("measured / bound")
-        axis.legend()
+        sheet.legend(handles, columns=2)
+        sheet.title("Measured values over their bounds")
     return sheet.figure

@@ -7,9 +7,10 @@
     - This bullet is kept where the number `outcome` is "kink".
 
 A hole is a path into the numbers (keys and indices, with dots between them) and a format as in Python, or "2 digits":
-at least so many significant digits, and never an exponent. A list fills a hole with its members, with commas between
-them, and in a row of a table with bars. A condition stands on its own line and holds for the paragraph, bullet or row
-after it. The section `Record` says what the other numbers of the record are: `` - `name`: ... ``.
+at least two significant digits (or another number of them), and never an exponent. A list fills a hole with its
+members, with commas between them, and in a row of a table with bars. A condition stands on its own line and holds for
+the paragraph, bullet or row after it. The section `Record` says what the other numbers of the record are:
+`` - `name`: ... ``.
 
 Raises TemplateMismatch for a hole without a number, and for a number that neither a hole nor `Record` names.
 """
@@ -167,14 +168,14 @@ def _items(block: str) -> Iterator[tuple[tuple[str, str] | None, str]]:
     condition: tuple[str, str] | None = None
     pending: list[str] = []
     for line in block.split("\n"):
-        found = _CONDITION.fullmatch(line.strip())
-        if found or line.startswith(("- ", "|")):
+        opening = _CONDITION.fullmatch(line.strip())
+        if opening or line.startswith(("- ", "|")):
             if pending:
                 yield condition, " ".join(pending)
                 condition = None
             pending = []
-        if found:
-            condition = (found[1], found[2])
+        if opening:
+            condition = (opening[1], opening[2])
         else:
             pending.append(line.strip())
     if pending:
@@ -183,7 +184,7 @@ def _items(block: str) -> Iterator[tuple[tuple[str, str] | None, str]]:
 
 def _paths(text: str) -> Iterator[str]:
     """The paths of the holes and of the conditions of a text."""
-    yield from (found[1] for found in _CONDITION.finditer(text))
+    yield from (condition[1] for condition in _CONDITION.finditer(text))
     yield from (path for _, path, _, _ in Formatter().parse(text) if path is not None)
 
 

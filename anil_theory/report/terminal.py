@@ -58,7 +58,7 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
     """One line per row: block, setting, measured, bounds, tightness (measured/smallest bound), verdict, by statement.
 
     A tilde behind a measured number says that its rounding is a heuristic (the summary says it in words).
-    On a wide terminal also the sharp bound, and the power: the factor below which a wrong bound would be noticed.
+    A wide terminal also shows the sharp bound and the power: the factor below which a wrong bound would be noticed.
 
     What all rows of a heading share stands beside it once; the settings in the lines are what differs.
     """
@@ -106,7 +106,7 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
 
 
 def _print_power(console: Console, rows: list[Row]) -> None:
-    """Print for each statement how wrong a bound would have been noticed in every one of its rows."""
+    """Print, for each statement, the factor below which a wrong bound would have been noticed in every row."""
     for row in weakest_rows(rows):
         least = f"{row['statement']} would notice, in every row, {row['powered']} bounds {power(row)} or smaller"
         where = f"least in {BLOCK_LABELS.get(row['block'], row['block'])} at {row['setting']}"

@@ -28,7 +28,7 @@ SERIES: dict[str, tuple[str, dict[str, Any]]] = {
     "scalar": ("program over scalars", {"marker": "o", "ms": 8, "color": PURPLE, "mfc": "none"}),
     "family": ("worst task of the separable family (searched)", {"marker": "x", "ms": 5, "color": GREY}),
 }
-"""What is reached, its name and its marker; hollow ones are drawn over full ones, so that all show at one place."""
+"""What is reached, its name and its marker. Hollow markers are drawn over full ones, so that all show at one place."""
 
 
 def plot_reached(rows: Sequence[dict[str, Any]], *, axes: "GivenAxes" = None) -> "Figure | None":

@@ -30,20 +30,20 @@ def typeset(text: str) -> str:
     """
     parts: list[str] = []
     end = 0
-    for found in _FORMULA.finditer(text):
-        if not re.search("[A-Za-z]", found.group()):
+    for match in _FORMULA.finditer(text):
+        if not re.search("[A-Za-z]", match.group()):
             continue
-        parts += [_words(text[end : found.start()]), f"${_latex(found.group())}$"]
-        end = found.end()
+        parts += [_words(text[end : match.start()]), f"${_latex(match.group())}$"]
+        end = match.end()
     return "".join([*parts, _words(text[end:])])
 
 
 def _words(text: str) -> str:
-    return _BLOCK.sub(lambda found: f"${BLOCKS[found.group()]}$", in_figure(text))
+    return _BLOCK.sub(lambda match: f"${BLOCKS[match.group()]}$", in_figure(text))
 
 
 def _latex(formula: str) -> str:
-    named = re.sub(rf"(?<![A-Za-z])(?:{_NAME})(?![A-Za-z])", lambda found: GREEK[found.group()], formula)
+    named = re.sub(rf"(?<![A-Za-z])(?:{_NAME})(?![A-Za-z])", lambda match: GREEK[match.group()], formula)
     powers = re.sub(r"\^\(([^()]*)\)", r"^{\1}", named)
     below = re.sub(r"_(\\varphi)", r"_{\1}", powers)
     return re.sub(r" ?([=<]) ?", r"\1", below).replace(" ", r"\,")

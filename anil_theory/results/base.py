@@ -35,7 +35,7 @@ class Results(Displayed):
 
     folder    where they were read;
     studies   the records by the study that made them;
-    notes     what each run was (`study.run_note`), with its folder; none of runs of older versions.
+    notes     what each run was (`study.run_note`), with its folder; runs of older versions have none.
     """
 
     folder: Path
@@ -46,8 +46,8 @@ class Results(Displayed):
         shown: dict[str, Any] = {"folder": str(self.folder)}
         for study, records in self.studies.items():
             outcomes = Counter(row["outcome"] for row in self.rows(study) if row.get("outcome"))
-            found = ", ".join(f"{outcome} {number}" for outcome, number in outcomes.items())
-            shown[study] = f"{len(records)} records" + (f": {found}" if found else "")
+            tally = ", ".join(f"{outcome} {number}" for outcome, number in outcomes.items())
+            shown[study] = f"{len(records)} records" + (f": {tally}" if tally else "")
         return shown
 
     @cached_property
@@ -55,19 +55,21 @@ class Results(Displayed):
         return [row for study, records in self.studies.items() for row in flat_rows(study, records)]
 
     def rows(self, study: str | None = None, statement: str | None = None) -> list[dict[str, Any]]:
-        """Every row as a flat dictionary, its setting beside what was measured; of one study or statement, if named.
+        """Every row as a flat dictionary: its setting beside what was measured.
+
+        study, statement   only the rows of these; default: all.
 
         Raises InvalidParameter where the results have no such study or statement.
         """
-        found = self._rows
+        rows = self._rows
         for name, value in (("study", study), ("statement", statement)):
             if value is None:
                 continue
-            known = list(dict.fromkeys(row[name] for row in found if row.get(name)))
+            known = list(dict.fromkeys(row[name] for row in rows if row.get(name)))
             if value not in known:
                 raise InvalidParameter(name, f"one of those in the results: {', '.join(known) or 'none'}", value)
-            found = [row for row in found if row.get(name) == value]
-        return found
+            rows = [row for row in rows if row.get(name) == value]
+        return rows
 
     def verdict_rows(self) -> list[dict[str, Any]]:
         """The rows of `anil-theory verify` as its reports take them (`report.rows`)."""
@@ -85,9 +87,9 @@ class Results(Displayed):
         """A labelled array for each number of the rows of one statement; its axes are what the rows differ in.
 
         statement   may be left out where the results have one only;
-        axes        names of columns that tell the rows apart; found, if left out.
+        axes        names of columns that tell the rows apart; left out: they are chosen from the rows.
 
-        A combination that was not measured is NaN. Nothing assumed of the curvature is mu = 0 on that axis. Raises
+        A combination that was not measured is NaN. Rows that assume nothing of the curvature have mu = 0. Raises
         InvalidParameter where axes do not tell the rows apart, and MissingLibrary without xarray.
         """
         from anil_theory.results.tables import labelled_arrays
@@ -124,7 +126,7 @@ def load_results(folder: str | os.PathLike[str]) -> Results:
     """The results in a folder: that of one run (`--out`), that of its records, or one with such folders below it.
 
     Nothing is written. Raises InvalidParameter where there are no records, UnreadableRecord for a damaged one, which it
-    names, and OtherSchema for one that another version wrote: it is refused, and never read as what it is not.
+    names, and OtherSchema for one that another version wrote.
     """
     top = Path(folder)
     if top.name == RECORDS and not (top / RECORDS).is_dir():

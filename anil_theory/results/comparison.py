@@ -35,13 +35,13 @@ IDENTITY = (
     "query",
     "seed",
 )
-"""What makes two rows the same row of two runs; how hard was searched is not among it."""
+"""The columns that make two rows the same row of two runs. The effort of the search is not among them."""
 
 NUMBERS = ("measured", "lower", "upper", *KINDS)
 """The numbers that are compared."""
 
 ROUNDINGS = 1e-12
-"""What two runs may differ by, relatively, in a number without a rounding of its own: some thousand roundings."""
+"""The relative difference that two runs may have in a number without a rounding of its own: some thousand roundings."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Comparison(Displayed):
     """What changed from one result to another.
 
     added, gone   rows, in words;
-    verdicts      those that changed; moved: numbers that differ by more than their roundings;
+    verdicts      those that changed;
+    moved         numbers that differ by more than their roundings;
     refuted       rows that are refuted in the second and were not, or were not there, in the first;
     same          how many rows are in both, with the same verdict and the same numbers.
     """
@@ -84,7 +85,7 @@ class Comparison(Displayed):
 def compare_results(before: Results, after: Results) -> Comparison:
     """The changes from `before` to `after`, row by row."""
     old, new = _by_identity(before.rows()), _by_identity(after.rows())
-    found = Comparison(
+    changes = Comparison(
         added=[words for identity, (words, _) in new.items() if identity not in old],
         gone=[words for identity, (words, _) in old.items() if identity not in new],
         same=0,
@@ -93,26 +94,26 @@ def compare_results(before: Results, after: Results) -> Comparison:
     for identity, (words, row) in new.items():
         earlier = old[identity][1] if identity in old else None
         if row.get("outcome") == "REFUTED" and (earlier is None or earlier.get("outcome") != "REFUTED"):
-            found.refuted.append(words)
+            changes.refuted.append(words)
         if earlier is None:
             continue
         changed = _changes(words, earlier, row)
-        found.verdicts.extend(change for change in changed if change.what == "verdict")
-        found.moved.extend(change for change in changed if change.what != "verdict")
+        changes.verdicts.extend(change for change in changed if change.what == "verdict")
+        changes.moved.extend(change for change in changed if change.what != "verdict")
         same += not changed
-    return Comparison(found.added, found.gone, found.verdicts, found.moved, found.refuted, same)
+    return Comparison(changes.added, changes.gone, changes.verdicts, changes.moved, changes.refuted, same)
 
 
 def _by_identity(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]]:
-    """Rows by what they are; rows that agree in it are told apart by their place among their like."""
-    found: dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]] = {}
+    """Rows by their identity; rows with the same identity are numbered."""
+    numbered: dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: str(row.get("record", ""))):
         identity = tuple(row.get(name) for name in IDENTITY)
         place = 0
-        while (*identity, place) in found:
+        while (*identity, place) in numbered:
             place += 1
-        found[(*identity, place)] = (_in_words(row), row)
-    return found
+        numbered[(*identity, place)] = (_in_words(row), row)
+    return numbered
 
 
 def _in_words(row: Mapping[str, Any]) -> str:
@@ -128,29 +129,29 @@ def _setting(row: Mapping[str, Any]) -> str:
 
 def _changes(words: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     changes = []
-    one, other = _verdict(before), _verdict(after)
-    if one != other:
-        changes.append(Change(words, "verdict", one, other))
+    earlier, later = _verdict(before), _verdict(after)
+    if earlier != later:
+        changes.append(Change(words, "verdict", earlier, later))
     for name in NUMBERS:
-        one, other = before.get(name), after.get(name)
-        if one is None and other is None:
+        earlier, later = before.get(name), after.get(name)
+        if earlier is None and later is None:
             continue
-        if one is None or other is None or not _close(name, before, after):
-            changes.append(Change(words, name, one, other))
+        if earlier is None or later is None or not _close(name, before, after):
+            changes.append(Change(words, name, earlier, later))
     return changes
 
 
 def _verdict(row: Mapping[str, Any]) -> Any:
-    """The outcome of a row; of a finding of the audit, whether it was shown."""
+    """The outcome of a row, or whether a finding of the audit was shown."""
     return row.get("outcome") if "outcome" in row else row.get("verdict")
 
 
 def _close(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether two numbers differ by no more than their roundings."""
-    one, other = float(before[name]), float(after[name])
-    if one == other or (math.isnan(one) and math.isnan(other)):
+    earlier, later = float(before[name]), float(after[name])
+    if earlier == later or (math.isnan(earlier) and math.isnan(later)):
         return True
-    allowed = ROUNDINGS * max(abs(one), abs(other))
+    allowed = ROUNDINGS * max(abs(earlier), abs(later))
     if name == "measured":
         allowed += (before.get("rounding") or 0.0) + (after.get("rounding") or 0.0)
-    return abs(one - other) <= allowed
+    return abs(earlier - later) <= allowed

@@ -41,10 +41,10 @@ def setting_in_latex(setting: str) -> str:
 
 
 def _setting_word(word: str) -> str:
-    found = _SETTING.fullmatch(word)
-    if not found:
+    setting = _SETTING.fullmatch(word)
+    if not setting:
         return escaped(word)
-    return f"${_GREEK.get(found[1], found[1])}={_value(found[2]).strip('$')}$"
+    return f"${_GREEK.get(setting[1], setting[1])}={_value(setting[2]).strip('$')}$"
 
 
 def shared_words(settings: Sequence[str]) -> list[str]:
@@ -138,9 +138,9 @@ def _outcome(outcome: str) -> str:
 
 def _value(text: str) -> str:
     """A number as mathematics: 1.2e-05 becomes 1.2 times a power of ten."""
-    found = re.fullmatch(r"(x?)(-?[\d.]+)e([+-]\d+)(\*?)", text)
-    if found:
-        return rf"${found[1]}{found[2]} \times 10^{{{int(found[3])}}}{found[4]}$"
+    parts = re.fullmatch(r"(x?)(-?[\d.]+)e([+-]\d+)(\*?)", text)
+    if parts:
+        return rf"${parts[1]}{parts[2]} \times 10^{{{int(parts[3])}}}{parts[4]}$"
     return "--" if text == "-" else escaped(text)
 
 

@@ -1,4 +1,4 @@
-"""Rows as a data frame of pandas and as labelled arrays of xarray. Both libraries are imported here alone."""
+"""Rows as a data frame of pandas and as labelled arrays of xarray. Only this module imports them."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -43,7 +43,7 @@ NONE_ASSUMED = 0.0
 VALUES = ("measured", "sampled", "sharp", "refined", "explicit", "order", "declared", "tightness", "power", "outcome")
 """The columns that become arrays, and with them every axis that follows from others, as alpha from mu.
 
-What all rows share, as rho often, is an attribute."""
+A column that all rows share, as rho often is, becomes an attribute."""
 
 
 def library(name: str) -> Any:
@@ -86,14 +86,15 @@ def labelled_arrays(rows: Sequence[Mapping[str, Any]], axes: Sequence[str] | Non
 
 
 def _telling_axes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Columns, taken one after the other while they tell more rows apart: an axis for what varies by itself."""
+    """The columns that become axes: each that tells more rows apart than those before it, until all are told apart."""
     chosen: list[str] = []
     groups = 1
     for name in AXES:
         candidate = [*chosen, name]
-        found = len({tuple(row.get(each) for each in candidate) for row in rows})
-        if found > groups:
-            chosen, groups = candidate, found
+        told_apart = len({tuple(row.get(each) for each in candidate) for row in rows})
+        if told_apart > groups:
+            chosen = candidate
+            groups = told_apart
         if groups == len(rows):
             break
     return chosen or ["block"]

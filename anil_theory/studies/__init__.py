@@ -28,7 +28,7 @@ STUDIES = (
 """The names, in the order of the help."""
 
 _FOLDERS = {"study": "own_losses"}
-"""Where the folder of a study does not have the name of its command."""
+"""The folders of studies that do not have the name of their command."""
 
 
 def settings_of(name: str) -> type[Options]:

@@ -9,8 +9,8 @@ class EmptyGrid(InvalidParameter):
     Attributes: `given` (what was asked for), and those of InvalidParameter.
     """
 
-    def __init__(self, why: str, given: object = None):
+    def __init__(self, why: str, asked: object = None):
         self.name = "grid"
         self.allowed = "a grid with at least one cell"
-        self.given = given
+        self.given = asked
         Exception.__init__(self, f"the grid has no cell: {why}")

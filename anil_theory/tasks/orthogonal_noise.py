@@ -13,10 +13,10 @@ B) in the mean, and orthogonal to most of the tasks' own. With a^2 (1 + lam/((2 
 at its bound M and the average of the squared norms at lam S2/(B (2 - lam (1 - 1/B))), Theorem J's floor. In finite
 dimension their lengths vary by 1/sqrt(n); a is smaller by that much, so that few gradients are cut.
 
-D0 is 0: the run starts at the minimum, where the mean of the tasks, an even convex function, is least.
+D0 is 0, because the run starts at the minimum: the mean of the tasks is even and convex, so it is least at 0.
 
 `DecayFamily` is the same pair alone, without noise, that starts where its gradient is M: it attains the term 2 D0/K at
-every admissible step, as soon as (1 - lam)^(2 K) is small and B so large that the bound expects no noise.
+every admissible step, where (1 - lam)^(2 K) is small and B is so large that the bound expects no noise.
 
 Constants: exact, with rho = tau = 0. Source: derived for this project; docs/theorem_bounds.md.
 """
@@ -37,11 +37,11 @@ from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 
 COPIES = 400
-"""n. The average is below the floor by some 2 CUT/sqrt(n)."""
+"""n, the number of copies. The average is below the floor by some 2 CUT/sqrt(n)."""
 
 CUT = 0.5
-"""By how many times 1/sqrt(n) a is smaller than M asks. At 0 the average is at 0.99 to 1 of the floor, and its standard
-error lets nobody say on which side."""
+"""a is smaller than M asks, by this many times 1/sqrt(n). At 0 the average is 0.99 to 1 times the floor, and its
+standard error does not tell on which side it lies."""
 
 
 class NoisyTask(NamedTuple):
@@ -128,8 +128,8 @@ class OrthogonalNoiseFamily(Family):
         angles = np.linspace(0.0, math.pi / 2, 33)
         best = int(np.argmin([size(angle) for angle in angles]))
         bounds = (angles[max(best - 1, 0)], angles[min(best + 1, 32)])
-        found: Any = minimize_scalar(size, bounds=bounds, method="bounded", options={"xatol": 1e-12})
-        return -L * math.cos(found.x), -L * math.sin(found.x)
+        optimum: Any = minimize_scalar(size, bounds=bounds, method="bounded", options={"xatol": 1e-12})
+        return -L * math.cos(optimum.x), -L * math.sin(optimum.x)
 
     def noise(self) -> float:
         """a: how far the tasks lie apart, times L."""
@@ -151,7 +151,7 @@ class OrthogonalNoiseFamily(Family):
 
     @classmethod
     def smallest(cls, **options: object) -> "OrthogonalNoiseFamily":
-        """Two copies at mu = 1/5, one inner step."""
+        """Two copies at mu = 1/5 and one inner step."""
         constants = Constants(0.2, 1.0, 0.0, 0.0, 1.0)
         return cls(constants, replace(Schedule(0.2, 1, batch=4), beta_w=0.5, beta_phi=0.5), copies=2)
 
@@ -184,7 +184,7 @@ class DecayFamily(OrthogonalNoiseFamily):
 
     @classmethod
     def smallest(cls, **options: object) -> "DecayFamily":
-        """At mu = 1/5, one inner step."""
+        """The task at mu = 1/5 and one inner step."""
         constants = Constants(0.2, 1.0, 0.0, 0.0, 1.0)
         return cls(constants, replace(Schedule(0.2, 1, batch=4), beta_w=0.5, beta_phi=0.5))
 

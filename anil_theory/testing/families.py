@@ -16,10 +16,10 @@ from anil_theory.tasks import Family
 
 TASKS, POINTS = 3, 8
 ROUNDING = 1e-10
-"""Relative: what dense derivatives of a few entries may be off by."""
+"""The relative error of dense derivatives of a few entries, at most."""
 
 EXAMPLES = (Constants(0.3, 1.0, 1.0, 0.5, 1.0), Constants(None, 1.0, 1.0, 0.5, 1.0))
-"""Constants that a family is made with which takes any."""
+"""The constants that are tried for a family that takes any."""
 
 
 def conforms_family(family: type[Family] | Family) -> None:
@@ -27,8 +27,9 @@ def conforms_family(family: type[Family] | Family) -> None:
 
     family   the class (made in its smallest size, or at example constants where it takes any), or one of its members.
 
-    Looked at are a few random points of a few tasks, inside the region where the constants hold: gradients, Hessians
-    and their derivatives along one random direction. That can show a declaration to be false, never to be true.
+    The function looks at a few random points of a few tasks, inside the region where the constants hold: at gradients,
+    Hessians and their derivatives along one random direction. That can show a declaration to be false, never to be
+    true.
     """
     for member in _members(family):
         _conforms(member)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from anil_theory.cli import app
 from anil_theory.own_losses import example
-from anil_theory.own_losses.file import Given, UnusableFile, read_file, read_object
+from anil_theory.own_losses.file import LossSource, UnusableFile, read_file, read_object
 from anil_theory.studies.own_losses import study as own_losses_study
 
 FILE = """
@@ -139,5 +139,5 @@ def test_a_file_may_hold_dataclasses(tmp_path: Path) -> None:
     text = (
         "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n" + FILE
     )
-    given: Given = read_file(written(tmp_path, text.replace("from __future__ import annotations\n", "")))
+    given: LossSource = read_file(written(tmp_path, text.replace("from __future__ import annotations\n", "")))
     assert any(name.startswith("anil_theory_losses_") for name in sys.modules) and given.data["x"].shape == (2, 3)

@@ -15,7 +15,7 @@ import anil_theory
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Knowledge
 from anil_theory.estimators import Budget, NotFinite
-from anil_theory.own_losses import LossStudy, StudyEffort, example, study_losses
+from anil_theory.own_losses import LossStudy, StudyEffort, UnusableLoss, example, study_losses
 from anil_theory.own_losses.admission import admit
 from anil_theory.record import Record
 from anil_theory.verdict import RESTS_ON_ESTIMATES
@@ -53,15 +53,15 @@ def test_what_a_point_shows_is_within_what_is_certified() -> None:
     for name, each in proved().audited.items():
         assert each.direction == "certified" and each.certified is not None
         # The audit and the search are apart by the gap that the search was given.
-        low, high = sorted((each.found, each.certified))
+        low, high = sorted((each.extreme, each.certified))
         assert (low == each.certified) == (name == "mu")
         assert high <= 1.25 * low
 
 
 def test_strong_convexity_comes_from_the_regulariser() -> None:
     """D_w^2 of a mean square is at least 0, so mu is at least 0.6, and exactly that where a feature is constant."""
-    found = proved().audited["mu"]
-    assert found.certified is not None and found.certified <= 0.6 <= found.found <= 0.61
+    curvature = proved().audited["mu"]
+    assert curvature.certified is not None and curvature.certified <= 0.6 <= curvature.extreme <= 0.61
 
 
 def test_the_advice_works_beside_a_step_size_ten_times_off() -> None:
@@ -249,3 +249,16 @@ def test_a_run_that_is_not_finite_names_its_outer_step() -> None:
         study_losses(
             steep, [jnp.array(1.0)], jnp.array([30.0]), FEATURES, beta_w=1e9, beta_phi=1e9, outer_steps=5, effort=FEW
         )
+
+
+def test_a_constant_that_is_0_in_the_whole_region_is_named() -> None:
+    """M = 0: the query loss depends on nothing. L is 1, and rho = 0 is no fault."""
+
+    def support(w: Any, phi: Any, data: Any) -> Any:
+        return 0.5 * (w - data) ** 2 + 0.5 * phi**2
+
+    def query(w: Any, phi: Any, data: Any) -> Any:
+        return 0.0 * (w + phi + data)
+
+    with pytest.raises(UnusableLoss, match=r"cannot be measured: M is 0 in the region$"):
+        study_losses((support, query), 0.5, 0.5, np.array([0.0, 1.0]), outer_steps=2, effort=FEW)

@@ -99,4 +99,4 @@ def test_a_loss_of_ten_thousand_parameters_goes_through() -> None:
     assert study.n_w + study.n_phi == 10_000
     assert study.verdicts == {"CONSISTENT": 4} and study.advice is not None
     # The curvature in w of a mean square is at least 0, and 16 examples do not span 100 weights: mu is the ridge.
-    assert np.isclose(study.audited["mu"].found, 0.1, rtol=1e-6)
+    assert np.isclose(study.audited["mu"].extreme, 0.1, rtol=1e-6)

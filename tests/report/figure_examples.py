@@ -241,6 +241,11 @@ EXAMPLES = {
         6,
         nothing=lambda: report.plot_share_map([traced_bounds(), traced_bounds(None)]),
     ),
+    "plot_shares": Example(
+        lambda axes=None: report.plot_shares(block_rows(), axes=axes),
+        1,
+        nothing=lambda: report.plot_shares([block_row(1, 0.0)]),
+    ),
     "plot_saturation": Example(
         lambda axes=None: report.plot_saturation(saturation(), axes=axes),
         4,

@@ -1,7 +1,7 @@
 """Formulas of claims for readers: their LaTeX, read once into a tree, as MathML for a page and as words for a terminal.
 
-The LaTeX comes from the sympy table (`statements.forms`), and from the claims of plug-ins. What the reader does not
-know is refused with UnreadableFormula, and whoever shows formulas then shows the LaTeX itself.
+The LaTeX comes from the sympy table (`statements.forms`), and from the claims of plug-ins. What the
+reader does not know raises UnreadableFormula; whoever shows formulas then shows the LaTeX itself.
 """
 
 from anil_theory.report.mathematics._mathml import mathml

@@ -87,7 +87,7 @@ def _index(node: Node) -> str:
 
 
 def _whole(node: Node) -> str:
-    """In brackets where it is more than one word."""
+    """The words of a node, in brackets where they are more than one."""
     text = _of(node)
     return text if text.replace(".", "").replace("_", "").isalnum() else f"({text})"
 

@@ -239,7 +239,7 @@ class _Reader:
 
 def _words_of(text: str) -> Iterator[str]:
     """What stands in the braces of each font, its spaces kept."""
-    return (found[1] for found in re.finditer(rf"\\(?:{'|'.join(FONTS)})\s*\{{([^}}]*)\}}", text))
+    return (match[1] for match in re.finditer(rf"\\(?:{'|'.join(FONTS)})\s*\{{([^}}]*)\}}", text))
 
 
 def _character(token: str) -> Leaf:

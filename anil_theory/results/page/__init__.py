@@ -1,4 +1,4 @@
-"""One HTML page from results: nothing of it is elsewhere, so it can be mailed, kept and opened without a network."""
+"""One HTML page from results: it needs no other file, so it can be mailed, kept and opened without a network."""
 
 from anil_theory.results.page.writing import page_of, write_page
 

@@ -1,4 +1,4 @@
-"""What stands on a page, as plain values that its template lays out: no HTML is made here but that of formulas."""
+"""The content of a page as plain values, which its template lays out. The only HTML made here is that of formulas."""
 
 import math
 import re
@@ -103,7 +103,8 @@ class Content:
     """The page.
 
     guarantees   two lines, measured and claimed; empty where nothing was measured beside a bound;
-    commands     what was typed, by run; origin: versions, sources and machine of the records.
+    commands     what was typed, by run;
+    origin       versions, sources and machine of the records.
     """
 
     title: str
@@ -161,24 +162,24 @@ def _section(line: StatementLine, every: Sequence[Row]) -> StatementSection:
 
 def _formulas(rows: Sequence[Row]) -> list[Formula]:
     """The claim that each block was judged by last: the smallest of its bounds."""
-    found: dict[str, str] = {}
+    formulas: dict[str, str] = {}
     for row in rows:
         kind = judged_kind(row)
         latex = latex_of(row, kind)
         if latex:
-            found.setdefault(f"{_label(row)}, {kind}", latex)
-    return [formula(name, latex) for name, latex in found.items()]
+            formulas.setdefault(f"{_label(row)}, {kind}", latex)
+    return [formula(name, latex) for name, latex in formulas.items()]
 
 
 def _symbols(rows: Sequence[Row]) -> dict[str, str]:
     """The formulas of Table 2 within a line, by their LaTeX."""
-    found = {latex_of(row, "identity") for row in rows if row["statement"] == "table2"}
-    return {latex: mathml(latex, display=False) for latex in found if latex}
+    identities = {latex_of(row, "identity") for row in rows if row["statement"] == "table2"}
+    return {latex: mathml(latex, display=False) for latex in identities if latex}
 
 
 def _printed(rows: Sequence[Row]) -> list[Formula]:
-    found = {_label(row): latex for row in rows if (latex := latex_of(row, "order"))}
-    return [formula(name, latex) for name, latex in found.items()]
+    orders = {_label(row): latex for row in rows if (latex := latex_of(row, "order"))}
+    return [formula(name, latex) for name, latex in orders.items()]
 
 
 def _hypotheses(rows: Sequence[Row]) -> list[HypothesisLine]:
@@ -192,10 +193,10 @@ def _hypotheses(rows: Sequence[Row]) -> list[HypothesisLine]:
         for condition, margin in seen.items():
             margins.setdefault(condition, []).append((margin, row["setting"]))
     lines = []
-    for condition, found in margins.items():
-        least, where = min(found)
-        holding = sum(margin >= 0 for margin, _ in found)
-        lines.append(HypothesisLine(condition, number(least + 0.0), holding, len(found), where))
+    for condition, places in margins.items():
+        least, where = min(places)
+        holding = sum(margin >= 0 for margin, _ in places)
+        lines.append(HypothesisLine(condition, number(least + 0.0), holding, len(places), where))
     return lines
 
 
@@ -269,7 +270,7 @@ def _cell(value: Any) -> str:
 
 
 def _origin(records: Sequence[Record]) -> dict[str, str]:
-    """What the last of the records says of its origin; the others may differ in times alone or in more."""
+    """The origin that the last record states. Those of the others may differ, in times at least."""
     if not records:
         return {}
     origin = {name: str(value) for name, value in records[-1].provenance.items() if name not in UNREPORTED}

@@ -58,7 +58,7 @@ def _address_of(figure: "Figure") -> str:
 
 
 def of_statement(rows: Sequence[Row], name: str) -> Picture | None:
-    """The block constants of a proposition beside their bounds; of another statement the shares of its bounds."""
+    """A proposition's block constants beside their bounds; any other statement's measured values over its bounds."""
     blocks = picture(partial(plot_blocks, rows), f"{name}: measured constants beside their bounds, against N")
     return blocks or picture(partial(plot_shares, rows), f"{name}: measured values over their bounds")
 

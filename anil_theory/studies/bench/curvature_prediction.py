@@ -91,11 +91,11 @@ def predicted_logs(
     """What a record keeps of `predict`: {block: {"statement", "local": log10, "outcome", "reason"}}, or None."""
     predictions = predict(probe, geometry, alpha, inner_steps)
     return {
-        one.block: {
-            "statement": one.statement,
-            "local": one.local,
-            "outcome": one.verdict.outcome,
-            "reason": one.verdict.reason,
+        prediction.block: {
+            "statement": prediction.statement,
+            "local": prediction.local,
+            "outcome": prediction.verdict.outcome,
+            "reason": prediction.verdict.reason,
         }
-        for one in predictions
+        for prediction in predictions
     } or None

@@ -46,14 +46,14 @@ def judge_figures(runs: Sequence[Mapping[str, Any]]) -> list[FigureVerdict]:
     A run has geometry, dataset, N, seed, status, loss and seconds. A geometry without runs gives no verdict. Runs that
     diverged have no final loss: they enter the claim on divergence, and pairs are decided without them.
     """
-    found = []
+    verdicts = []
     for dataset in sorted({run["dataset"] for run in runs}):
         mine = [run for run in runs if run["dataset"] == dataset]
         for geometry, judge in (("strongly-convex", _strongly_convex), ("nonconvex", _nonconvex)):
             chosen = [run for run in mine if run["geometry"] == geometry]
             if chosen:
-                found += [FigureVerdict(claim, geometry, dataset, *rest) for claim, *rest in judge(chosen)]
-    return found
+                verdicts += [FigureVerdict(claim, geometry, dataset, *rest) for claim, *rest in judge(chosen)]
+    return verdicts
 
 
 def per_iteration(runs: Sequence[Mapping[str, Any]]) -> dict[int, dict[int, float]]:
@@ -84,15 +84,15 @@ def at_equal_time(runs: Sequence[Mapping[str, Any]]) -> dict[int, dict[int, floa
 def _strongly_convex(runs: Sequence[Mapping[str, Any]]) -> list[tuple]:
     steps, clock = per_iteration(runs), at_equal_time(runs)
     low = [N for N in steps if N <= SATURATION]
-    found = [
+    claims = [
         ("loss per iteration improves with N up to 7", *_ordered(steps, list(pairwise(low)))),
         (f"nearly saturated at N = {SATURATION}", *_saturated(steps)),
     ]
     if len(low) > 1:
-        found.append(("loss at equal time improves up to about N = 7", *_ordered(clock, [(low[0], low[-1])])))
+        claims.append(("loss at equal time improves up to about N = 7", *_ordered(clock, [(low[0], low[-1])])))
     if steps and max(steps) > SATURATION and low:
-        found.append(("loss at equal time worsens beyond N = 7", *_ordered(clock, [(max(steps), low[-1])])))
-    return found
+        claims.append(("loss at equal time worsens beyond N = 7", *_ordered(clock, [(max(steps), low[-1])])))
+    return claims
 
 
 def _nonconvex(runs: Sequence[Mapping[str, Any]]) -> list[tuple]:
@@ -120,10 +120,10 @@ def _ordered(table: Mapping[int, Mapping[int, float]], pairs: Sequence[tuple[int
     if not pairs:
         return Outcome.INCONCLUSIVE, math.nan, math.nan, "needs finished runs with two values of N"
     judged = [(*_difference(table[a], table[b]), a, b) for a, b in pairs]
-    refuted = [one for one in judged if one[0] + one[1] < 0]
-    open_ = [one for one in judged if not one[0] - one[1] > 0]
+    refuted = [pair for pair in judged if pair[0] + pair[1] < 0]
+    open_ = [pair for pair in judged if not pair[0] - pair[1] > 0]
     # A pair without a common seed (NaN) says least of all.
-    mean, margin, a, b = min(refuted or open_ or judged, key=lambda one: -math.inf if math.isnan(one[0]) else one[0])
+    mean, margin, a, b = min(refuted or open_ or judged, key=lambda pair: -math.inf if math.isnan(pair[0]) else pair[0])
     if refuted:
         outcome = Outcome.REFUTED
     elif open_:

@@ -22,7 +22,7 @@ WIDEST = 1e-6
 """Enclosures that are wider than this share of their lower end are no numbers for a figure."""
 
 LEVEL = 1e-9
-"""A curve that ends within this share of its largest value has come to a level: far more than rounding makes of it."""
+"""A curve that ends within this share of its largest value has levelled off. Rounding makes far less of it."""
 
 StepRule = Callable[[int], Schedule]
 """The schedule at an N."""
@@ -86,8 +86,10 @@ def turning_point(
 ) -> list[float] | None:
     """[N, value] where a bound is largest: on the grid, and then among all N up to the neighbours on the grid.
 
-    A bound with one peak has it there; of a bound with several it is one. None where the largest value of the grid is
-    its first, or no larger than its last but for rounding: the bound falls all along, rises, or comes to a level.
+    It is the peak of a bound with one peak, and one of the peaks of a bound with several.
+
+    None where the largest value of the grid is its first, or no larger than its last but for rounding: the bound falls
+    all along, rises, or comes to a level.
     """
     highest = max(range(len(curve)), key=lambda i: curve[i])
     if highest == 0 or math.isinf(curve[highest]) or curve[highest] <= curve[-1] * (1 + LEVEL):
@@ -107,17 +109,17 @@ def _bound(
 def _reached(setting: TracedSetting, step_rule: StepRule) -> dict[str, Any]:
     """The block constants of functions that are built to reach the sharp bounds: lower ends of enclosures."""
     statement = statement_about(f"{QUANTITY}/{BLOCKS[0]}", setting.constants.geometry)
-    found: dict[str, Any] = {"N": list(setting.reached_at)}
+    reached: dict[str, Any] = {"N": list(setting.reached_at)}
     for block in BLOCKS:
         sharp = _bound(statement, Kind.SHARP, block, setting.constants, step_rule)
-        found[block] = [_reached_at(setting.constants, step_rule(N), block, sharp(N)) for N in setting.reached_at]
-    return found
+        reached[block] = [_reached_at(setting.constants, step_rule(N), block, sharp(N)) for N in setting.reached_at]
+    return reached
 
 
 def _reached_at(constants: Constants, schedule: Schedule, block: str, sharp: float) -> float:
     """The constant of one such function; NaN where float64 cannot hold the numbers that it is built from."""
     if not SMALLEST < sharp < 1 / SMALLEST:
         return math.nan
-    found = block_entry(realise(constants, schedule, block, span=short_span(constants)))
+    enclosure = block_entry(realise(constants, schedule, block, span=short_span(constants)))
     # The precision is fixed: where the steps of the trajectory cancel all of it, the enclosure says nothing.
-    return found.low if found.high - found.low < WIDEST * found.low else math.nan
+    return enclosure.low if enclosure.high - enclosure.low < WIDEST * enclosure.low else math.nan

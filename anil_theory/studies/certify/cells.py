@@ -183,11 +183,11 @@ class BallCell(CertifiedCell):
             region=Region(self.radius),
             max_inner_steps=self.longest,
         )
-        found = extrapolate_supremum(norms, seed=self.seed)
+        supremum = extrapolate_supremum(norms, seed=self.seed)
         meets = None
-        if found.low is not None and found.high is not None:
-            meets = found.low <= certificate.upper and certificate.lower <= found.high
-        return {**to_plain(found), "meets": meets}
+        if supremum.low is not None and supremum.high is not None:
+            meets = supremum.low <= certificate.upper and certificate.lower <= supremum.high
+        return {**to_plain(supremum), "meets": meets}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def _over_boxes(asked: CertifySettings, name: str) -> Iterator[CertifiedCell]:
 
 
 def _search(asked: CertifySettings) -> dict[str, Any]:
-    """How hard to search, and where; what was left out is the cell's own."""
-    given = {"radius": asked.radius, "gap": asked.gap}
+    """How hard to search, and where; what was left out has the default of the cell."""
+    optional = {"radius": asked.radius, "gap": asked.gap}
     always = {"operations": asked.operations, "seconds": asked.seconds, "seed": asked.seed}
-    return {name: value for name, value in given.items() if value is not None} | always
+    return {name: value for name, value in optional.items() if value is not None} | always

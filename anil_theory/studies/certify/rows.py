@@ -62,11 +62,11 @@ def judge_certificate(cell: CertifiedCell, tasks: TaskSet, certificate: Certific
     verdict = judge(claim, constants, cell.at, above)
     if verdict.outcome is not Outcome.INCONCLUSIVE:
         return verdict
-    found = replace(certificate.lower_estimate, outside=cell.outside)
-    below = judge(claim, constants, cell.at, found)
+    lower = replace(certificate.lower_estimate, outside=cell.outside)
+    below = judge(claim, constants, cell.at, lower)
     if below.outcome is not Outcome.REFUTED:
         return verdict
-    enclosure = replay_witness(tasks, cell.at, found, cell.source.n_w)
+    enclosure = replay_witness(tasks, cell.at, lower, cell.source.n_w)
     return with_replay(below, enclosure.low, enclosure.high)
 
 

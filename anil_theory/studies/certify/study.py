@@ -32,8 +32,8 @@ class CertifyStudy(Study[CertifySettings]):
     def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
         """One job for each cell.
 
-        Raises InvalidParameter for a proof of tasks whose search is of another kind or is taken from a record, and for
-        one that has no place.
+        Raises InvalidParameter for a proof of tasks whose search is of another kind, ConflictingArguments for one of a
+        search that is taken from a record, and InvalidParameter for a file whose folder is not there.
         """
         cells = list(cells_of(self.settings))
         path = self.settings.proof

@@ -15,10 +15,10 @@ ANY_SCHEDULE = Schedule(1.0, 1)
 """These claims ask nothing of the schedule."""
 
 
-def row_of(found: CertifiedConstant, declared: Constants) -> dict[str, Any]:
+def row_of(certified: CertifiedConstant, declared: Constants) -> dict[str, Any]:
     """The enclosure beside the analytic bound; a certified mu is a lower bound, and has no verdict of its own."""
     outcome = None
-    if found.name != "mu":
-        outcome = judge(CLAIMS[found.name], declared, ANY_SCHEDULE, found.estimate).outcome.value
-    better = {"best": found.best, "best_from": found.best_from}
-    return {**to_plain(found), **better, "region": str(found.region), "outcome": outcome}
+    if certified.name != "mu":
+        outcome = judge(CLAIMS[certified.name], declared, ANY_SCHEDULE, certified.estimate).outcome.value
+    better = {"best": certified.best, "best_from": certified.best_from}
+    return {**to_plain(certified), **better, "region": str(certified.region), "outcome": outcome}

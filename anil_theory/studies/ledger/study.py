@@ -30,8 +30,8 @@ class LedgerStudy(Study[LedgerSettings]):
     def _job(self, fact: Fact) -> Job:
         def measure(hand: Hand) -> Result:
             tried = fact.controls if self.settings.controls else {}
-            found = {"entry": to_plain(enter(fact)), "tried": len(tried), "accepted": _accepted(fact, tried)}
-            return Result(measurements=found)
+            measured = {"entry": to_plain(enter(fact)), "tried": len(tried), "accepted": _accepted(fact, tried)}
+            return Result(measurements=measured)
 
         cell = {"fact": fact.name, "controls": self.settings.controls}
         return Job(cell=cell, measure=measure, name=fact.name)
@@ -55,5 +55,5 @@ class LedgerStudy(Study[LedgerSettings]):
 
 def _accepted(fact: Fact, controls: Mapping[str, Any]) -> list[str]:
     """The wrong formulas that the proof of a fact accepts."""
-    found = {fault: enter(fact.claiming(wrong)).status for fault, wrong in controls.items()}
-    return [f"{fact.name}: {fault}" for fault, status in found.items() if status is not ProofStatus.FAILED]
+    statuses = {fault: enter(fact.claiming(wrong)).status for fault, wrong in controls.items()}
+    return [f"{fact.name}: {fault}" for fault, status in statuses.items() if status is not ProofStatus.FAILED]

@@ -12,7 +12,7 @@ from anil_theory.own_losses import example, study_losses
 from anil_theory.own_losses.admission import admit
 from anil_theory.own_losses.auditing import NAMES, admitted_declarations
 from anil_theory.own_losses.figure import plot_study
-from anil_theory.own_losses.file import Given, read_file, read_object, taken_from
+from anil_theory.own_losses.file import LossSource, read_file, read_object, taken_from
 from anil_theory.own_losses.page import print_study
 from anil_theory.record import Record
 from anil_theory.studies.own_losses.settings import OwnLossesSettings
@@ -42,45 +42,45 @@ class OwnLossesStudy(Study[OwnLossesSettings]):
         """One job for each file, object, or the example."""
         asked = self.settings
         admissible_seed("seed", asked.seed)
-        given = [*map(read_file, asked.files), *map(read_object, asked.losses)]
-        for each in given:
+        sources = [*map(read_file, asked.files), *map(read_object, asked.losses)]
+        for each in sources:
             # What cannot be studied is said before any work is done.
             support, query = each.losses
             admit(support, query, each.w, each.phi, each.data)
-        return [self._job(each) for each in given or [taken_from(vars(example), "the example")]]
+        return [self._job(each) for each in sources or [taken_from(vars(example), "the example")]]
 
-    def _job(self, given: Given) -> Job:
+    def _job(self, source: LossSource) -> Job:
         asked = self.settings
         chosen = {name: value for name in PASSED_ON if (value := getattr(asked, name)) is not None}
-        settings = {**given.settings, **chosen}
+        settings = {**source.settings, **chosen}
         declared = {name: value for name in NAMES if (value := getattr(asked, name)) is not None}
         if declared:
-            settings["constants"] = {**admitted_declarations(given.settings.get("constants")), **declared}
+            settings["constants"] = {**admitted_declarations(source.settings.get("constants")), **declared}
         if asked.certify:
             settings["certify"] = True
-        settings.setdefault("name", Path(given.origin).stem)
+        settings.setdefault("name", Path(source.origin).stem)
 
         def measure(hand: Hand) -> Result:
-            found = study_losses(
-                given.losses,
-                given.w,
-                given.phi,
-                given.data,
+            members = study_losses(
+                source.losses,
+                source.w,
+                source.phi,
+                source.data,
                 seed=asked.seed,
                 on_progress=partial(hand.report, 0.0),
                 **settings,
             ).to_dict()
-            rows = found.pop("rows")
-            return Result(verdicts=rows, measurements=found)
+            rows = members.pop("rows")
+            return Result(verdicts=rows, measurements=members)
 
         cell = {
             "check": "own losses",
-            "origin": given.origin,
-            "digest": given.digest,
+            "origin": source.origin,
+            "digest": source.digest,
             "settings": to_plain(settings, "settings"),
             "seed": asked.seed,
         }
-        return Job(cell=cell, measure=measure, name=given.origin)
+        return Job(cell=cell, measure=measure, name=source.origin)
 
     def show(self, page: Page) -> dict[str, Any]:
         """The tables, and a figure for each."""

@@ -210,7 +210,7 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
 def _floor(cell: CurveCell) -> dict[str, Any]:
     """Mean exact squared norm over the second half of the run, for each B."""
     N, geometry = cell.inner_steps[0], cell.constants.geometry
-    found: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
+    averages: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
     bounds: dict[str, list[float]] = {"w": [], "phi": []}
     for B in cell.batch:
         schedule = cell.schedule(N, B)
@@ -227,11 +227,11 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
         D0 = gap.value + gap.rounding
         late = run.steps >= cell.outer_steps / 2
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
-            found[block].append(squares[:, late].mean(axis=1))
+            averages[block].append(squares[:, late].mean(axis=1))
             terms = Rate(cell.constants, schedule, geometry, Kind.REFINED, D0).terms(block)
             bounds[block].append(float(terms.noise) / B)
     curves, notes = [], []
-    for block, columns in found.items():
+    for block, columns in averages.items():
         values = np.stack(columns, axis=1)
         fit = fit_rate(np.asarray(cell.batch, float), values, seed=cell.seed)
         text = f"slope {fit.slope:.2f} [{fit.interval.low:.2f}, {fit.interval.high:.2f}]"
@@ -288,11 +288,11 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     }
     best = {unit: _smallest(cell.inner_steps, values) for unit, values in measured.items()}
     steps = np.array([np.where(c.reached, c.steps, np.nan) for c in costs]).T
-    found = ", ".join(f"{N if N else 'none reached eps'} in {unit}" for unit, N in best.items())
+    cheapest = ", ".join(f"{N if N else 'none reached eps'} in {unit}" for unit, N in best.items())
     setting = f"{cell.label()}, {geometry.value}, eps = {eps:.3g}"
     saturates = cell.constants.mu is not None and not cell.maml
     fit = saturation.fit(cell.inner_steps, steps, seed=cell.seed) if saturates else None
-    notes = [f"{setting}: cheapest N {found}; predicted {predicted_best} in calls"]
+    notes = [f"{setting}: cheapest N {cheapest}; predicted {predicted_best} in calls"]
     notes += saturation.notes(cell.label(), fit)
     curve = {
         "geometry": geometry.value,
@@ -321,7 +321,7 @@ def _calls(cost: CostToAccuracy) -> int:
 
 
 def _ends(cost: CostToAccuracy) -> list[float]:
-    """Between which numbers of outer iterations the median over all seeds lies."""
+    """The ends of the interval of outer iterations that holds the median over all seeds."""
     return [cost.median_interval.low, cost.median_interval.high]
 
 
@@ -335,7 +335,7 @@ def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, s
 
 
 def _real(number: float) -> float:
-    """An integer may be beyond float64."""
+    """The number as a float, infinite where an integer is beyond float64."""
     try:
         return float(number)
     except OverflowError:

@@ -22,11 +22,11 @@ def fit(inner_steps: Sequence[int], steps: np.ndarray, *, seed: int) -> Saturati
     return fit_saturation(N, steps[:, reached], seed=seed)
 
 
-def notes(label: str, found: Saturation | None) -> list[str]:
+def notes(label: str, saturation: Saturation | None) -> list[str]:
     """The fit in words; nothing where there is none."""
-    if found is None:
+    if saturation is None:
         return []
-    if not found.resolved:
+    if not saturation.resolved:
         return [f"{label}: outer iterations show no exponential saturation on this grid of N"]
-    low, high = found.point_interval.low, found.point_interval.high
-    return [f"{label}: outer iterations saturate at N = {found.point:.1f} [{low:.1f}, {high:.1f}]"]
+    low, high = saturation.point_interval.low, saturation.point_interval.high
+    return [f"{label}: outer iterations saturate at N = {saturation.point:.1f} [{low:.1f}, {high:.1f}]"]

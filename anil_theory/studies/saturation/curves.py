@@ -32,8 +32,9 @@ PARTS = ("w", "phi")
 
 @dataclass(frozen=True)
 class SaturationCell:
-    """Constants, alpha = mu/L^2, the values of N, and how much is drawn. Raises InvalidParameter for what is not
-    admissible, before any work is done.
+    """Constants, alpha = mu/L^2, the values of N, and how much is drawn.
+
+    Raises InvalidParameter on construction for what is not admissible.
     """
 
     constants: Constants
@@ -68,7 +69,7 @@ def trace_saturation(cell: SaturationCell) -> dict[str, Any]:
     sizes = _sizes(cell, steps)
     alpha = Schedule.strongly_convex(cell.constants, 1).one_alpha
     mu = cell.constants.mu or 0.0
-    found: dict[str, Any] = {
+    trace: dict[str, Any] = {
         "constants": to_plain(cell.constants),
         "alpha": alpha,
         "N": steps,
@@ -76,8 +77,8 @@ def trace_saturation(cell: SaturationCell) -> dict[str, Any]:
     }
     for part, curves in zip(PARTS, np.moveaxis(sizes, -1, 0), strict=True):
         fit = fit_saturation(np.asarray(steps, float), curves, seed=cell.seed)
-        found[part] = {"curves": curves.tolist(), "fit": to_plain(fit)}
-    return found
+        trace[part] = {"curves": curves.tolist(), "fit": to_plain(fit)}
+    return trace
 
 
 def _sizes(cell: SaturationCell, steps: list[int]) -> np.ndarray:

@@ -44,8 +44,8 @@ class SaturationStudy(Study[SaturationSettings]):
     def show(self, page: Page) -> dict[str, Any]:
         """Each fit in a sentence, and the figure."""
         traced = [record.measurements for record in page.records]
-        for one in traced:
-            for sentence in saturation_words(one):
+        for trace in traced:
+            for sentence in saturation_words(trace):
                 page.say(sentence)
         page.draw({"saturation.png": partial(plot_saturation, traced)})
         return {"traced": traced}

@@ -67,18 +67,18 @@ def check_tightness(cell: TightnessCell, broken: str | None = None) -> list[dict
                       of any constant (1 where it is at a limit);
     realised          the meta-gradient's difference quotient on the losses that realise the choice, an enclosure;
     family            the block's norm at the worst task of the separable family, searched (lower): what tasks of one
-                      simple form reach, which may be far from what the assumptions allow. With its witness, and the
-                      enclosure of the value there; NaN where no task of the family has the constants.
+                      simple form reach, which may be far from what the assumptions allow. Its witness and the enclosure
+                      of the value there stand beside it. NaN where no task of the family has the constants.
 
     The Hessian is symmetric, so "phiw" shares the searches and the losses of "wphi", and moves w where that moves phi.
     """
-    found = {block: _searched(cell, block) for block in BLOCKS if block not in CROSS}
-    return [_row(cell, block, found[CROSS.get(block, block)], broken) for block in BLOCKS]
+    searched = {block: _searched(cell, block) for block in BLOCKS if block not in CROSS}
+    return [_row(cell, block, searched[CROSS.get(block, block)], broken) for block in BLOCKS]
 
 
 @dataclass(frozen=True)
 class _Searched:
-    """What is found once for a block and its transpose."""
+    """What a block and its transpose share: it is searched once."""
 
     scalar: float
     tensors: float
@@ -118,15 +118,15 @@ def _worst_of_family(cell: TightnessCell, block: str) -> WorstTask | None:
     return worst_task(family, cell.schedule, block, seed=cell.seed, **size)
 
 
-def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) -> dict[str, Any]:
+def _row(cell: TightnessCell, block: str, searched: _Searched, broken: str | None) -> dict[str, Any]:
     constants, schedule = cell.constants, cell.schedule
     statement = statement_about(f"{QUANTITY}/{block}", constants.geometry)
     claims = [statement.select(kind, block)[0] for kind in KINDS]
     if block == broken:
         claims = [halved(claim) for claim in claims]
     bounds = {claim.kind.value: claim.evaluate(constants, schedule).value for claim in claims}
-    realised = found.realised and difference_quotient(replace(found.realised, block=block))
-    seen, family = _lower(cell, block, found, realised)
+    realised = searched.realised and difference_quotient(replace(searched.realised, block=block))
+    seen, family = _lower(cell, block, searched, realised)
     verdicts = [_judged(claim, constants, schedule, seen) for claim in claims]
     return {
         "statement": statement.name,
@@ -137,14 +137,14 @@ def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) 
         "N": schedule.inner_steps,
         "alpha": schedule.one_alpha,
         "bounds": bounds,
-        "scalar": found.scalar,
-        "tensors": found.tensors,
-        "choice": found.choice,
+        "scalar": searched.scalar,
+        "tensors": searched.tensors,
+        "choice": searched.choice,
         "realised": realised.low if realised else math.nan,
         "realised_high": realised.high if realised else math.nan,
         **family,
-        "admissible": found.admissible,
-        "audit": found.realised.audit if found.realised else {},
+        "admissible": searched.admissible,
+        "audit": searched.realised.audit if searched.realised else {},
         "verdicts": {v.kind.value: v.outcome.value for v in verdicts},
         "rounding_kind": leading_kind(v.estimate.rounding_kind for v in verdicts),
         "reasons": {v.kind.value: v.reason for v in verdicts},
@@ -153,7 +153,7 @@ def _row(cell: TightnessCell, block: str, found: _Searched, broken: str | None) 
 
 
 def _lower(
-    cell: TightnessCell, block: str, found: _Searched, realised: Enclosure | None
+    cell: TightnessCell, block: str, searched: _Searched, realised: Enclosure | None
 ) -> tuple[list[tuple[Estimate, Enclosure | None]], dict[str, Any]]:
     """Every lower estimate with its enclosure, those with proof first, and the row's entries on the worst task."""
     quantity = f"meta_gradient_lipschitz/{block}"
@@ -161,26 +161,26 @@ def _lower(
     if realised:
         seen.append((Estimate(quantity, realised.low, Direction.LOWER, method="realised"), realised))
     entries: dict[str, Any] = {"family": math.nan, "family_witness": {}, "family_enclosure": []}
-    if found.family and (here := found.family.estimate).witness:
+    if searched.family and (here := searched.family.estimate).witness:
         points = here.witness.points
         if block in CROSS:
             # The transposed block has the same norm at the same point, its directions the other way round.
             points = {"z": points["z"], "u": points["v"], "v": points["u"]}
         estimate = replace(here, quantity=quantity, witness=Witness(points, 0))
-        enclosure = replay_witness(found.family.tasks, cell.schedule, estimate, 2)
+        enclosure = replay_witness(searched.family.tasks, cell.schedule, estimate, 2)
         seen.append((estimate, enclosure))
         entries = {
             "family": estimate.value,
-            "family_witness": {**points, "task": to_plain(found.family.tasks.data)},
+            "family_witness": {**points, "task": to_plain(searched.family.tasks.data)},
             "family_enclosure": [enclosure.low, enclosure.high],
         }
-    for method, value in (("local program", found.scalar), ("tensor program", found.tensors)):
+    for method, value in (("local program", searched.scalar), ("tensor program", searched.tensors)):
         if not math.isnan(value):
             rounding = DIGITS * value
-            found_here = Estimate(
+            program_estimate = Estimate(
                 quantity, value, Direction.LOWER, method=method, rounding=rounding, rounding_kind=CHOSEN
             )
-            seen.append((found_here, None))
+            seen.append((program_estimate, None))
     return seen, entries
 
 

@@ -117,12 +117,12 @@ class Cell:
 
 
 def check_cell(
-    cell: Cell, broken: str | None = None, found: Callable[[], dict[str, Finding]] | None = None
+    cell: Cell, broken: str | None = None, findings: Callable[[], dict[str, Finding]] | None = None
 ) -> list[Row]:
     """All rows of one cell.
 
     broken   a block whose bounds are halved on purpose, to show that the checker can fail;
-    found    returns, or raises, what the measurement found; default: it is made here.
+    findings returns, or raises, what was measured; default: the measurement is made here.
     """
     return check_by(
         STATEMENTS[cell.statement],
@@ -132,7 +132,7 @@ def check_cell(
         effort=cell.effort,
         broken=broken,
         regime=cell.regime.value,
-        found=found,
+        findings=findings,
     )
 
 
@@ -148,8 +148,8 @@ def job_of(cell: Cell, broken: str | None = None) -> Job:
     )
 
 
-def _result(cell: Cell, broken: str | None, found: Callable[[], dict[str, Finding]] | None = None) -> Result:
-    return Result(verdicts=to_plain(check_cell(cell, broken, found)))
+def _result(cell: Cell, broken: str | None, findings: Callable[[], dict[str, Finding]] | None = None) -> Result:
+    return Result(verdicts=to_plain(check_cell(cell, broken, findings)))
 
 
 def _batch(cell: Cell, broken: str | None) -> Batch | None:
@@ -158,13 +158,13 @@ def _batch(cell: Cell, broken: str | None) -> Batch | None:
         return None
 
     def together(cells: Sequence[Cell]) -> list[Measure]:
-        found = cell.by.run_together([Case(each.problem, each.schedule) for each in cells], cell.effort)
-        return [partial(_measured, each, broken, result) for each, result in zip(cells, found, strict=True)]
+        results = cell.by.run_together([Case(each.problem, each.schedule) for each in cells], cell.effort)
+        return [partial(_measured, each, broken, result) for each, result in zip(cells, results, strict=True)]
 
     # The steps beyond N are skipped for a whole call, or not at all.
     key = (cell.compiled_shape, cell.schedule.inner_steps, cell.effort)
     return Batch(key, cell, together, most=MOST_TOGETHER)
 
 
-def _measured(cell: Cell, broken: str | None, found: Callable[[], dict[str, Finding]], hand: Hand) -> Result:
-    return _result(cell, broken, found)
+def _measured(cell: Cell, broken: str | None, findings: Callable[[], dict[str, Finding]], hand: Hand) -> Result:
+    return _result(cell, broken, findings)

@@ -22,16 +22,16 @@ from anil_theory.studies.verify.settings import Axes, VerifySettings
 from anil_theory.tasks import FAMILIES, ExtremalFamily, SeparableFamily
 
 SAMPLED = (SeparableFamily.name,)
-"""The families of a grid that names none, and beside them, where they exist:"""
+"""The families of a grid that names none."""
 
 WITNESSES = (ExtremalFamily.name,)
-"""the tasks that are made to attain a constant."""
+"""The families that stand beside those, where they exist: their tasks are made to attain a constant."""
 
 SettingOfGrid = tuple[Constants, Schedule, Regime]
 
 
 FEW_STEPS = (1, 3, 10)
-"""N of a grid of which only the families are named."""
+"""The values of N of a grid in which only the families are named."""
 
 CONSTANTS = ("mu", "L", "rho", "tau", "M")
 
@@ -213,12 +213,12 @@ def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Mea
         return runs
     if not contracts(constants, schedule):
         return []
-    found = []
+    schedules = []
     for run in runs:
         if not axes.beta:
-            found.append(step_sizes(constants, run, constants.geometry, Kind.EXPLICIT))
-        found += [replace(run, beta_w=beta, beta_phi=beta) for beta in axes.beta]
-    return found
+            schedules.append(step_sizes(constants, run, constants.geometry, Kind.EXPLICIT))
+        schedules += [replace(run, beta_w=beta, beta_phi=beta) for beta in axes.beta]
+    return schedules
 
 
 def quick_statements() -> tuple[str, ...]:
@@ -233,18 +233,18 @@ def quick_statements() -> tuple[str, ...]:
 def cells_of(asked: VerifySettings) -> Sequence[Cell]:
     """The cells of the grids, or of the default grids where no axis was given."""
     seed = admissible_seed("seed", asked.seed)
-    statements, given = _sorted_names(asked)
+    statements, grids_asked = _sorted_names(asked)
     for name in statements:
         one_of("statement", name, tuple(STATEMENTS))
-    if not given:
+    if not grids_asked:
         known = packaged("verify_quick" if asked.quick else "verify")
         grids = settings_from(VerifySettings, known.settings).grids
         chosen = statements or (quick_statements() if asked.quick else tuple(STATEMENTS))
         return cells_of_all(grids, chosen, seed=seed)
     chosen = statements or tuple(STATEMENTS)
-    if len(given) == 1:
-        return grid_cells(_with_few_steps(_without_constants(given[0])), chosen, seed=seed)
-    return cells_of_all(given, chosen, seed=seed)
+    if len(grids_asked) == 1:
+        return grid_cells(_with_few_steps(_without_constants(grids_asked[0])), chosen, seed=seed)
+    return cells_of_all(grids_asked, chosen, seed=seed)
 
 
 def _sorted_names(asked: VerifySettings) -> tuple[tuple[str, ...], tuple[Axes, ...]]:
@@ -262,12 +262,12 @@ def _sorted_names(asked: VerifySettings) -> tuple[tuple[str, ...], tuple[Axes, .
 
 
 def _with_few_steps(axes: Axes) -> Axes:
-    """Where nothing but families was named, a few N."""
+    """The axes, with a few N where nothing but families was named."""
     return replace(axes, inner_steps=FEW_STEPS) if axes == Axes(family=axes.family) else axes
 
 
 def _without_constants(axes: Axes) -> Axes:
-    """Raises InvalidParameter where constants are given and every family has its own."""
+    """The axes. Raises InvalidParameter where constants are given and every family has its own."""
     kinds = [FAMILIES[one_of("family", name, tuple(FAMILIES))] for name in axes.family]
     if kinds and not any(kind.takes_constants for kind in kinds):
         for name in CONSTANTS:

@@ -37,7 +37,7 @@ class VerifyStudy(Study[VerifySettings]):
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        """With --quick, less optimised machine code: a small grid spends its time in the compiler.
+        """Run with less optimised machine code under --quick: a small grid spends its time in the compiler.
 
         Values change by rounding at most. The switch is the process's, so it is put back.
         """

@@ -71,7 +71,7 @@ def posed(
 
 @st.composite
 def task_sets(draw: st.DrawFn, family: Family, *, most: int = 3) -> TaskSet:
-    """A population of at most so many tasks of a family."""
+    """A population of a family, of at most `most` tasks."""
     tasks = draw(st.integers(1, most))
     seed = draw(st.integers(0, 2**31))
     with same_random_state():
