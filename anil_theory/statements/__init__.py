@@ -5,6 +5,7 @@ from anil_theory._registry import Registry
 from anil_theory.constants import Geometry
 from anil_theory.statements import (
     assumptions,
+    first_order_bias,
     prop1_meta_gradient,
     prop2_strongly_convex,
     prop3_nonconvex,
@@ -24,6 +25,7 @@ from anil_theory.statements.contraction import (
     gradient_sizes,
     mixed_norm,
 )
+from anil_theory.statements.papers import PAPERS
 from anil_theory.statements.scaled import RoundingRange, Scaled
 
 STATEMENTS: Registry[Statement] = Registry(
@@ -38,6 +40,8 @@ STATEMENTS: Registry[Statement] = Registry(
         thm2_nonconvex.STATEMENT,
         table1_complexity_orders.STATEMENT,
         table2_cost_comparison.STATEMENT,
+        first_order_bias.CONVEX,
+        first_order_bias.NONCONVEX,
     ),
 )
 
@@ -56,6 +60,7 @@ def statement_about(quantity: str, geometry: Geometry) -> Statement:
 
 __all__ = [
     "BLOCKS",
+    "PAPERS",
     "STATEMENTS",
     "Blocks",
     "Bound",

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import sympy as sp
 
 from anil_theory.constants import Geometry
-from anil_theory.statements.forms import block_constants, claims, counts, maml_smoothness, orders, rate_bounds
+from anil_theory.statements.forms import (
+    block_constants,
+    claims,
+    counts,
+    first_order,
+    maml_smoothness,
+    orders,
+    rate_bounds,
+)
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.numeric_code import code, name_of, with_sequences
 from anil_theory.statements.forms.symbols import Expr, L, N, S, mu
@@ -162,4 +170,6 @@ FUNCTIONS = (
         "Scaled",
         maml_smoothness.MULTI_STEP.subs(S[N], S_N),
     ),
+    Single("dropped_w", "What first-order ANIL drops of g_w.", "Scaled", first_order.DROPPED_W.subs(S[N], S_N)),
+    Single("dropped_phi", "What first-order ANIL drops of g_phi.", "Scaled", first_order.DROPPED_PHI.subs(S[N], S_N)),
 )

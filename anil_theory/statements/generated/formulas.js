@@ -88,6 +88,22 @@ const formulas = {
       "phi": times(Lambda_phi, beta_phi, Math.pow(sigma_phi, 2)),
     };
   },
+  /* c_w of Theorem J. */
+  kept_w({ B, Lambda_w, beta_w }) {
+    return times(-1, Lambda_w, beta_w, 1 + ((-1) / B)) + 2;
+  },
+  /* c_phi of Theorem J. */
+  kept_phi({ B, Lambda_phi, beta_phi }) {
+    return times(-1, Lambda_phi, beta_phi, 1 + ((-1) / B)) + 2;
+  },
+  /* What 2 D0/K + V/B is divided by, by row. */
+  joint_over({ beta_phi, beta_w, c_phi, c_w }) {
+    return {
+      "weighted": Math.min(c_phi, c_w),
+      "w": times(beta_w, c_w),
+      "phi": times(beta_phi, c_phi),
+    };
+  },
   /* The terms of Table 1 that are divided by K, at beta = 1/Lam. */
   table_1_decay({ D_0, Lambda_phi, Lambda_w }) {
     return {
@@ -191,5 +207,13 @@ const formulas = {
   /* Smoothness of MAML at a point. */
   multi_step_maml({ G, L, N, S_N, alpha, r, rho }) {
     return times(G, S_N, rho, alpha, Math.pow(r, times(2, N) + (-1))) + times(L, Math.pow(r, times(2, N)));
+  },
+  /* What first-order ANIL drops of g_w. */
+  dropped_w({ L, M, S_N, alpha }) {
+    return times(S_N, L, M, alpha);
+  },
+  /* What first-order ANIL drops of g_phi. */
+  dropped_phi({ M, S_N, alpha, cbar }) {
+    return times(S_N, cbar, M, alpha);
   },
 };

@@ -279,3 +279,13 @@ def one_step_maml(*, G: float, L: float, alpha: float, rho: float) -> float:
 def multi_step_maml(*, G: Scaled, L: Scaled, N: int, S_N: Scaled, alpha: Scaled, r: Scaled, rho: Scaled) -> Scaled:
     """Smoothness of MAML at a point."""
     return G * S_N * rho * alpha * r ** (2 * N - 1) + L * r ** (2 * N)
+
+
+def dropped_w(*, L: Scaled, M: Scaled, S_N: Scaled, alpha: Scaled) -> Scaled:
+    """What first-order ANIL drops of g_w."""
+    return S_N * L * M * alpha
+
+
+def dropped_phi(*, M: Scaled, S_N: Scaled, alpha: Scaled, cbar: Scaled) -> Scaled:
+    """What first-order ANIL drops of g_phi."""
+    return S_N * cbar * M * alpha

@@ -350,6 +350,26 @@ CLAIMS: dict[str, str] = {
         r"\frac{\Lambda_{\phi} \sigma_{w}^{2}}{\Lambda_{w}} + \sigma_{\phi}^{2} = O\left(\frac{q^{\frac{3 N}{2}}}{\mu}"
         r" + \frac{1}{\mu^{2}}\right)\ \text{or}\ O\left(N\right)"
     ),
+    "fo_bias_convex/w/explicit": (
+        r"\|g_w - g_w^{\mathrm{FO}}\| \le L M \alpha {S}_{N},\quad r = 1 - \alpha \mu,\quad {S}_{N} = \sum_{j=0}^{N - "
+        "1} r^{j}"
+    ),
+    "fo_bias_convex/w/sharp": (
+        r"\|g_w - g_w^{\mathrm{FO}}\| \le M Z,\quad Z = \max_{|q - 1 + \alpha (L + \mu)/2| \le \alpha (L - \mu)/2} |1 "
+        r"- q^{N}|,\quad Z = 1 - (1 - \alpha L)^{N} \text{ where } \rho = 0"
+    ),
+    "fo_bias_convex/phi/sharp": (
+        r"\|g_\phi - g_\phi^{\mathrm{FO}}\| \le M \bar{c} \alpha {S}_{N},\quad r = 1 - \alpha \mu,\quad {S}_{N} = "
+        r"\sum_{j=0}^{N - 1} r^{j},\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "fo_bias_nonconvex/w/sharp": (
+        r"\|g_w - g_w^{\mathrm{FO}}\| \le L M \alpha {S}_{N},\quad r = 1 + L \alpha,\quad {S}_{N} = \sum_{j=0}^{N - 1}"
+        " r^{j}"
+    ),
+    "fo_bias_nonconvex/phi/sharp": (
+        r"\|g_\phi - g_\phi^{\mathrm{FO}}\| \le M {s}_{N},\quad {s}_{m + 1} = L \alpha \sqrt{{s}_{m}^{2} + 1} + "
+        r"{s}_{m},\quad {s}_{0} = 0"
+    ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
     "table2/anil_hessian_w/identity": "B N",

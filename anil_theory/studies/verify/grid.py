@@ -236,6 +236,7 @@ def cells_of(asked: VerifySettings) -> Sequence[Cell]:
     statements, given = _sorted_names(asked)
     for name in statements:
         one_of("statement", name, tuple(STATEMENTS))
+    statements = _of_papers(asked.paper, statements)
     if not given:
         known = packaged("verify_quick" if asked.quick else "verify")
         grids = settings_from(VerifySettings, known.settings).grids
@@ -245,6 +246,19 @@ def cells_of(asked: VerifySettings) -> Sequence[Cell]:
     if len(given) == 1:
         return grid_cells(_with_few_steps(_without_constants(given[0])), chosen, seed=seed)
     return cells_of_all(given, chosen, seed=seed)
+
+
+def _of_papers(papers: Sequence[str], statements: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the named statements, or of all, that are of some papers. Raises InvalidParameter where none is."""
+    if not papers:
+        return statements
+    known = dict.fromkeys(statement.paper for statement in STATEMENTS.values())
+    for paper in papers:
+        one_of("paper", paper, tuple(known))
+    chosen = tuple(name for name in statements or STATEMENTS if STATEMENTS[name].paper in papers)
+    if not chosen:
+        raise InvalidParameter("paper", f"of one of the statements {', '.join(statements)}", ", ".join(papers))
+    return chosen
 
 
 def _sorted_names(asked: VerifySettings) -> tuple[tuple[str, ...], tuple[Axes, ...]]:
