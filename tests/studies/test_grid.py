@@ -88,7 +88,7 @@ def test_papers_choose_statements_and_an_unknown_one_is_refused() -> None:
     chosen = {cell.statement for cell in cells_of(VerifySettings(paper=("fo-maml",)))}
     assert chosen == {name for name, statement in STATEMENTS.items() if statement.paper == "fo-maml"} != set()
     assert {STATEMENTS[c.statement].paper for c in cells_of(VerifySettings(paper=(ANIL,)))} == {ANIL}
-    with pytest.raises(InvalidParameter, match="paper must be one of .anil., .fo-maml."):
+    with pytest.raises(InvalidParameter, match=r"paper must be one of .anil., .fo-maml."):
         cells_of(VerifySettings(paper=("nobody",)))
     with pytest.raises(InvalidParameter, match="paper must be of one of the statements prop2"):
         cells_of(VerifySettings(statements=("prop2",), paper=("fo-maml",)))

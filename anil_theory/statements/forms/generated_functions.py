@@ -20,10 +20,12 @@ from anil_theory.statements.forms import (
 )
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.numeric_code import code, name_of, with_sequences
-from anil_theory.statements.forms.symbols import Expr, L, N, S, mu
+from anil_theory.statements.forms.symbols import B, Expr, L, N, S, mu
 from anil_theory.statements.forms.text_layout import family, function
 
 S_N = sp.Symbol("S_N", nonnegative=True)
+ANY_BATCH = sp.Symbol("B", positive=True)
+"""A batch that need not be an integer: `Schedule.effective_batch`."""
 x: Expr = sp.IndexedBase("x")
 """e_m or n_m, whichever the caller has."""
 
@@ -130,8 +132,8 @@ FUNCTIONS = (
     Family("decay", "What is divided by K, by row.", "Scaled", _terms_of("decay")),
     Family("noise_w", "What is divided by B, by row: the part of w.", "Scaled", _terms_of("noise_w")),
     Family("noise_phi", "What is divided by B, by row: the part of phi.", "Scaled", _terms_of("noise_phi")),
-    Single("kept_w", "c_w of Theorem J.", "float", rate_bounds.KEPT["w"]),
-    Single("kept_phi", "c_phi of Theorem J.", "float", rate_bounds.KEPT["phi"]),
+    Single("kept_w", "c_w of Theorem J.", "float", rate_bounds.KEPT["w"].subs(B, ANY_BATCH)),
+    Single("kept_phi", "c_phi of Theorem J.", "float", rate_bounds.KEPT["phi"].subs(B, ANY_BATCH)),
     Family(
         "joint_over",
         "What 2 D0/K + V/B is divided by, by row.",

@@ -143,12 +143,12 @@ def noise_phi(*, Lambda_phi: Scaled, beta_phi: Scaled, beta_w: Scaled, sigma_phi
     }
 
 
-def kept_w(*, B: int, Lambda_w: float, beta_w: float) -> float:
+def kept_w(*, B: float, Lambda_w: float, beta_w: float) -> float:
     """c_w of Theorem J."""
     return 2 - Lambda_w * beta_w * (1 - 1 / B)
 
 
-def kept_phi(*, B: int, Lambda_phi: float, beta_phi: float) -> float:
+def kept_phi(*, B: float, Lambda_phi: float, beta_phi: float) -> float:
     """c_phi of Theorem J."""
     return 2 - Lambda_phi * beta_phi * (1 - 1 / B)
 
