@@ -93,7 +93,7 @@ def outer_loop(
     """Run Algorithm 1 from (w, phi) with `seeds` independent seeds.
 
     tasks            the whole population, T >= 1 tasks (one task: every seed is the same deterministic descent);
-    schedule         alpha, N, beta_w, beta_phi (needed unless phi is empty), B, K, and T where a step draws without replacement;
+    schedule         alpha, N, beta_w, beta_phi (needed unless phi is empty), B, K, and T to draw without replacement;
     w, phi           the common start z_0, float64 pytrees; phi without leaves is MAML;
     seeds, seed      how many, and the integer their keys are made from;
     records          R: L_meta and the exact squared norms are kept at R + 1 steps from 0 to K ("sampled": R + 2, one

@@ -5,7 +5,9 @@ from anil_theory._registry import Registry
 from anil_theory.constants import Geometry
 from anil_theory.statements import (
     assumptions,
+    bilevel_smoothness,
     first_order_bias,
+    implicit_hypergradient,
     prop1_meta_gradient,
     prop2_strongly_convex,
     prop3_nonconvex,
@@ -13,6 +15,7 @@ from anil_theory.statements import (
     table2_cost_comparison,
     thm1_strongly_convex,
     thm2_nonconvex,
+    unrolled_hypergradient,
 )
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
 from anil_theory.statements.contraction import (
@@ -42,6 +45,9 @@ STATEMENTS: Registry[Statement] = Registry(
         table2_cost_comparison.STATEMENT,
         first_order_bias.CONVEX,
         first_order_bias.NONCONVEX,
+        unrolled_hypergradient.STATEMENT,
+        implicit_hypergradient.STATEMENT,
+        bilevel_smoothness.STATEMENT,
     ),
 )
 

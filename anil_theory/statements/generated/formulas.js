@@ -216,4 +216,32 @@ const formulas = {
   dropped_phi({ M, S_N, alpha, cbar }) {
     return times(S_N, cbar, M, alpha);
   },
+  /* The error of ITD from w*. */
+  unrolled_solved({ M, N, cbar, mu, r }) {
+    return (times(cbar, M, Math.pow(r, N)) / mu);
+  },
+  /* The error of ITD at a distance. */
+  unrolled_started({ L, M, N, S, alpha, cbar, d_0, mu, r, rho, tau }) {
+    return (times(d_0, Math.pow(L, 2), Math.pow(r, N)) / mu) + times(d_0, tau, M, alpha, N, Math.pow(r, N + (-1))) + times(cbar, d_0, rho, M, Math.pow(alpha, 2), Math.pow(r, N + (-1)), sum(N, (m) => S[m])) + (times(cbar, M, Math.pow(r, N)) / mu);
+  },
+  /* What AID errs by for w_N. */
+  implicit_started({ L, M, N, cbar, d_0, mu, r, rho, tau }) {
+    return times(d_0, Math.pow(r, N), (Math.pow(L, 2) / mu) + (times(cbar, rho, M) / Math.pow(mu, 2)) + (times(tau, M) / mu));
+  },
+  /* What AID errs by for the series. */
+  neumann_series({ M, N, cbar, mu, q }) {
+    return (times(cbar, M, Math.pow(q, N)) / mu);
+  },
+  /* What AID errs by for CG. */
+  conjugate_gradients({ L, M, N, cbar, mu, q }) {
+    return (times(2, cbar, M, Math.pow(q, N), Math.sqrt(L)) / Math.pow(Math.sqrt(mu), 3));
+  },
+  /* The smoothness of Phi. */
+  exact_objective({ L, M, Y, mu }) {
+    return (Math.pow(L, 3) / Math.pow(mu, 2)) + (times(Y, M) / mu);
+  },
+  /* The smoothness of Phi as printed. */
+  ghadimi_wang({ L, M, mu, rho, tau }) {
+    return (times(rho, M, Math.pow(L, 2)) / Math.pow(mu, 3)) + L + ((times(2, Math.pow(L, 2)) + times(tau, M)) / mu) + ((Math.pow(L, 3) + times(rho, L, M) + times(tau, L, M)) / Math.pow(mu, 2));
+  },
 };

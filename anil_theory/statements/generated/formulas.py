@@ -289,3 +289,58 @@ def dropped_w(*, L: Scaled, M: Scaled, S_N: Scaled, alpha: Scaled) -> Scaled:
 def dropped_phi(*, M: Scaled, S_N: Scaled, alpha: Scaled, cbar: Scaled) -> Scaled:
     """What first-order ANIL drops of g_phi."""
     return S_N * cbar * M * alpha
+
+
+def unrolled_solved(*, M: Scaled, N: int, cbar: Scaled, mu: Scaled, r: Scaled) -> Scaled:
+    """The error of ITD from w*."""
+    return cbar * M * r**N / mu
+
+
+def unrolled_started(
+    *,
+    L: Scaled,
+    M: Scaled,
+    N: int,
+    S: Growing,
+    alpha: Scaled,
+    cbar: Scaled,
+    d_0: Scaled,
+    mu: Scaled,
+    r: Scaled,
+    rho: Scaled,
+    tau: Scaled,
+) -> Scaled:
+    """The error of ITD at a distance."""
+    return (
+        d_0 * L**2 * r**N / mu
+        + d_0 * tau * M * alpha * N * r ** (N - 1)
+        + cbar * d_0 * rho * M * alpha**2 * r ** (N - 1) * S.sum(N)
+        + cbar * M * r**N / mu
+    )
+
+
+def implicit_started(
+    *, L: Scaled, M: Scaled, N: int, cbar: Scaled, d_0: Scaled, mu: Scaled, r: Scaled, rho: Scaled, tau: Scaled
+) -> Scaled:
+    """What AID errs by for w_N."""
+    return d_0 * r**N * (L**2 / mu + cbar * rho * M / mu**2 + tau * M / mu)
+
+
+def neumann_series(*, M: Scaled, N: int, cbar: Scaled, mu: Scaled, q: Scaled) -> Scaled:
+    """What AID errs by for the series."""
+    return cbar * M * q**N / mu
+
+
+def conjugate_gradients(*, L: Scaled, M: Scaled, N: int, cbar: Scaled, mu: Scaled, q: Scaled) -> Scaled:
+    """What AID errs by for CG."""
+    return 2 * cbar * M * q**N * sqrt(L) / sqrt(mu) ** 3
+
+
+def exact_objective(*, L: Scaled, M: Scaled, Y: Scaled, mu: Scaled) -> Scaled:
+    """The smoothness of Phi."""
+    return L**3 / mu**2 + Y * M / mu
+
+
+def ghadimi_wang(*, L: Scaled, M: Scaled, mu: Scaled, rho: Scaled, tau: Scaled) -> Scaled:
+    """The smoothness of Phi as printed."""
+    return rho * M * L**2 / mu**3 + L + (2 * L**2 + tau * M) / mu + (L**3 + rho * L * M + tau * L * M) / mu**2

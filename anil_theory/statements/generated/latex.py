@@ -370,6 +370,43 @@ CLAIMS: dict[str, str] = {
         r"\|g_\phi - g_\phi^{\mathrm{FO}}\| \le M {s}_{N},\quad {s}_{m + 1} = L \alpha \sqrt{{s}_{m}^{2} + 1} + "
         r"{s}_{m},\quad {s}_{0} = 0"
     ),
+    "unrolled/solved/sharp": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} r^{N}}{\mu},\quad r = 1 - \alpha \mu,\quad \bar{c} = "
+        r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "unrolled/started/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{L^{2} d_{0} r^{N}}{\mu} + M N \alpha d_{0} r^{N - 1} \tau + M \bar{c} "
+        r"\alpha^{2} d_{0} r^{N - 1} \rho \sum_{m=0}^{N - 1} {S}_{m} + \frac{M \bar{c} r^{N}}{\mu},\quad r = 1 - "
+        r"\alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad {S}_{m} = \sum_{j=0}^{m - 1} r^{j}"
+    ),
+    "implicit/neumann solved/sharp": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} q^{N}}{\mu},\quad q = - \frac{\mu}{L} + 1,\quad \bar{c} = "
+        r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/neumann started/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} q^{N}}{\mu} + d_{0} r^{N} \left(\frac{L^{2}}{\mu} + \frac{M "
+        r"\bar{c} \rho}{\mu^{2}} + \frac{M \tau}{\mu}\right),\quad r = 1 - \alpha \mu,\quad q = - \frac{\mu}{L} + "
+        r"1,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/cg solved/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{2 \sqrt{L} M \bar{c} q^{N}}{\mu^{\frac{3}{2}}},\quad q = \frac{-1 + "
+        r"\frac{\sqrt{L}}{\sqrt{\mu}}}{1 + \frac{\sqrt{L}}{\sqrt{\mu}}},\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/cg started/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{2 \sqrt{L} M \bar{c} q^{N}}{\mu^{\frac{3}{2}}} + d_{0} r^{N} "
+        r"\left(\frac{L^{2}}{\mu} + \frac{M \bar{c} \rho}{\mu^{2}} + \frac{M \tau}{\mu}\right),\quad r = 1 - \alpha "
+        r"\mu,\quad q = \frac{-1 + \frac{\sqrt{L}}{\sqrt{\mu}}}{1 + \frac{\sqrt{L}}{\sqrt{\mu}}},\quad \bar{c} = "
+        r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "bilevel_smoothness/phiphi/explicit": (
+        r"\|\nabla^{2} \Phi\| \le \frac{L^{2} M \rho}{\mu^{3}} + L + \frac{2 L^{2} + M \tau}{\mu} + \frac{L^{3} + L M "
+        r"\rho + L M \tau}{\mu^{2}}"
+    ),
+    "bilevel_smoothness/phiphi/sharp": (
+        r"\|\nabla^{2} \Phi\| \le \frac{L^{3}}{\mu^{2}} + \frac{M Y}{\mu},\quad k = \frac{\bar{c}}{\mu},\quad \bar{c} "
+        r"= \sqrt{L^{2} - \mu^{2}},\quad Y = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {k}^{2}"
+        " + 2 b {k} + d)"
+    ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
     "table2/anil_hessian_w/identity": "B N",

@@ -13,7 +13,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget, Measurement
 from anil_theory.experiments.files import packaged
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS, Kind
+from anil_theory.statements import PAPERS, STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
 from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.inner_steps import runnable
@@ -234,9 +234,12 @@ def cells_of(asked: VerifySettings) -> Sequence[Cell]:
     """The cells of the grids, or of the default grids where no axis was given."""
     seed = admissible_seed("seed", asked.seed)
     statements, given = _sorted_names(asked)
+    # The command line takes the second of a list for a statement.
+    further = tuple(name for name in statements if asked.paper and name in PAPERS and name not in STATEMENTS)
+    statements = tuple(name for name in statements if name not in further)
     for name in statements:
         one_of("statement", name, tuple(STATEMENTS))
-    statements = _of_papers(asked.paper, statements)
+    statements = _of_papers((*asked.paper, *further), statements)
     if not given:
         known = packaged("verify_quick" if asked.quick else "verify")
         grids = settings_from(VerifySettings, known.settings).grids
