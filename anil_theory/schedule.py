@@ -13,6 +13,9 @@ from anil_theory.constants import Constants, Geometry
 MOST_INNER_STEPS = 10**8
 """The bounds are sums over the inner steps, held in memory as arrays of this length."""
 
+NO_NOISE = 1e300
+"""A batch so large that its noise is below every bound: what stands for an infinite one."""
+
 
 @dataclass(frozen=True, repr=False)
 class Schedule(Displayed):
@@ -23,7 +26,9 @@ class Schedule(Displayed):
     inner_steps  N >= 1;
     beta_w, beta_phi  outer step sizes (> 0), or None where only the meta-gradient is studied;
     batch        B >= 1 tasks per outer step;
-    outer_steps  K >= 1.
+    outer_steps  K >= 1;
+    population   T, where the B tasks of a step are drawn without replacement from T fixed ones, B <= T (at B = T a step
+                 is exact gradient descent); None where they are drawn independently, as in the paper.
 
     A schedule is valid on its own terms here; whether it fits given constants (alpha <= 1/L in the strongly convex
     geometry) is a hypothesis of each statement, and an error in the constructors `strongly_convex` and `nonconvex`.
@@ -35,6 +40,7 @@ class Schedule(Displayed):
     beta_phi: float | None = None
     batch: int = 1
     outer_steps: int = 1
+    population: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", _step_sizes(self.alpha))
@@ -45,6 +51,11 @@ class Schedule(Displayed):
                 object.__setattr__(self, name, positive(name, value))
         object.__setattr__(self, "batch", count("batch", self.batch, unbounded=True))
         object.__setattr__(self, "outer_steps", count("outer_steps", self.outer_steps, unbounded=True))
+        if self.population is not None:
+            object.__setattr__(self, "population", count("population", self.population))
+            if self.batch > self.population:
+                allowed = f"at most T = {self.population}, of which it is drawn without replacement"
+                raise InvalidParameter("batch", allowed, self.batch)
 
     @classmethod
     def strongly_convex(cls, constants: Constants, inner_steps: int, alpha: float | None = None, **rest) -> Self:
@@ -87,6 +98,19 @@ class Schedule(Displayed):
         entries = _entries(self.alpha)
         return float(entries.min()), float(entries.max())
 
+    @property
+    def sampling_factor(self) -> float:
+        """What the variance of a batch's mean is multiplied by: 1, or (T - B)/(T - 1) without replacement."""
+        if self.population is None:
+            return 1.0
+        return (self.population - self.batch) / max(self.population - 1, 1)
+
+    @property
+    def effective_batch(self) -> float:
+        """B over the sampling factor: the batch of independent draws with the same noise; huge where there is none."""
+        factor = self.sampling_factor
+        return self.batch / factor if factor else NO_NOISE
+
     def total_step(self, L: float) -> float:
         """c = alpha N L, the number that decides whether (1 + alpha L)^N stays bounded."""
         return self.one_alpha * self.inner_steps * L
@@ -104,7 +128,7 @@ class Schedule(Displayed):
         return _structure(self.alpha), sizes, *rest
 
     def _shown(self) -> dict[str, Any]:
-        optional = {"beta_w": None, "beta_phi": None, "batch": 1, "outer_steps": 1}
+        optional = {"beta_w": None, "beta_phi": None, "batch": 1, "outer_steps": 1, "population": None}
         chosen = {name: getattr(self, name) for name, default in optional.items() if getattr(self, name) != default}
         return {"alpha": self.alpha, "inner_steps": self.inner_steps, **chosen}
 

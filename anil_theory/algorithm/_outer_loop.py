@@ -1,6 +1,9 @@
-"""Algorithm 1: plain SGD on the meta-objective with i.i.d. batches of tasks, many seeds at once.
+"""Algorithm 1: plain SGD on the meta-objective with batches of tasks, many seeds at once.
 
     z_{k+1} = z_k - (beta_w mean_i g_w^i(z_k), beta_phi mean_i g_phi^i(z_k)),   i_1..i_B i.i.d. uniform over T tasks
+
+or, where the schedule has a `population`, drawn without replacement at every step (docs/next_statements.md, statement
+H); at B = T that is gradient descent on L_meta.
 
 The population is finite, so L_meta and its gradient are exact at every recorded iterate. The theorems average the
 squared block norms over *all* steps k = 0..K-1; three ways to get that average, all unbiased:
@@ -54,6 +57,7 @@ class _Static(NamedTuple):
     batch: int
     average: str
     method: str
+    replace: bool
 
 
 class _Traced(NamedTuple):
@@ -89,7 +93,7 @@ def outer_loop(
     """Run Algorithm 1 from (w, phi) with `seeds` independent seeds.
 
     tasks            the whole population, T >= 1 tasks (one task: every seed is the same deterministic descent);
-    schedule         alpha, N, beta_w, beta_phi (needed unless phi is empty), B, K;
+    schedule         alpha, N, beta_w, beta_phi (needed unless phi is empty), B, K, and T to draw without replacement;
     w, phi           the common start z_0, float64 pytrees; phi without leaves is MAML;
     seeds, seed      how many, and the integer their keys are made from;
     records          R: L_meta and the exact squared norms are kept at R + 1 steps from 0 to K ("sampled": R + 2, one
@@ -109,6 +113,11 @@ def outer_loop(
     S = count("seeds", seeds)
     R = min(count("records", records), schedule.outer_steps)
     average = one_of("average", _usual_average(schedule, eps) if average is None else average, AVERAGES)
+    if schedule.population not in (None, len(tasks)):
+        raise InvalidParameter("population", f"the number of tasks, {len(tasks)}, or None", schedule.population)
+    if average == "batch" and schedule.population is not None:
+        allowed = "'every' or 'sampled' without replacement: draws of one step are then not independent"
+        raise InvalidParameter("average", allowed, average)
     if average == "batch" and (schedule.batch < 2 or eps is not None):
         allowed = "'every' or 'sampled' when batch = 1 (no pair of draws) or eps is given (one seed's can be negative)"
         raise InvalidParameter("average", allowed, average)
@@ -134,7 +143,7 @@ def outer_loop(
     steps = _recorded_steps(generator, K, R, average)
     drawn_step = generator.integers(0, K, S)
     raw = _run(
-        _Static(used.support, used.query, schedule.batch, average, method),
+        _Static(used.support, used.query, schedule.batch, average, method, schedule.population is None),
         _Traced(
             loop=loop,
             beta_w=beta_w,
@@ -172,7 +181,7 @@ def _usual_average(schedule: Schedule, eps: float | None) -> str:
     """The average that `outer_loop` takes where none is named."""
     if eps is not None:
         return "every"
-    return "batch" if schedule.batch > 1 else "sampled"
+    return "batch" if schedule.batch > 1 and schedule.population is None else "sampled"
 
 
 def _step_sizes(schedule: Schedule, phi: PyTree) -> tuple[Array, Array]:
@@ -215,6 +224,7 @@ def _run(
         beta_w=traced.beta_w,
         beta_phi=traced.beta_phi,
         largest_norm=_largest_norm(population, start, traced.limit),
+        replace=static.replace,
     )
     over_seeds = jax.vmap(partial(outer_step, population, rule), in_axes=(None, 0, 0, 0))
 

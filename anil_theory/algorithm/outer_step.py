@@ -38,9 +38,17 @@ class Frames(Protocol):
         ...
 
 
-def task_indices(key: Array, step: int | Array, batch: int, num_tasks: int) -> Int[Array, " B"]:
-    """The tasks of outer step `step` of one seed: `batch` i.i.d. uniform indices in 0..T-1, with replacement."""
-    return jax.random.randint(jax.random.fold_in(key, step), (batch,), 0, num_tasks)
+def task_indices(
+    key: Array, step: int | Array, batch: int, num_tasks: int, *, replace: bool = True
+) -> Int[Array, " B"]:
+    """The tasks of outer step `step` of one seed: `batch` i.i.d. uniform indices in 0..T-1, with replacement.
+
+    replace   False: a uniform subset of `batch` <= T different tasks, a new one at every step.
+    """
+    of_step = jax.random.fold_in(key, step)
+    if replace:
+        return jax.random.randint(of_step, (batch,), 0, num_tasks)
+    return jax.random.permutation(of_step, num_tasks)[:batch]
 
 
 def squared_norm(tree: PyTree) -> Float[Array, ""]:
@@ -118,7 +126,8 @@ class Rule(NamedTuple):
     """How a step moves and what it counts.
 
     average        how the squared norms are estimated at every step: see `outer_loop`;
-    largest_norm   of an iterate: a seed that would pass it has diverged.
+    largest_norm   of an iterate: a seed that would pass it has diverged;
+    replace        whether the tasks of a step are independent: see `task_indices`.
     """
 
     batch: int
@@ -126,6 +135,7 @@ class Rule(NamedTuple):
     beta_w: Float[Array, ""]
     beta_phi: Float[Array, ""]
     largest_norm: Float[Array, ""]
+    replace: bool = True
 
 
 class State(NamedTuple):
@@ -150,7 +160,7 @@ def outer_step(
     drawn_step: Int[Array, ""],
 ) -> State:
     """Step k of one seed, from the tasks that its key draws."""
-    drawn_tasks = task_indices(key, k, rule.batch, len(population.tasks))
+    drawn_tasks = task_indices(key, k, rule.batch, len(population.tasks), replace=rule.replace)
     each = population.gradients(state.w, state.phi, drawn_tasks)
     g_w, g_phi = _mean(each)
     moved = (

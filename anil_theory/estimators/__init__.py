@@ -6,6 +6,8 @@ from anil_theory.estimators import (
     attained,
     block_lipschitz,
     constants_audit,
+    first_order_bias,
+    hypergradients,
     identity,
 )
 from anil_theory.estimators._average_gradient import AverageGradient, average_gradient, initial_gap
@@ -37,6 +39,9 @@ MEASUREMENTS: Registry[Measurement] = Registry(
         block_lipschitz.MEASUREMENT,
         attained.MEASUREMENT,
         algorithm_runs.MEASUREMENT,
+        first_order_bias.MEASUREMENT,
+        hypergradients.ERROR_MEASUREMENT,
+        hypergradients.SMOOTHNESS_MEASUREMENT,
     ),
 )
 """What can be measured; two more, which need numbers of the claimed side too, are added by `checks`."""

@@ -48,7 +48,7 @@ def train(tasks: TaskSet, schedule: Schedule, z: Float[Array, " n"], n_w: int, s
         missing = "beta_w" if schedule.beta_w is None else "beta_phi"
         raise InvalidParameter(missing, "a finite number > 0: a run moves both blocks", None)
     betas = jnp.concatenate([jnp.full(n_w, schedule.beta_w), jnp.full(z.size - n_w, schedule.beta_phi)])
-    sizes = _Sizes(n_w, schedule.batch, schedule.outer_steps)
+    sizes = _Sizes(n_w, schedule.batch, schedule.outer_steps, schedule.population is None)
     key = seed_keys(seed, 1)[0]
     loop = UnrolledLoop.of_schedule(schedule)
     points, drawn = _train((tasks.support, tasks.query), sizes, tasks.data, z, betas, loop, key)
@@ -61,6 +61,7 @@ class _Sizes(NamedTuple):
     n_w: int
     batch: int
     outer_steps: int
+    replace: bool
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -83,7 +84,7 @@ def _train(
         return jnp.concatenate(meta_gradient(tasks.losses, w, phi, tasks.task(index), loop)), points
 
     def step(z: Float[Array, " n"], k: Int[Array, ""]) -> tuple[Array, tuple[Array, Array]]:
-        drawn = task_indices(key, k, sizes.batch, len(tasks))
+        drawn = task_indices(key, k, sizes.batch, len(tasks), replace=sizes.replace)
         gradients, points = jax.vmap(partial(one, z))(drawn)
         after = z - betas * jnp.mean(gradients, axis=0)
         last = jnp.broadcast_to(after, (sizes.batch, 1, z.size))

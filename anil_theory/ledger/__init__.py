@@ -13,6 +13,7 @@ from anil_theory.ledger import (
     counts,
     descent,
     iterates,
+    other_papers,
     rate_limits,
     refinements,
     step_condition,
@@ -20,7 +21,18 @@ from anil_theory.ledger import (
 )
 from anil_theory.ledger.base import Entry, Fact, Proof, ProofStatus, enter
 
-GROUPS = (iterates, sums, block_recursions, refinements, conditioning, step_condition, rate_limits, descent, counts)
+GROUPS = (
+    iterates,
+    sums,
+    block_recursions,
+    refinements,
+    conditioning,
+    step_condition,
+    rate_limits,
+    descent,
+    counts,
+    other_papers,
+)
 
 FACTS: dict[str, Fact] = {fact.name: fact for group in GROUPS for fact in group.FACTS}
 
@@ -30,6 +42,7 @@ SECTIONS = {
     "3.2": "refined block constants, and that they are at most the explicit ones",
     "3.3": "orders of Propositions 2 and 3: near perfect conditioning, growth in N, the phi row",
     "5": "Theorems 1 and 2: the descent inequality, both bounds, their rates and oracle counts",
+    "6": "statements of other papers: sums and identities behind docs/next_statements.md",
 }
 """The sections of the ledger by their keys, in the order of the derivation."""
 

@@ -40,7 +40,7 @@ class Fact:
 
     name          key, "section/what";
     statement     the claim in words;
-    section       of the ledger, a key of `ledger.SECTIONS`: "2", "3.1", "3.2", "3.3" or "5";
+    section       of the ledger, a key of `ledger.SECTIONS`: "2", "3.1", "3.2", "3.3", "5" or "6";
     assumptions   what the proof uses, in words, with the norm inequalities behind a scalar recursion;
     claimed       the formula, or several; only the proof gets it;
     prove         claimed -> Proof;

@@ -5,6 +5,9 @@ from anil_theory._registry import Registry
 from anil_theory.constants import Geometry
 from anil_theory.statements import (
     assumptions,
+    bilevel_smoothness,
+    first_order_bias,
+    implicit_hypergradient,
     prop1_meta_gradient,
     prop2_strongly_convex,
     prop3_nonconvex,
@@ -12,6 +15,7 @@ from anil_theory.statements import (
     table2_cost_comparison,
     thm1_strongly_convex,
     thm2_nonconvex,
+    unrolled_hypergradient,
 )
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, MissingFact, Statement
 from anil_theory.statements.contraction import (
@@ -24,6 +28,7 @@ from anil_theory.statements.contraction import (
     gradient_sizes,
     mixed_norm,
 )
+from anil_theory.statements.papers import PAPERS
 from anil_theory.statements.scaled import RoundingRange, Scaled
 
 STATEMENTS: Registry[Statement] = Registry(
@@ -38,6 +43,11 @@ STATEMENTS: Registry[Statement] = Registry(
         thm2_nonconvex.STATEMENT,
         table1_complexity_orders.STATEMENT,
         table2_cost_comparison.STATEMENT,
+        first_order_bias.CONVEX,
+        first_order_bias.NONCONVEX,
+        unrolled_hypergradient.STATEMENT,
+        implicit_hypergradient.STATEMENT,
+        bilevel_smoothness.STATEMENT,
     ),
 )
 
@@ -56,6 +66,7 @@ def statement_about(quantity: str, geometry: Geometry) -> Statement:
 
 __all__ = [
     "BLOCKS",
+    "PAPERS",
     "STATEMENTS",
     "Blocks",
     "Bound",

@@ -148,14 +148,19 @@ class Claim(Displayed):
         return table_of("Claim", {**self._shown(), "formula": f"${self.latex}$"}, longest=len(self.latex) + 2)
 
 
+ANIL = "anil"
+"""The paper that this package is about: Ji, Lee, Liang, Poor 2020."""
+
+
 @dataclass(frozen=True, repr=False)
 class Statement(Displayed):
-    """One numbered result of the paper.
+    """One numbered result of a paper.
 
-    title      what it says, in a line;   source: where the paper has it. Reports list both;
+    title      what it says, in a line;   source: where its paper has it. Reports list both;
     geometry   the one it speaks about, None for both;
     facts      what its bounds need beside constants and schedule: the initial gap, dimensions;
-    build      (**facts) -> its claims; None where there are no such facts.
+    build      (**facts) -> its claims; None where there are no such facts;
+    paper      the key of the paper in PAPERS: `verify --paper` selects by it.
 
     The claims of a statement that needs facts can be listed, and their hypotheses checked, without them.
     """
@@ -167,6 +172,7 @@ class Statement(Displayed):
     claims: tuple[Claim, ...]
     facts: tuple[str, ...] = ()
     build: Callable[..., tuple[Claim, ...]] | None = None
+    paper: str = ANIL
 
     def given(self, **facts: float) -> "Statement":
         """The same statement with its claims at the given facts, for example `given(D0=0.3)`.

@@ -131,7 +131,7 @@ class JointRate:
         if missing:
             return tuple(missing)
         lam = self.curvature()
-        margin = 2 - float(lam * (1 - 1 / self.schedule.batch))
+        margin = 2 - float(lam * (1 - 1 / self.schedule.effective_batch))
         tolerance = gamma(4 * roundings(self.schedule.inner_steps))
         # At equality c is 0, and there is no bound.
         held = margin if margin > tolerance else min(margin, -tolerance)
@@ -141,7 +141,7 @@ class JointRate:
         """c_w and c_phi."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
         lam_w = self._smallest(pair, form)
-        B = self.schedule.batch
+        B = self.schedule.effective_batch
         return (
             formulas.kept_w(B=B, Lambda_w=float(lam_w * beta_w), beta_w=1.0),
             formulas.kept_phi(B=B, Lambda_phi=float(lam_w * pair.kappa * beta_phi), beta_phi=1.0),
@@ -165,7 +165,7 @@ class JointRate:
         over = formulas.joint_over(beta_w=beta_w, beta_phi=beta_phi, c_w=c_w, c_phi=c_phi if self.phi else c_w)
         if min(c_w, c_phi if self.phi else c_w) <= 0:
             return BEYOND
-        terms = scaled(2 * self.D0) / self.schedule.outer_steps + V / self.schedule.batch
+        terms = scaled(2 * self.D0) / self.schedule.outer_steps + V / self.schedule.effective_batch
         return terms / over[row]
 
     def _best_ray(self, row: str) -> float:
@@ -177,7 +177,7 @@ class JointRate:
         gradients = self.form.logarithms("gradient", slopes)
         unit = self.form.unit.log10 * np.log(10.0)
         own = np.log(beta_w) + unit
-        B, K = self.schedule.batch, self.schedule.outer_steps
+        B, K = self.schedule.effective_batch, self.schedule.outer_steps
         decay = 2 * self.D0 / K
 
         def cost(log_kappa: np.ndarray) -> np.ndarray:

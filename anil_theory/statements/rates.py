@@ -148,7 +148,7 @@ class Terms:
     def noise(self) -> Scaled:
         return self.noise_w + self.noise_phi
 
-    def total(self, outer_steps: int, batch: int) -> Scaled:
+    def total(self, outer_steps: int, batch: float) -> Scaled:
         """The right-hand side at K and B."""
         return self.decay / outer_steps + self.noise / batch
 
@@ -270,7 +270,7 @@ class Rate:
 
         def value(ingredients: Ingredients) -> Scaled:
             terms = ingredients.terms(row, *betas, c, self.D0)
-            return terms.total(self.schedule.outer_steps, self.schedule.batch)
+            return terms.total(self.schedule.outer_steps, self.schedule.effective_batch)
 
         note = f"c = {c:.6g}, D0 = {self.D0:.6g}" + (f"; {note}" if note else "")
         bound = self._enclosed(value).bound(self._operations, note)

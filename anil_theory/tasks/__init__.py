@@ -5,6 +5,7 @@ from anil_theory.problem import Loss, Losses, Padded, TaskSet, masked_mean
 from anil_theory.tasks.base import Family
 from anil_theory.tasks.cosine import CosineFamily
 from anil_theory.tasks.extremal import ExtremalFamily
+from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
 from anil_theory.tasks.separable import SeparableFamily
@@ -23,6 +24,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         LinearBodyFamily,
         OrthogonalNoiseFamily,
         DecayFamily,
+        FirstOrderWitness,
     ),
     classes=True,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "DecayFamily",
     "ExtremalFamily",
     "Family",
+    "FirstOrderWitness",
     "LinearBodyFamily",
     "Loss",
     "Losses",

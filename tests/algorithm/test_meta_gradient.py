@@ -21,6 +21,7 @@ from anil_theory.tasks import (
     DecayFamily,
     ExtremalFamily,
     Family,
+    FirstOrderWitness,
     LinearBodyFamily,
     OrthogonalNoiseFamily,
     SeparableFamily,
@@ -49,6 +50,9 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     ),
     DecayFamily.name: lambda constants, schedule: DecayFamily(
         dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
+    ),
+    FirstOrderWitness.name: lambda constants, schedule: FirstOrderWitness(
+        dataclasses.replace(constants, rho=0.0, tau=0.0), schedule
     ),
     LinearBodyFamily.name: lambda constants, schedule: LinearBodyFamily(
         regularisation=constants.mu if constants.mu else 0.0

@@ -15,6 +15,7 @@ from anil_theory.verdict import Outcome, judge
 CONVEX = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 NONCONVEX = dataclasses.replace(CONVEX, mu=None)
 FACTS = {"thm1": {"D0": 0.7}, "thm2": {"D0": 0.7}, "table1": {"D0": 0.7}, "table2": {"n_w": 3, "n_phi": 2}}
+FACTS |= {name: {"d0": 1.0} for name in ("unrolled", "implicit")}
 
 
 def setting(name: str) -> tuple[Constants, Schedule]:
@@ -40,6 +41,9 @@ def test_a_registered_claim_raises_for_the_fact_that_it_needs_and_evaluates_with
     expected = {
         "table1": [c.name for c in STATEMENTS["table1"].claims if "decay" in c.name and c.kind is not Kind.ORDER],
         "table2": [c.name for c in STATEMENTS["table2"].claims],
+    }
+    expected |= {
+        name: [c.name for c in STATEMENTS[name].claims if "started" in c.block] for name in ("unrolled", "implicit")
     }
     rates = [c.name for c in STATEMENTS[name].claims if c.kind is not Kind.ORDER]
     assert needy(name) == expected.get(name, rates)

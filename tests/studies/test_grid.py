@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from anil_theory import Constants, Geometry, InvalidParameter, Schedule
 from anil_theory.statements import STATEMENTS
+from anil_theory.statements.base import ANIL
 from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.studies.verify.grid import SAMPLED, WITNESSES, cells_of, grid_cells, quick_statements
@@ -28,7 +29,10 @@ def test_the_default_grid_covers_what_the_documentation_says(quick: bool) -> Non
     if not quick:
         assert {2, 50} <= {c.n_w for c in blocks}
         assert len({(c.constants.mu, c.constants.rho, c.constants.tau) for c in blocks}) >= 6
-    assert len({c.compiled_shape for c in cells}) <= (4 if quick else 17), "few shapes, so few compilations"
+    of_paper = {c.compiled_shape for c in cells if STATEMENTS[c.statement].paper == ANIL}
+    assert len(of_paper) <= (4 if quick else 17), "few shapes, so few compilations"
+    further = {c.compiled_shape for c in cells} - of_paper
+    assert len(further) <= 2 * len([s for s in STATEMENTS.values() if s.paper != ANIL])
 
 
 @given(
@@ -78,3 +82,13 @@ def test_an_impossible_cell_is_refused_on_construction() -> None:
         Cell("blocks", "prop2", good, Schedule(0.1, 3), Regime.FIXED, max_inner_steps=2)
     with pytest.raises(InvalidParameter, match="statement must be one of"):
         grid_cells(Axes(), ("thm9",))
+
+
+def test_papers_choose_statements_and_an_unknown_one_is_refused() -> None:
+    chosen = {cell.statement for cell in cells_of(VerifySettings(paper=("fo-maml",)))}
+    assert chosen == {name for name, statement in STATEMENTS.items() if statement.paper == "fo-maml"} != set()
+    assert {STATEMENTS[c.statement].paper for c in cells_of(VerifySettings(paper=(ANIL,)))} == {ANIL}
+    with pytest.raises(InvalidParameter, match=r"paper must be one of .anil., .fo-maml."):
+        cells_of(VerifySettings(paper=("nobody",)))
+    with pytest.raises(InvalidParameter, match="paper must be of one of the statements prop2"):
+        cells_of(VerifySettings(statements=("prop2",), paper=("fo-maml",)))

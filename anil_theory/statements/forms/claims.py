@@ -5,15 +5,13 @@ text, because they are no expressions of numbers: Proposition 1, whose products 
 of the sharp constants (docs/sharp_bounds.md).
 """
 
-import itertools
-from dataclasses import dataclass
-
 import sympy as sp
 
 from anil_theory.constants import Geometry
 from anil_theory.statements.base import Kind
-from anil_theory.statements.forms import block_constants, counts, orders, rate_bounds
+from anil_theory.statements.forms import block_constants, counts, first_order, hypergradients, orders, rate_bounds
 from anil_theory.statements.forms.block_constants import BLOCKS
+from anil_theory.statements.forms.formula import POLY, Formula
 from anil_theory.statements.forms.symbols import (
     BLOCK_SYMBOLS,
     Expr,
@@ -45,38 +43,6 @@ from anil_theory.statements.forms.symbols import (
 )
 
 CONVEX = Geometry.STRONGLY_CONVEX
-
-POLY = r"\mathrm{poly} \cdot"
-"""The hidden factor poly(L, M, rho, tau) of the printed orders."""
-
-
-@dataclass(frozen=True)
-class Formula:
-    """`left relation right`, then what the right-hand side needs.
-
-    definitions   (symbol, expression) pairs, in the order in which they are printed;
-    remarks       definitions that are text.
-    """
-
-    left: str
-    relation: str
-    right: Expr | str
-    definitions: tuple[tuple[Expr, Expr], ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def latex(self) -> str:
-        """The formula and its definitions."""
-        right = self.right if isinstance(self.right, str) else latex(self.right)
-        if POLY in self.relation and isinstance(self.right, sp.Add):
-            right = rf"\left({right}\right)"
-        bound = " ".join(part for part in (self.left, self.relation, right) if part)
-        return r",\quad ".join([bound, *itertools.starmap(_defined, self.definitions), *self.remarks])
-
-
-def _defined(symbol: Expr, meaning: Expr) -> str:
-    # The paper writes 1 - alpha mu, the constant first; other expressions stand in sympy's order.
-    order = "rev-lex" if symbol in (r, q) else None
-    return f"{latex(symbol)} = {latex(meaning, order=order)}"
 
 
 def _factor(geometry: Geometry) -> tuple[Expr, Expr]:
@@ -232,5 +198,7 @@ FORMULAS: dict[str, Formula] = {
     **_theorem("thm1", Geometry.STRONGLY_CONVEX),
     **_theorem("thm2", Geometry.NONCONVEX),
     **_table_1(),
+    **first_order.formulas(),
+    **hypergradients.formulas(),
     **{f"table2/{name}/identity": Formula("", "", count) for name, count in counts.TABLE_2.items()},
 }

@@ -9,13 +9,24 @@ from dataclasses import dataclass
 import sympy as sp
 
 from anil_theory.constants import Geometry
-from anil_theory.statements.forms import block_constants, claims, counts, maml_smoothness, orders, rate_bounds
+from anil_theory.statements.forms import (
+    block_constants,
+    claims,
+    counts,
+    first_order,
+    hypergradients,
+    maml_smoothness,
+    orders,
+    rate_bounds,
+)
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.numeric_code import code, name_of, with_sequences
-from anil_theory.statements.forms.symbols import Expr, L, N, S, mu
+from anil_theory.statements.forms.symbols import B, Expr, L, N, S, mu
 from anil_theory.statements.forms.text_layout import family, function
 
 S_N = sp.Symbol("S_N", nonnegative=True)
+ANY_BATCH = sp.Symbol("B", positive=True)
+"""A batch that need not be an integer: `Schedule.effective_batch`."""
 x: Expr = sp.IndexedBase("x")
 """e_m or n_m, whichever the caller has."""
 
@@ -122,8 +133,8 @@ FUNCTIONS = (
     Family("decay", "What is divided by K, by row.", "Scaled", _terms_of("decay")),
     Family("noise_w", "What is divided by B, by row: the part of w.", "Scaled", _terms_of("noise_w")),
     Family("noise_phi", "What is divided by B, by row: the part of phi.", "Scaled", _terms_of("noise_phi")),
-    Single("kept_w", "c_w of Theorem J.", "float", rate_bounds.KEPT["w"]),
-    Single("kept_phi", "c_phi of Theorem J.", "float", rate_bounds.KEPT["phi"]),
+    Single("kept_w", "c_w of Theorem J.", "float", rate_bounds.KEPT["w"].subs(B, ANY_BATCH)),
+    Single("kept_phi", "c_phi of Theorem J.", "float", rate_bounds.KEPT["phi"].subs(B, ANY_BATCH)),
     Family(
         "joint_over",
         "What 2 D0/K + V/B is divided by, by row.",
@@ -162,4 +173,13 @@ FUNCTIONS = (
         "Scaled",
         maml_smoothness.MULTI_STEP.subs(S[N], S_N),
     ),
+    Single("dropped_w", "What first-order ANIL drops of g_w.", "Scaled", first_order.DROPPED_W.subs(S[N], S_N)),
+    Single("dropped_phi", "What first-order ANIL drops of g_phi.", "Scaled", first_order.DROPPED_PHI.subs(S[N], S_N)),
+    Single("unrolled_solved", "The error of ITD from w*.", "Scaled", hypergradients.UNROLLED["solved"]),
+    Single("unrolled_started", "The error of ITD at a distance.", "Scaled", hypergradients.UNROLLED["started"]),
+    Single("implicit_started", "What AID errs by for w_N.", "Scaled", hypergradients.STARTED),
+    Single("neumann_series", "What AID errs by for the series.", "Scaled", hypergradients.NEUMANN),
+    Single("conjugate_gradients", "What AID errs by for CG.", "Scaled", hypergradients.CG),
+    Single("exact_objective", "The smoothness of Phi.", "Scaled", hypergradients.EXACT),
+    Single("ghadimi_wang", "The smoothness of Phi as printed.", "Scaled", hypergradients.GHADIMI_WANG),
 )

@@ -88,6 +88,22 @@ const formulas = {
       "phi": times(Lambda_phi, beta_phi, Math.pow(sigma_phi, 2)),
     };
   },
+  /* c_w of Theorem J. */
+  kept_w({ B, Lambda_w, beta_w }) {
+    return times(-1, Lambda_w, beta_w, 1 + ((-1) / B)) + 2;
+  },
+  /* c_phi of Theorem J. */
+  kept_phi({ B, Lambda_phi, beta_phi }) {
+    return times(-1, Lambda_phi, beta_phi, 1 + ((-1) / B)) + 2;
+  },
+  /* What 2 D0/K + V/B is divided by, by row. */
+  joint_over({ beta_phi, beta_w, c_phi, c_w }) {
+    return {
+      "weighted": Math.min(c_phi, c_w),
+      "w": times(beta_w, c_w),
+      "phi": times(beta_phi, c_phi),
+    };
+  },
   /* The terms of Table 1 that are divided by K, at beta = 1/Lam. */
   table_1_decay({ D_0, Lambda_phi, Lambda_w }) {
     return {
@@ -191,5 +207,41 @@ const formulas = {
   /* Smoothness of MAML at a point. */
   multi_step_maml({ G, L, N, S_N, alpha, r, rho }) {
     return times(G, S_N, rho, alpha, Math.pow(r, times(2, N) + (-1))) + times(L, Math.pow(r, times(2, N)));
+  },
+  /* What first-order ANIL drops of g_w. */
+  dropped_w({ L, M, S_N, alpha }) {
+    return times(S_N, L, M, alpha);
+  },
+  /* What first-order ANIL drops of g_phi. */
+  dropped_phi({ M, S_N, alpha, cbar }) {
+    return times(S_N, cbar, M, alpha);
+  },
+  /* The error of ITD from w*. */
+  unrolled_solved({ M, N, cbar, mu, r }) {
+    return (times(cbar, M, Math.pow(r, N)) / mu);
+  },
+  /* The error of ITD at a distance. */
+  unrolled_started({ L, M, N, S, alpha, cbar, d_0, mu, r, rho, tau }) {
+    return (times(d_0, Math.pow(L, 2), Math.pow(r, N)) / mu) + times(d_0, tau, M, alpha, N, Math.pow(r, N + (-1))) + times(cbar, d_0, rho, M, Math.pow(alpha, 2), Math.pow(r, N + (-1)), sum(N, (m) => S[m])) + (times(cbar, M, Math.pow(r, N)) / mu);
+  },
+  /* What AID errs by for w_N. */
+  implicit_started({ L, M, N, cbar, d_0, mu, r, rho, tau }) {
+    return times(d_0, Math.pow(r, N), (Math.pow(L, 2) / mu) + (times(cbar, rho, M) / Math.pow(mu, 2)) + (times(tau, M) / mu));
+  },
+  /* What AID errs by for the series. */
+  neumann_series({ M, N, cbar, mu, q }) {
+    return (times(cbar, M, Math.pow(q, N)) / mu);
+  },
+  /* What AID errs by for CG. */
+  conjugate_gradients({ L, M, N, cbar, mu, q }) {
+    return (times(2, cbar, M, Math.pow(q, N), Math.sqrt(L)) / Math.pow(Math.sqrt(mu), 3));
+  },
+  /* The smoothness of Phi. */
+  exact_objective({ L, M, Y, mu }) {
+    return (Math.pow(L, 3) / Math.pow(mu, 2)) + (times(Y, M) / mu);
+  },
+  /* The smoothness of Phi as printed. */
+  ghadimi_wang({ L, M, mu, rho, tau }) {
+    return (times(rho, M, Math.pow(L, 2)) / Math.pow(mu, 3)) + L + ((times(2, Math.pow(L, 2)) + times(tau, M)) / mu) + ((Math.pow(L, 3) + times(rho, L, M) + times(tau, L, M)) / Math.pow(mu, 2));
   },
 };

@@ -143,12 +143,12 @@ def noise_phi(*, Lambda_phi: Scaled, beta_phi: Scaled, beta_w: Scaled, sigma_phi
     }
 
 
-def kept_w(*, B: int, Lambda_w: float, beta_w: float) -> float:
+def kept_w(*, B: float, Lambda_w: float, beta_w: float) -> float:
     """c_w of Theorem J."""
     return 2 - Lambda_w * beta_w * (1 - 1 / B)
 
 
-def kept_phi(*, B: int, Lambda_phi: float, beta_phi: float) -> float:
+def kept_phi(*, B: float, Lambda_phi: float, beta_phi: float) -> float:
     """c_phi of Theorem J."""
     return 2 - Lambda_phi * beta_phi * (1 - 1 / B)
 
@@ -279,3 +279,68 @@ def one_step_maml(*, G: float, L: float, alpha: float, rho: float) -> float:
 def multi_step_maml(*, G: Scaled, L: Scaled, N: int, S_N: Scaled, alpha: Scaled, r: Scaled, rho: Scaled) -> Scaled:
     """Smoothness of MAML at a point."""
     return G * S_N * rho * alpha * r ** (2 * N - 1) + L * r ** (2 * N)
+
+
+def dropped_w(*, L: Scaled, M: Scaled, S_N: Scaled, alpha: Scaled) -> Scaled:
+    """What first-order ANIL drops of g_w."""
+    return S_N * L * M * alpha
+
+
+def dropped_phi(*, M: Scaled, S_N: Scaled, alpha: Scaled, cbar: Scaled) -> Scaled:
+    """What first-order ANIL drops of g_phi."""
+    return S_N * cbar * M * alpha
+
+
+def unrolled_solved(*, M: Scaled, N: int, cbar: Scaled, mu: Scaled, r: Scaled) -> Scaled:
+    """The error of ITD from w*."""
+    return cbar * M * r**N / mu
+
+
+def unrolled_started(
+    *,
+    L: Scaled,
+    M: Scaled,
+    N: int,
+    S: Growing,
+    alpha: Scaled,
+    cbar: Scaled,
+    d_0: Scaled,
+    mu: Scaled,
+    r: Scaled,
+    rho: Scaled,
+    tau: Scaled,
+) -> Scaled:
+    """The error of ITD at a distance."""
+    return (
+        d_0 * L**2 * r**N / mu
+        + d_0 * tau * M * alpha * N * r ** (N - 1)
+        + cbar * d_0 * rho * M * alpha**2 * r ** (N - 1) * S.sum(N)
+        + cbar * M * r**N / mu
+    )
+
+
+def implicit_started(
+    *, L: Scaled, M: Scaled, N: int, cbar: Scaled, d_0: Scaled, mu: Scaled, r: Scaled, rho: Scaled, tau: Scaled
+) -> Scaled:
+    """What AID errs by for w_N."""
+    return d_0 * r**N * (L**2 / mu + cbar * rho * M / mu**2 + tau * M / mu)
+
+
+def neumann_series(*, M: Scaled, N: int, cbar: Scaled, mu: Scaled, q: Scaled) -> Scaled:
+    """What AID errs by for the series."""
+    return cbar * M * q**N / mu
+
+
+def conjugate_gradients(*, L: Scaled, M: Scaled, N: int, cbar: Scaled, mu: Scaled, q: Scaled) -> Scaled:
+    """What AID errs by for CG."""
+    return 2 * cbar * M * q**N * sqrt(L) / sqrt(mu) ** 3
+
+
+def exact_objective(*, L: Scaled, M: Scaled, Y: Scaled, mu: Scaled) -> Scaled:
+    """The smoothness of Phi."""
+    return L**3 / mu**2 + Y * M / mu
+
+
+def ghadimi_wang(*, L: Scaled, M: Scaled, mu: Scaled, rho: Scaled, tau: Scaled) -> Scaled:
+    """The smoothness of Phi as printed."""
+    return rho * M * L**2 / mu**3 + L + (2 * L**2 + tau * M) / mu + (L**3 + rho * L * M + tau * L * M) / mu**2

@@ -350,6 +350,63 @@ CLAIMS: dict[str, str] = {
         r"\frac{\Lambda_{\phi} \sigma_{w}^{2}}{\Lambda_{w}} + \sigma_{\phi}^{2} = O\left(\frac{q^{\frac{3 N}{2}}}{\mu}"
         r" + \frac{1}{\mu^{2}}\right)\ \text{or}\ O\left(N\right)"
     ),
+    "fo_bias_convex/w/explicit": (
+        r"\|g_w - g_w^{\mathrm{FO}}\| \le L M \alpha {S}_{N},\quad r = 1 - \alpha \mu,\quad {S}_{N} = \sum_{j=0}^{N - "
+        "1} r^{j}"
+    ),
+    "fo_bias_convex/w/sharp": (
+        r"\|g_w - g_w^{\mathrm{FO}}\| \le M Z,\quad Z = \max_{|q - 1 + \alpha (L + \mu)/2| \le \alpha (L - \mu)/2} |1 "
+        r"- q^{N}|,\quad Z = 1 - (1 - \alpha L)^{N} \text{ where } \rho = 0"
+    ),
+    "fo_bias_convex/phi/sharp": (
+        r"\|g_\phi - g_\phi^{\mathrm{FO}}\| \le M \bar{c} \alpha {S}_{N},\quad r = 1 - \alpha \mu,\quad {S}_{N} = "
+        r"\sum_{j=0}^{N - 1} r^{j},\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "fo_bias_nonconvex/w/sharp": (
+        r"\|g_w - g_w^{\mathrm{FO}}\| \le L M \alpha {S}_{N},\quad r = 1 + L \alpha,\quad {S}_{N} = \sum_{j=0}^{N - 1}"
+        " r^{j}"
+    ),
+    "fo_bias_nonconvex/phi/sharp": (
+        r"\|g_\phi - g_\phi^{\mathrm{FO}}\| \le M {s}_{N},\quad {s}_{m + 1} = L \alpha \sqrt{{s}_{m}^{2} + 1} + "
+        r"{s}_{m},\quad {s}_{0} = 0"
+    ),
+    "unrolled/solved/sharp": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} r^{N}}{\mu},\quad r = 1 - \alpha \mu,\quad \bar{c} = "
+        r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "unrolled/started/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{L^{2} d_{0} r^{N}}{\mu} + M N \alpha d_{0} r^{N - 1} \tau + M \bar{c} "
+        r"\alpha^{2} d_{0} r^{N - 1} \rho \sum_{m=0}^{N - 1} {S}_{m} + \frac{M \bar{c} r^{N}}{\mu},\quad r = 1 - "
+        r"\alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad {S}_{m} = \sum_{j=0}^{m - 1} r^{j}"
+    ),
+    "implicit/neumann solved/sharp": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} q^{N}}{\mu},\quad q = - \frac{\mu}{L} + 1,\quad \bar{c} = "
+        r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/neumann started/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} q^{N}}{\mu} + d_{0} r^{N} \left(\frac{L^{2}}{\mu} + \frac{M "
+        r"\bar{c} \rho}{\mu^{2}} + \frac{M \tau}{\mu}\right),\quad r = 1 - \alpha \mu,\quad q = - \frac{\mu}{L} + "
+        r"1,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/cg solved/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{2 \sqrt{L} M \bar{c} q^{N}}{\mu^{\frac{3}{2}}},\quad q = \frac{-1 + "
+        r"\frac{\sqrt{L}}{\sqrt{\mu}}}{1 + \frac{\sqrt{L}}{\sqrt{\mu}}},\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/cg started/explicit": (
+        r"\|g_\phi - \nabla \Phi\| \le \frac{2 \sqrt{L} M \bar{c} q^{N}}{\mu^{\frac{3}{2}}} + d_{0} r^{N} "
+        r"\left(\frac{L^{2}}{\mu} + \frac{M \bar{c} \rho}{\mu^{2}} + \frac{M \tau}{\mu}\right),\quad r = 1 - \alpha "
+        r"\mu,\quad q = \frac{-1 + \frac{\sqrt{L}}{\sqrt{\mu}}}{1 + \frac{\sqrt{L}}{\sqrt{\mu}}},\quad \bar{c} = "
+        r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "bilevel_smoothness/phiphi/explicit": (
+        r"\|\nabla^{2} \Phi\| \le \frac{L^{2} M \rho}{\mu^{3}} + L + \frac{2 L^{2} + M \tau}{\mu} + \frac{L^{3} + L M "
+        r"\rho + L M \tau}{\mu^{2}}"
+    ),
+    "bilevel_smoothness/phiphi/sharp": (
+        r"\|\nabla^{2} \Phi\| \le \frac{L^{3}}{\mu^{2}} + \frac{M Y}{\mu},\quad k = \frac{\bar{c}}{\mu},\quad \bar{c} "
+        r"= \sqrt{L^{2} - \mu^{2}},\quad Y = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {k}^{2}"
+        " + 2 b {k} + d)"
+    ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
     "table2/anil_hessian_w/identity": "B N",

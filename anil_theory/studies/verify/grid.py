@@ -13,7 +13,7 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Budget, Measurement
 from anil_theory.experiments.files import packaged
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS, Kind
+from anil_theory.statements import PAPERS, STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
 from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.inner_steps import runnable
@@ -234,8 +234,12 @@ def cells_of(asked: VerifySettings) -> Sequence[Cell]:
     """The cells of the grids, or of the default grids where no axis was given."""
     seed = admissible_seed("seed", asked.seed)
     statements, grids_asked = _sorted_names(asked)
+    # The command line takes the second of a list for a statement.
+    further = tuple(name for name in statements if asked.paper and name in PAPERS and name not in STATEMENTS)
+    statements = tuple(name for name in statements if name not in further)
     for name in statements:
         one_of("statement", name, tuple(STATEMENTS))
+    statements = _of_papers((*asked.paper, *further), statements)
     if not grids_asked:
         known = packaged("verify_quick" if asked.quick else "verify")
         grids = settings_from(VerifySettings, known.settings).grids
@@ -245,6 +249,19 @@ def cells_of(asked: VerifySettings) -> Sequence[Cell]:
     if len(grids_asked) == 1:
         return grid_cells(_with_few_steps(_without_constants(grids_asked[0])), chosen, seed=seed)
     return cells_of_all(grids_asked, chosen, seed=seed)
+
+
+def _of_papers(papers: Sequence[str], statements: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the named statements, or of all, that are of some papers. Raises InvalidParameter where none is."""
+    if not papers:
+        return statements
+    known = dict.fromkeys(statement.paper for statement in STATEMENTS.values())
+    for paper in papers:
+        one_of("paper", paper, tuple(known))
+    chosen = tuple(name for name in statements or STATEMENTS if STATEMENTS[name].paper in papers)
+    if not chosen:
+        raise InvalidParameter("paper", f"of one of the statements {', '.join(statements)}", ", ".join(papers))
+    return chosen
 
 
 def _sorted_names(asked: VerifySettings) -> tuple[tuple[str, ...], tuple[Axes, ...]]:

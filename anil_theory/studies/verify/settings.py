@@ -94,6 +94,7 @@ class VerifySettings(Options):
         "Which: assumptions, prop1-3, thm1, thm2, table1, table2, or one of a plug-in. All, if left out.",
         argument=True,
     )
+    paper: tuple[str, ...] = option((), "Only the statements of these papers, e.g. anil, fo-maml, bilevel, imaml.")
     grids: tuple[Axes, ...] = several(Axes)
     seed: int = option(0, "Seed of tasks and searches.")
     rows: str = option("auto", "Rows to print below the overview: tightest, all, or auto (all where they are few).")

@@ -1,0 +1,116 @@
+"""Ledger section 6: the sums and identities behind the statements of other papers (docs/next_statements.md)."""
+
+import sympy as sp
+
+from anil_theory.ledger.base import Fact
+from anil_theory.ledger.proofs import Expr, identity, nonnegative, sum_by_induction
+from anil_theory.statements.forms.block_constants import double_sum, partial_sum
+from anil_theory.statements.forms.hypergradients import EXACT, GHADIMI_WANG, Y_inf
+from anil_theory.statements.forms.maml_smoothness import MULTI_STEP, ONE_STEP
+from anil_theory.statements.forms.symbols import B, L, N, S, alpha, j, m, mu, r, rho, tau
+
+T = sp.Symbol("T", integer=True, positive=True)
+v = sp.Symbol("v", nonnegative=True)
+"""The variance of one task."""
+x = sp.Symbol("x", nonnegative=True)
+
+
+def _dropped() -> Fact:
+    """alpha L S_N telescopes."""
+    claimed = 1 - (1 - alpha * L) ** N
+    summed = alpha * L * sp.Sum((1 - alpha * L) ** m, (m, 0, N - 1))
+
+    def prove(claimed: Expr):
+        geometric = summed.subs(1 - alpha * L, r).subs(alpha * L, 1 - r)
+        return sum_by_induction(geometric, claimed.subs(1 - alpha * L, r), geometric=False)
+
+    return Fact(
+        name="6/bias of commuting Hessians",
+        statement="alpha L sum_{j<N} (1 - alpha L)^j = 1 - (1 - alpha L)^N: statement A where all Hessians are L",
+        section="6",
+        assumptions=("0 < alpha L < 1",),
+        claimed=claimed,
+        prove=prove,
+        latex=f"{sp.latex(summed)} = {sp.latex(claimed)}",
+        controls={"one step more": 1 - (1 - alpha * L) ** (N + 1), "the sign": (1 - alpha * L) ** N},
+    )
+
+
+def _product_sum() -> Fact:
+    claimed = r ** (N - 1) * sp.Sum(partial_sum(m), (m, 0, N - 1))
+    plain = double_sum(r**j)
+    return Fact(
+        name="6/product sum of the unrolled error",
+        statement="the double sum of statement C's third term is r^(N-1) sum_{m<N} S_m",
+        section="6",
+        assumptions=("r > 0, r != 1",),
+        claimed=claimed,
+        prove=lambda claimed: sum_by_induction(plain, claimed, ratio=r),
+        latex=f"{sp.latex(plain)} = {sp.latex(claimed)}",
+        controls={"a power of r dropped": claimed / r, "S_N for the sum": r ** (N - 1) * partial_sum(N)},
+    )
+
+
+def _outer() -> Fact:
+    k = sp.sqrt(L**2 - mu**2) / mu
+    return Fact(
+        name="6/joint move at the minimum",
+        statement="1 + k^2 = L^2/mu^2, k = cbar/mu: how far (w*, phi) moves per unit of phi, squared",
+        section="6",
+        assumptions=("0 < mu <= L",),
+        claimed=L**2 / mu**2,
+        prove=lambda claimed: identity(1 + k**2, claimed),
+        latex=f"1 + {sp.latex(k)}^2 = {sp.latex(L**2 / mu**2)}",
+        controls={"mu once": L**2 / mu, "without the 1": L**2 / mu**2 - 1},
+    )
+
+
+def _without_replacement() -> Fact:
+    """E|mean|^2 of B draws: B variances and B (B - 1) covariances -v/(T - 1)."""
+    factor = v / B * (T - B) / (T - 1)
+    summed = (B * v - B * (B - 1) * v / (T - 1)) / B**2
+    return Fact(
+        name="6/noise without replacement",
+        statement="B variances v and B (B - 1) covariances -v/(T - 1) give the factor (T - B)/(T - 1)",
+        section="6",
+        assumptions=("T > 1", "the covariance of two different draws is -v/(T - 1), as all T sum to 0"),
+        claimed=factor,
+        prove=lambda claimed: identity(summed, claimed),
+        latex=f"{sp.latex(summed)} = {sp.latex(factor)}",
+        controls={"T for T - 1": v / B * (T - B) / T, "no factor": v / B},
+    )
+
+
+def _below_printed() -> Fact:
+    """Y(k) <= rho k^2 + 2 tau k + tau, and k <= L/mu; the printed form has more of each term."""
+    refined = EXACT.subs(Y_inf, rho * (L / mu) ** 2 + tau + tau * L / mu + rho * L / mu)
+    gap = GHADIMI_WANG - refined
+    return Fact(
+        name="6/the printed smoothness is no smaller",
+        statement="with Y(k) <= rho k^2 + (rho + tau) k + tau and k <= L/mu, the sharp form is at most the printed one",
+        section="6",
+        assumptions=("0 < mu <= L", "Y(k) <= rho k^2 + 2 b k + tau for some b <= min(rho, tau)"),
+        claimed=gap,
+        prove=lambda claimed: identity(gap, claimed) & nonnegative(claimed, [(L, mu + x)]),
+        latex=f"{sp.latex(gap)} \\ge 0",
+        controls={"the other way": -gap},
+    )
+
+
+def _one_step() -> Fact:
+    """The one-step form from the N-step one at alpha = 1/(L + x)."""
+    at_one = MULTI_STEP.subs(N, 1).subs(S[1], 1).subs(r, 1 + alpha * L)
+    gap = ONE_STEP - at_one
+    return Fact(
+        name="6/one step of MAML",
+        statement="at N = 1 and alpha <= 1/L the N-step form of statement G is at most 4 L + 2 rho alpha G",
+        section="6",
+        assumptions=("0 < alpha <= 1/L",),
+        claimed=gap,
+        prove=lambda claimed: identity(gap, claimed) & nonnegative(claimed.subs(L, 1 / (alpha + x))),
+        latex=f"{sp.latex(gap)} \\ge 0",
+        controls={"the other way": -gap, "half of it": gap - ONE_STEP / 2},
+    )
+
+
+FACTS = (_dropped(), _product_sum(), _outer(), _without_replacement(), _below_printed(), _one_step())

@@ -1,0 +1,6 @@
+"""The names of statements that the table and the claims share; sympy is not needed to know them."""
+
+from anil_theory.constants import Geometry
+
+FIRST_ORDER = {Geometry.STRONGLY_CONVEX: "fo_bias_convex", Geometry.NONCONVEX: "fo_bias_nonconvex"}
+"""The bias of first-order ANIL."""

@@ -1,0 +1,151 @@
+"""Statements C, D and E: random tasks keep to the bounds, quadratics attain what is called sharp, half is refuted."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.algorithm.hypergradients import (
+    checked_step,
+    conjugate_gradients,
+    derivatives,
+    exact_gradient,
+    exact_hessian,
+    inner_minimum,
+    neumann,
+)
+from anil_theory.checks import Row, check
+from anil_theory.constants import Constants, Geometry
+from anil_theory.estimators import Effort
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+from anil_theory.statements import STATEMENTS, Kind, blocks
+from anil_theory.tasks import DecayFamily, FirstOrderWitness, SeparableFamily
+
+CONVEX = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
+OTHER = Constants(0.13, 1.7, 0.6, 2.3, 0.9)
+FLAT = dataclasses.replace(CONVEX, rho=0.0, tau=0.0)
+LONGEST = 13
+NAMES = ("unrolled", "implicit", "bilevel_smoothness")
+EFFORT = Effort(max_inner_steps=LONGEST)
+
+
+def schedule(constants: Constants, N: int) -> Schedule:
+    return Schedule(0.7 / constants.L, N)
+
+
+def rows(name: str, problem: Problem, N: int, broken: str | None = None) -> dict[str, Row]:
+    found = check(name, problem, schedule(problem.constants, N), effort=EFFORT, broken=broken)
+    return {row.block: row for row in found}
+
+
+def instances(constants: Constants, shapes: tuple[tuple[int, int], ...], tasks: int) -> None:
+    for n_w, n_phi in shapes:
+        problem = SeparableFamily(constants, n_w, n_phi).problem(tasks=tasks, seed=n_w)
+        for name in NAMES:
+            for N in (1, 4, LONGEST):
+                for block, row in rows(name, problem, N).items():
+                    if block == "cg solved" and n_w <= N:
+                        # Conjugate gradients end after n_w steps: what is left is rounding.
+                        assert row.outcome in ("CONSISTENT", "INCONCLUSIVE") and row.measured < 1e-9
+                        continue
+                    assert row.outcome == "CONSISTENT", (name, block, N, row.reason)
+
+
+@pytest.mark.parametrize("constants", [CONVEX, OTHER])
+def test_no_random_task_exceeds_the_bounds(constants: Constants) -> None:
+    instances(constants, ((2, 2),), tasks=40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constants", [CONVEX, OTHER])
+def test_no_random_task_of_many_exceeds_the_bounds(constants: Constants) -> None:
+    instances(constants, ((1, 1), (2, 3), (5, 3)), tasks=400)
+
+
+@pytest.mark.parametrize("N", [1, 4, LONGEST])
+def test_a_quadratic_attains_the_errors_from_the_minimum(N: int) -> None:
+    problem = FirstOrderWitness(FLAT, schedule(FLAT, N), LONGEST).problem(tasks=2)
+    for name, block in (("unrolled", "solved"), ("implicit", "neumann solved")):
+        row = rows(name, problem, N)[block]
+        assert row.outcome == "CONSISTENT" and row.power > 0.9999, (block, row.reason)
+        assert rows(name, problem, N, broken=block)[block].outcome == "REFUTED"
+
+
+def test_a_quadratic_attains_the_smoothness_of_the_exact_objective() -> None:
+    steps = dataclasses.replace(schedule(FLAT, 1), beta_w=0.1, beta_phi=0.1)
+    problem = DecayFamily(FLAT, steps).problem()
+    near = dataclasses.replace(
+        problem, sampler=lambda generator, shape, spread: 0.01 * problem.points(generator, shape)
+    )
+    row = rows("bilevel_smoothness", near, 1)["phiphi"]
+    assert row.outcome == "CONSISTENT" and row.power > 0.9999
+    assert rows("bilevel_smoothness", near, 1, broken="phiphi")["phiphi"].outcome == "REFUTED"
+
+
+@pytest.mark.parametrize("constants", [CONVEX, OTHER, FLAT])
+def test_the_smoothness_is_the_limit_of_the_sharp_constant_and_below_the_printed_form(constants: Constants) -> None:
+    sharp, explicit = (STATEMENTS["bilevel_smoothness"].select(k)[0] for k in (Kind.SHARP, Kind.EXPLICIT))
+    long = Schedule(0.7 / constants.L, 1500)
+    limit = float(blocks(constants, long, Geometry.STRONGLY_CONVEX, Kind.SHARP).phiphi)
+    value = sharp.evaluate(constants, long).value
+    assert limit == pytest.approx(value, rel=1e-9)
+    assert value < explicit.evaluate(constants, long).value
+
+
+def test_the_printed_and_the_sharp_smoothness_have_the_values_of_the_page() -> None:
+    for constants, numbers in ((CONVEX, (74.2, 51.5)), (OTHER, (1326.0, 1021.0))):
+        at = schedule(constants, 1)
+        for kind, number in zip((Kind.EXPLICIT, Kind.SHARP), numbers, strict=True):
+            claim = STATEMENTS["bilevel_smoothness"].select(kind)[0]
+            assert claim.evaluate(constants, at).value == pytest.approx(number, rel=1e-3)
+
+
+def test_the_exact_derivatives_agree_with_differences_of_the_exact_objective() -> None:
+    tasks = SeparableFamily(CONVEX, 3, 2).problem(tasks=1).tasks
+    data, losses = tasks.task(0), tasks.losses
+    phi = jnp.array([0.3, -0.7])
+
+    def best(phi):
+        return inner_minimum(losses.support, jnp.zeros(3), phi, data, L=1.0, mu=0.3)
+
+    def value(phi):
+        return losses.query(best(phi), phi, data)
+
+    h, gradient = 1e-5, np.zeros(2)
+    hessian = np.zeros((2, 2))
+    for i in range(2):
+        d = h * jnp.eye(2)[i]
+        gradient[i] = float(value(phi + d) - value(phi - d)) / (2 * h)
+        slopes = [exact_gradient(losses, best(phi + s * d), phi + s * d, data) for s in (1, -1)]
+        hessian[i] = np.asarray(slopes[0] - slopes[1]) / (2 * h)
+    np.testing.assert_allclose(exact_gradient(losses, best(phi), phi, data), gradient, atol=1e-8)
+    np.testing.assert_allclose(exact_hessian(losses, best(phi), phi, data), hessian, atol=1e-8)
+
+
+def test_both_solvers_tend_to_the_solution() -> None:
+    tasks = SeparableFamily(CONVEX, 4, 2).problem(tasks=1).tasks
+    at = derivatives(tasks.losses, jnp.ones(4), jnp.zeros(2), tasks.task(0))
+    exact = np.linalg.solve(at.H, at.p)
+    np.testing.assert_allclose(conjugate_gradients(at.H, at.p, 4), exact, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(conjugate_gradients(at.H, at.p, 40), exact, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(neumann(at.H, at.p, 200, 1.0), exact, rtol=1e-9, atol=1e-12)
+    two = at.p + (at.p - at.H @ at.p)
+    np.testing.assert_allclose(neumann(at.H, at.p, 2, 1.0), two, rtol=1e-13)
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(InvalidParameter, match=r"step must be in \(0, 2/L\) = \(0, 2\), where the Neumann series"):
+        checked_step(2.0, 1.0)
+    assert checked_step(1.9, 1.0) == 1.9
+    tasks = SeparableFamily(dataclasses.replace(CONVEX, mu=None), 2, 2).problem(tasks=1)
+    with pytest.raises(InvalidParameter, match="mu must be known"):
+        inner_minimum(tasks.tasks.support, jnp.zeros(2), jnp.zeros(2), tasks.tasks.task(0), L=1.0, mu=None)
+    with pytest.raises(InvalidParameter, match="statement must be about the nonconvex geometry"):
+        check("unrolled", tasks, Schedule(0.1, 1))
+    with pytest.raises(InvalidParameter, match="d0 must be"):
+        STATEMENTS["unrolled"].given(d0=-1.0)
+    steep = check("implicit", SeparableFamily(CONVEX, 1, 1).problem(tasks=1), Schedule(1.5, 2), effort=Effort())
+    assert {row.outcome for row in steep} == {"NOT_APPLICABLE"}
