@@ -133,8 +133,8 @@ class Form:
         ends = FIRST_SLOPES - np.log(kappa) / 2
         logs = self.logarithms(which, ends)
         for _ in range(MOST_ROUNDS):
-            reached = np.max(logs - _denominators(kappa, ends))
-            wide = np.flatnonzero(_chords(kappa, ends, logs) > reached + RELATIVE)
+            reached = np.max(logs - denominators(kappa, ends))
+            wide = np.flatnonzero(chords(kappa, ends, logs) > reached + RELATIVE)
             if not len(wide):
                 break
             shares = np.arange(1, PARTS) / PARTS
@@ -146,7 +146,7 @@ class Form:
 
     def above(self, which: Which, kappa: float, slopes: np.ndarray) -> float:
         """An upper bound of max F/(x^2 + kappa y^2) over unit, from the ends of any cells; F = Q or G."""
-        inside = float(np.exp(np.max(_chords(kappa, slopes, self.logarithms(which, slopes)))))
+        inside = float(np.exp(np.max(chords(kappa, slopes, self.logarithms(which, slopes)))))
         # F increases in x and in y, so beyond the last cells it is at most what it is at their ends.
         x, y = _directions(slopes[[0, -1]])
         values = getattr(self, which)(x, y)
@@ -168,13 +168,13 @@ def _directions(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 1 / np.sqrt(1 + np.exp(2 * slopes)), 1 / np.sqrt(1 + np.exp(-2 * slopes))
 
 
-def _denominators(kappa: float, slopes: np.ndarray) -> np.ndarray:
-    """log(1 + kappa (y/x)^2)."""
+def denominators(kappa: float | np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """log(1 + kappa (y/x)^2), kappa a number or a column."""
     return np.logaddexp(0.0, np.log(kappa) + 2 * slopes)
 
 
-def _chords(kappa: float, ends: np.ndarray, logs: np.ndarray) -> np.ndarray:
-    """For every cell the largest value of the chord of log F less log(1 + kappa (y/x)^2)."""
+def chords(kappa: float | np.ndarray, ends: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    """For every cell the largest value of the chord of log F less log(1 + kappa (y/x)^2), kappa as above."""
     low, high = ends[:-1], ends[1:]
     below, above = logs[:-1], logs[1:]
     # F increases: where it vanishes at the lower end there is no chord, and its upper end is a bound.
@@ -185,4 +185,4 @@ def _chords(kappa: float, ends: np.ndarray, logs: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         level = (np.log(rise / np.maximum(2 - rise, 0.0)) - np.log(kappa)) / 2
     at = np.clip(np.where(np.isnan(level), high, level), low, high)
-    return base + rise * (at - low) - _denominators(kappa, at)
+    return base + rise * (at - low) - denominators(kappa, at)
