@@ -38,7 +38,7 @@ def print_advice(console: Console, advice: dict[str, Any]) -> None:
     console.print(f"MAML costs {advice['cost_ratio']:.3g} times as much as ANIL by these bounds.", highlight=False)
     if advice["fewer_tasks"] is not None:
         console.print(
-            f"ANIL needs {advice['fewer_tasks']:.3g} times fewer tasks K B than by the refined theorem at this alpha, N.",
+            f"By the refined theorem ANIL needs {advice['fewer_tasks']:.3g} times as many tasks K B at this alpha, N.",
             highlight=False,
         )
     console.print("what dominates ANIL's bound:", style="bold")
@@ -58,8 +58,8 @@ def _print_trial(console: Console, trial: dict[str, Any]) -> None:
     console.print("a run on a random population with these constants:", style="bold")
     shortened = "" if trial["as_advised"] else " (fewer than advised, to be short)"
     console.print(
-        f"  K = {trial['K']}, B = {trial['B']}{shortened}; its own D0 is at most {trial['D0']:.4g} "
-        f"(the advice is for {trial['advised_D0']:.4g})",
+        f"  its D0 is at most {trial['D0']:.4g}, for which K = {trial['K']}, B = {trial['B']}{shortened} "
+        f"and beta_w = {trial['beta_w']:.4g}, beta_phi = {trial['beta_phi']:.4g} are advised",
         highlight=False,
     )
     for row, found in trial["rows"].items():

@@ -128,13 +128,13 @@ class Form:
             weights = q ** (N - 1 - m) * g ** (m - N - 1.0)
             return self.L * joint + self.M * self.alpha * np.sum(weights * own, axis=0)
 
-    def slopes(self, which: Which, kappa: float) -> np.ndarray:
-        """log(y/x) at the ends of cells that enclose max F/(x^2 + kappa y^2) within RELATIVE."""
+    def slopes(self, which: Which, kappa: float, relative: float = RELATIVE) -> np.ndarray:
+        """log(y/x) at the ends of cells that enclose max F/(x^2 + kappa y^2) within `relative`."""
         ends = FIRST_SLOPES - np.log(kappa) / 2
         logs = self.logarithms(which, ends)
         for _ in range(MOST_ROUNDS):
             reached = np.max(logs - denominators(kappa, ends))
-            wide = np.flatnonzero(chords(kappa, ends, logs) > reached + RELATIVE)
+            wide = np.flatnonzero(_chords(kappa, ends, logs) > reached + relative)
             if not len(wide):
                 break
             shares = np.arange(1, PARTS) / PARTS
@@ -146,7 +146,7 @@ class Form:
 
     def above(self, which: Which, kappa: float, slopes: np.ndarray) -> float:
         """An upper bound of max F/(x^2 + kappa y^2) over unit, from the ends of any cells; F = Q or G."""
-        inside = float(np.exp(np.max(chords(kappa, slopes, self.logarithms(which, slopes)))))
+        inside = float(np.exp(np.max(_chords(kappa, slopes, self.logarithms(which, slopes)))))
         # F increases in x and in y, so beyond the last cells it is at most what it is at their ends.
         x, y = _directions(slopes[[0, -1]])
         values = getattr(self, which)(x, y)
@@ -173,8 +173,8 @@ def denominators(kappa: float | np.ndarray, slopes: np.ndarray) -> np.ndarray:
     return np.logaddexp(0.0, np.log(kappa) + 2 * slopes)
 
 
-def chords(kappa: float | np.ndarray, ends: np.ndarray, logs: np.ndarray) -> np.ndarray:
-    """For every cell the largest value of the chord of log F less log(1 + kappa (y/x)^2), kappa as above."""
+def _chords(kappa: float, ends: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    """For every cell the largest value of the chord of log F less log(1 + kappa (y/x)^2)."""
     low, high = ends[:-1], ends[1:]
     below, above = logs[:-1], logs[1:]
     # F increases: where it vanishes at the lower end there is no chord, and its upper end is a bound.

@@ -16,6 +16,7 @@ which is smallest at B = 1, where the free pair minimises V_1, and at most doubl
 Kind: upper bounds (SHARP). Source: derived for this project; docs/theorem_bounds.md.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,10 +33,13 @@ from anil_theory.statements.joint_rays import ROUNDS, Rays
 from anil_theory.statements.rates import LARGEST
 from anil_theory.statements.scaled import Scaled, scaled
 
-MARGIN = Fraction(1, 10**7)
+MARGIN = Fraction(1, 10**5)
 """K is larger by this fraction, so that a bound from another enclosure of the same maxima is at most eps too."""
 
-ROUGH = 5
+ENCLOSED = 1e-6
+"""How far above the maxima the enclosures of a plan may stay."""
+
+ROUGH = 6
 """Scans of a search that only compares inner step sizes: log kappa is then known to 0.02."""
 
 
@@ -104,6 +108,27 @@ class JointDemand:
         return {name: JointTerms(scaled(2 * D0) / over, noise / over) for name, over in self.rows.items()}
 
 
+@functools.lru_cache(maxsize=256)
+def _best_pair(form: Form, batch: int, log_eps: float, rounds: int) -> tuple[float, float, float]:
+    """log kappa, log Lam_w and log max G, in units of g^(2N), at the smallest q."""
+    unit = form.unit.log10 * math.log(10)
+    log_M = math.log(form.M)
+
+    def cost(log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> np.ndarray:
+        """log q."""
+        noise = 2 * (log_M + unit) + lam_w + largest - log_eps - math.log(batch)
+        if batch == 1:
+            return noise
+        curvature = unit + lam_w + np.maximum(log_kappa, 0.0) + math.log1p(-1 / batch)
+        return np.logaddexp(noise, curvature)
+
+    at = Rays(form).least(cost, rounds)
+    kappa = math.exp(at)
+    lam_w = form.above("curvature", kappa, form.slopes("curvature", kappa, ENCLOSED))
+    largest = form.above("gradient", 1 / kappa, form.slopes("gradient", 1 / kappa, ENCLOSED))
+    return at, math.log(lam_w), math.log(largest)
+
+
 def joint_demand(
     constants: Constants,
     schedule: Schedule,
@@ -120,24 +145,11 @@ def joint_demand(
     rounds   scans of the search: fewer are quicker and give a larger q.
     """
     form = Form.of(constants, schedule, geometry)
-    unit = form.unit.log10 * math.log(10)
-    log_M = math.log(constants.M)
     B = 1 if batch is None else batch
-    log_eps = math.log(eps)
-
-    def cost(log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> np.ndarray:
-        """log q."""
-        noise = 2 * (log_M + unit) + lam_w + largest - log_eps - math.log(B)
-        if B == 1:
-            return noise
-        curvature = unit + lam_w + np.maximum(log_kappa, 0.0) + math.log1p(-1 / B)
-        return np.logaddexp(noise, curvature)
-
     if phi:
-        rays = Rays(form)
-        at = rays.least(cost, rounds)
-        log_lam, log_largest = (float(value[0]) for value in rays.values(np.array([at])))
-        kappa = math.exp(at)
+        # At B = 1 the best pair is that of the smallest V_1, whatever eps is.
+        log_kappa, log_lam, log_largest = _best_pair(form, B, math.log(eps) if B > 1 else 0.0, rounds)
+        kappa = math.exp(log_kappa)
     else:
         x, y = np.array([1.0]), np.array([0.0])
         log_lam = float(np.log(form.curvature(x, y)[0]))

@@ -346,8 +346,9 @@ def recommended_plan(
     else:
         cheapest_count(cost, most, every)
     found = list(plans.values())
+    looked_at = {(one.schedule.one_alpha, one.schedule.inner_steps) for one in found}
     for alpha, N in also:
-        if _admits(question, alpha, N, most):
+        if (alpha, N) not in looked_at and _admits(question, alpha, N, most):
             try:
                 found.append(plan_at(question, alpha, N))
             except InvalidParameter as error:
@@ -361,7 +362,7 @@ def fixed_count_plan(question: Question, inner_steps: int, also: Sequence[tuple[
     """`plan`, or a cheaper one of `also` with the same N."""
     found = [plan(question, inner_steps)]
     for alpha, N in also:
-        if inner_steps == N and _admits(question, alpha, N, N):
+        if inner_steps == N and alpha != found[0].schedule.one_alpha and _admits(question, alpha, N, N):
             found.append(plan_at(question, alpha, N))
     return min(found, key=lambda one: one.cost)
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
-from anil_theory.advice import KINDS, advise
+from anil_theory.advice import KINDS, Advice, advise
 from anil_theory.constants import Constants
 from anil_theory.report.advice import print_advice
-from anil_theory.studies.advise.settings import AdviceSettings
 from anil_theory.statements.base import Kind
+from anil_theory.studies.advise.settings import AdviceSettings
 from anil_theory.study import Hand, Job, Page, Result, Study
 
 
@@ -36,7 +36,11 @@ class AdviceStudy(Study[AdviceSettings]):
             from anil_theory.studies.advise.trial import trial
 
             constants = Constants(**{name: question[name] for name in ("mu", "L", "rho", "tau", "M")})
-            tried = trial(advice, constants, question["n_w"], question["n_phi"], seed)
+
+            def again(D0: float, alpha: float, inner_steps: int) -> Advice:
+                return advise(**question | {"D0": D0, "alpha": alpha, "inner_steps": inner_steps}, kind=kind)
+
+            tried = trial(advice, constants, question["n_w"], question["n_phi"], seed, again)
             return Result(measurements=plain | {"trial": to_plain(tried)})
 
         return [Job(cell={"advice": vars(self.settings)}, measure=measure, name="the advice")]
