@@ -24,6 +24,7 @@ Kind: upper bounds. They are attained in the limits that docs/theorem_bounds.md 
 of the geometry. Units: those of `rates`. Source: derived for this project; docs/theorem_bounds.md has the proofs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -127,6 +128,21 @@ class JointRate:
         words = f"kappa = {pair.kappa:.6g}, D0 = {self.D0:.6g}" if self.phi else f"D0 = {self.D0:.6g}"
         bound = RoundingRange.of(value, self.form.r).bound(int(np.ceil(cancelled * operations)), words)
         return bound if not note else Bound(bound.value, bound.log10, bound.rounding, f"{bound.note}; {note}")
+
+    def values(self, row: str, outer_steps: Sequence[int]) -> list[float]:
+        """The right-hand side for many K at once, without rounding: by the best pairs of the fewest and the most.
+
+        Raises InvalidParameter as `bound` does.
+        """
+        pairs = []
+        for K in {min(outer_steps), max(outer_steps)}:
+            rate = replace(self, schedule=replace(self.schedule, outer_steps=K))
+            pairs.append(rate.pair(row))
+        found = []
+        for K in outer_steps:
+            rate = replace(self, schedule=replace(self.schedule, outer_steps=K))
+            found.append(float(min(rate._row(row, pair, self.form) for pair in pairs)))
+        return found
 
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """That the step sizes are there, and lam (1 - 1/B) < 2, with its margin (no units).
