@@ -13,6 +13,7 @@ from anil_theory.ledger import (
     counts,
     descent,
     iterates,
+    joint_descent,
     rate_limits,
     refinements,
     step_condition,
@@ -20,7 +21,18 @@ from anil_theory.ledger import (
 )
 from anil_theory.ledger.base import Entry, Fact, Proof, ProofStatus, enter
 
-GROUPS = (iterates, sums, block_recursions, refinements, conditioning, step_condition, rate_limits, descent, counts)
+GROUPS = (
+    iterates,
+    sums,
+    block_recursions,
+    refinements,
+    conditioning,
+    step_condition,
+    rate_limits,
+    descent,
+    joint_descent,
+    counts,
+)
 
 FACTS: dict[str, Fact] = {fact.name: fact for group in GROUPS for fact in group.FACTS}
 
