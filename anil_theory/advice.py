@@ -19,11 +19,13 @@ from typing import Any
 
 from anil_theory._admissible import InvalidParameter, one_of, positive
 from anil_theory._display import Displayed, short
-from anil_theory.constants import Constants
+from anil_theory.constants import Constants, Knowledge
+from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import OracleCount, Split
 from anil_theory.statements.joint_plans import JointTerms
 from anil_theory.statements.plans import EVERY, Plan, Question, fixed_count_plan, plan_at, recommended_plan
+from anil_theory.statements.population_rates import PopulationNumbers, PopulationRate, population_steps
 from anil_theory.statements.rates import Weight
 from anil_theory.statements.scaled import Scaled
 
@@ -91,6 +93,22 @@ class RecommendedSettings:
 
 
 @dataclass(frozen=True)
+class PopulationSettings:
+    """What Theorem I asks of one population with this alpha and N: steps of one length, at B as asked or 1.
+
+    bounds       the right-hand sides, by block, at most eps;
+    fewer_tasks  K B of the settings for the whole class over K B here.
+    """
+
+    beta: float
+    batch: int
+    outer_steps: int
+    tasks: int
+    bounds: dict[str, float]
+    fewer_tasks: float
+
+
+@dataclass(frozen=True)
 class Sensitivity:
     """The factor by which the cost is multiplied when one input is replaced and everything is chosen anew."""
 
@@ -115,7 +133,8 @@ class Advice(Displayed):
     cost_ratio   MAML's cost over ANIL's;
     kind         of the theorem that the settings rest on;
     fewer_tasks  the tasks K B that the refined theorem needs with this inner loop, over those here (kind SHARP);
-    changes      `sensitivities` as sentences, the largest effect first.
+    changes      `sensitivities` as sentences, the largest effect first;
+    population   settings by Theorem I, where the population's own numbers were given.
     """
 
     geometry: str
@@ -130,6 +149,7 @@ class Advice(Displayed):
     sensitivities: tuple[Sensitivity, ...]
     changes: tuple[str, ...]
     notes: tuple[str, ...]
+    population: PopulationSettings | None = None
 
     def _shown(self) -> dict[str, Any]:
         chosen = self.anil
@@ -161,6 +181,8 @@ def advise(
     adaptation: float = LEAST_ADAPTATION,
     batch: int | None = None,
     most: int = MOST_INNER_STEPS,
+    curvature: float | None = None,
+    second_moment: float | None = None,
 ) -> Advice:
     """Settings that reach eps-accuracy at the smallest predicted cost.
 
@@ -176,12 +198,21 @@ def advise(
     kind          SHARP (Theorem J), REFINED or EXPLICIT;
     adaptation    how much inner loop there is to be, at least: the bounds favour none, since it makes L_meta smoother;
     batch         B; None takes the one with the fewest tasks K B (kind SHARP).
+    curvature, second_moment   of a population, over a set that holds the iterates, both or neither: the largest
+                  eigenvalue of D^2 L_meta, and the largest mean of |g_w|^2 + |g_phi|^2 over its tasks. With them
+                  Theorem I gives settings too. They belong to one L_meta, so alpha and inner_steps must be given.
 
     Raises InvalidParameter for eps <= 0 and any other input outside its set, and for a beta beyond its limit, with the
     limit.
     """
     one_of("kind", kind, KINDS)
     inner_time = positive("adaptation", adaptation) / positive("L", L)
+    given = {"curvature": curvature, "second_moment": second_moment}
+    if any(value is not None for value in given.values()):
+        needed = {**given, "alpha": alpha, "inner_steps": inner_steps}
+        for name, value in needed.items():
+            if value is None:
+                raise InvalidParameter(name, "given, with curvature, second_moment, alpha and inner_steps", None)
     question = Question(
         Constants(mu, L, rho, tau, M),
         eps,
@@ -250,6 +281,27 @@ def advise(
         sensitivities=tuple(sensitivities),
         changes=tuple(map(str, sensitivities)),
         notes=_notes(question, anil, inner_steps is None, most),
+        population=_of_population(anil, curvature, second_moment),
+    )
+
+
+def _of_population(chosen: Plan, curvature: float | None, second_moment: float | None) -> PopulationSettings | None:
+    """Settings by Theorem I at the batch that was asked for, or B = 1."""
+    if curvature is None or second_moment is None:
+        return None
+    question = chosen.question
+    B = question.batch or 1
+    beta, K = population_steps(curvature, second_moment, question.D0, question.eps, B)
+    # Whoever gave the numbers knows how they are known; what is said of them is no more than they are.
+    numbers = PopulationNumbers(beta * curvature, beta * second_moment, question.D0, Knowledge.ESTIMATED)
+    rate = PopulationRate(numbers, Schedule(*_inner_loop(chosen), beta, beta, B, K))
+    return PopulationSettings(
+        beta=beta,
+        batch=B,
+        outer_steps=K,
+        tasks=K * B,
+        bounds={row: rate.bound(row).value for row in ("w", "phi")},
+        fewer_tasks=chosen.tasks / (K * B),
     )
 
 

@@ -235,3 +235,21 @@ def test_an_accuracy_that_asks_for_integers_beyond_float64_has_an_answer(eps, ca
     print_advice(Console(width=40), to_plain(advice))
     text = capsys.readouterr().out
     assert f"e+{len(str(advice.anil.outer_steps)) - 1}" in text and "inf" not in text
+
+
+def test_a_population_has_settings_of_its_own():
+    asked = {"alpha": 0.1, "inner_steps": 2}
+    advice = advise(*CONVEX, 0.01, **asked, curvature=0.5, second_moment=2.0, D0=3.0)
+    own = advice.population
+    assert own is not None and own.batch == 1
+    # K = 2 D0 lam V/eps^2, beta = eps/(lam V).
+    assert abs(own.outer_steps - 2 * 3.0 * 0.5 * 2.0 / 0.01**2) <= 1 and math.isclose(own.beta, 0.01)
+    assert max(own.bounds.values()) <= 0.01 * (1 + 1e-9)
+    assert own.fewer_tasks == advice.anil.tasks / own.tasks > 1
+    assert advise(*CONVEX, 0.01, **asked, curvature=0.5, second_moment=2.0, batch=8).population.batch == 8
+    assert advise(*CONVEX, 0.01).population is None
+    for missing in ("curvature", "second_moment", "alpha", "inner_steps"):
+        given_ones = {**asked, "curvature": 0.5, "second_moment": 2.0}
+        del given_ones[missing]
+        with pytest.raises(InvalidParameter, match=f"{missing} must be given"):
+            advise(*CONVEX, 0.01, **given_ones)

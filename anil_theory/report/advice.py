@@ -49,6 +49,14 @@ def print_advice(console: Console, advice: dict[str, Any]) -> None:
         console.print(f"  {line}", highlight=False)
     for note in advice["notes"]:
         console.print(f"note: {note}", highlight=False)
+    if advice["population"] is not None:
+        own = advice["population"]
+        console.print(
+            f"this population, by Theorem I (if its curvature and second moment hold where the iterates are): "
+            f"beta = {own['beta']:.4g}, B = {number(own['batch'])}, K = {number(own['outer_steps'])}, "
+            f"{own['fewer_tasks']:.3g} times fewer tasks",
+            highlight=False,
+        )
     if "trial" in advice:
         _print_trial(console, advice["trial"])
 

@@ -32,5 +32,7 @@ class AdviceSettings(Options):
     adaptation: float = option(0.01, "The least alpha N L that is searched: the bounds favour no inner loop at all.")
     batch: int | None = option(None, "B; the one with the fewest tasks, if left out (kind sharp only).")
     kind: str = option("sharp", "Which theorem: sharp (Theorem J), refined or explicit.")
+    curvature: float | None = option(None, "Of a population: the largest eigenvalue of D^2 L_meta (Theorem I).")
+    second_moment: float | None = option(None, "Of a population: the largest mean squared gradient of a task.")
     run: bool = option(False, "Also run the settings on a random population with these constants.")
     seed: int = option(0, "Seed of that population and its runs.")
