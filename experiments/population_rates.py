@@ -22,7 +22,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.population_rates import PopulationNumbers, PopulationRate
-from anil_theory.statements.rates import Rate, sharp_step, step_sizes
+from anil_theory.statements.rates import Rate, betas_of, sharp_step, step_sizes
 from anil_theory.tasks import SeparableFamily
 
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
@@ -61,7 +61,8 @@ def ratios(seed: int, N: int, B: int, steps: str) -> tuple[float, float, float]:
     visited = np.vstack([problem.start[None], ends])
     low = visited.min(axis=0) - MARGIN
     high = visited.max(axis=0) + MARGIN
-    betas = {"beta_w": schedule.beta_w, "beta_phi": schedule.beta_phi}
+    beta_w, beta_phi = betas_of(schedule, phi=True)
+    betas = {"beta_w": beta_w, "beta_phi": beta_phi}
     form = population_form(problem, schedule, grid(low, high), **betas)
     wide = population_form(problem, schedule, grid(low - 8, high + 8), **betas)
     start = population_form(problem, schedule, np.asarray(problem.start)[None], **betas).lowest

@@ -111,16 +111,16 @@ def test_no_smaller_class_is_dearer(larger, adaptation, kind):
     """The least alpha N stays the same: it says what counts as adapting."""
     mu, L, *_ = larger
     options = {"kind": kind, "most": 12}
-    at = advise(*larger, 0.1, adaptation=adaptation, **options)
+    at = advise(*larger, eps=0.1, adaptation=adaptation, **options)
     for place in range(1, 5):
         smaller = list(larger)
         smaller[place] /= 2
         if place == 1 and mu is not None and smaller[1] < mu:
             smaller[1] = mu
-        found = advise(*smaller, 0.1, adaptation=adaptation * smaller[1] / L, **options)
+        found = advise(*smaller, eps=0.1, adaptation=adaptation * smaller[1] / L, **options)
         assert found.anil.cost <= at.anil.cost * (1 + 1e-5), (place, found, at)
     if mu is not None:
-        found = advise((mu + L) / 2, *larger[1:], 0.1, adaptation=adaptation, **options)
+        found = advise((mu + L) / 2, *larger[1:], eps=0.1, adaptation=adaptation, **options)
         assert found.anil.cost <= at.anil.cost * (1 + 1e-5)
     for one in at.sensitivities:
         smaller = one.parameter == "mu" and one.replaced > one.given
@@ -129,8 +129,8 @@ def test_no_smaller_class_is_dearer(larger, adaptation, kind):
 
 def test_a_short_inner_loop_is_cheaper_than_the_papers():
     """At (0.9, 1, 5, 0.1, 3), eps 0.1, by the refined theorem alpha = 0.01 costs 3.6 times less than mu/L^2."""
-    at_papers = advise(*CLASSES[0], 0.1, alpha=0.9, kind=Kind.REFINED)
-    searched = advise(*CLASSES[0], 0.1, kind=Kind.REFINED)
+    at_papers = advise(*CLASSES[0], eps=0.1, alpha=0.9, kind=Kind.REFINED)
+    searched = advise(*CLASSES[0], eps=0.1, kind=Kind.REFINED)
     assert searched.anil.alpha == 0.01 and searched.anil.inner_steps == 1
     assert math.isclose(at_papers.anil.cost / searched.anil.cost, 3.6, abs_tol=0.05)
 
@@ -246,7 +246,8 @@ def test_a_population_has_settings_of_its_own():
     assert abs(own.outer_steps - 2 * 3.0 * 0.5 * 2.0 / 0.01**2) <= 1 and math.isclose(own.beta, 0.01)
     assert max(own.bounds.values()) <= 0.01 * (1 + 1e-9)
     assert own.fewer_tasks == advice.anil.tasks / own.tasks > 1
-    assert advise(*CONVEX, 0.01, **asked, curvature=0.5, second_moment=2.0, batch=8).population.batch == 8
+    with_batch = advise(*CONVEX, 0.01, **asked, curvature=0.5, second_moment=2.0, batch=8).population
+    assert with_batch is not None and with_batch.batch == 8
     assert advise(*CONVEX, 0.01).population is None
     for missing in ("curvature", "second_moment", "alpha", "inner_steps"):
         given_ones = {**asked, "curvature": 0.5, "second_moment": 2.0}

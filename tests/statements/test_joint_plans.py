@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Kind
-from anil_theory.statements.joint import Form
+from anil_theory.statements.joint import Form, Which
 from anil_theory.statements.joint_plans import joint_demand, least_inverse_step
 from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.joint_rays import Rays
@@ -89,7 +89,11 @@ def test_the_values_of_a_search_are_close(setting, log_kappa, log_ratio) -> None
     constants, schedule = setting
     form = Form.of(constants, schedule, constants.geometry)
     lam, largest = (float(value[0]) for value in Rays(form, log_ratio).values(np.array([log_kappa])))
-    for which, found, at in (("curvature", lam, log_kappa), ("gradient", largest, 2 * log_ratio - log_kappa)):
+    estimates: tuple[tuple[Which, float, float], ...] = (
+        ("curvature", lam, log_kappa),
+        ("gradient", largest, 2 * log_ratio - log_kappa),
+    )
+    for which, found, at in estimates:
         enclosed = math.log(form.above(which, math.exp(at), form.slopes(which, math.exp(at))))
         assert abs(found - enclosed) <= 1e-4
 
