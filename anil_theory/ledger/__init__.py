@@ -13,6 +13,7 @@ from anil_theory.ledger import (
     counts,
     descent,
     iterates,
+    joint_descent,
     other_papers,
     rate_limits,
     refinements,
@@ -30,6 +31,7 @@ GROUPS = (
     step_condition,
     rate_limits,
     descent,
+    joint_descent,
     counts,
     other_papers,
 )

@@ -128,13 +128,13 @@ class Form:
             weights = q ** (N - 1 - m) * g ** (m - N - 1.0)
             return self.L * joint + self.M * self.alpha * np.sum(weights * own, axis=0)
 
-    def slopes(self, which: Which, kappa: float) -> np.ndarray:
-        """log(y/x) at the ends of cells that enclose max F/(x^2 + kappa y^2) within RELATIVE."""
+    def slopes(self, which: Which, kappa: float, relative: float = RELATIVE) -> np.ndarray:
+        """log(y/x) at the ends of cells that enclose max F/(x^2 + kappa y^2) within `relative`."""
         ends = FIRST_SLOPES - np.log(kappa) / 2
         logs = self.logarithms(which, ends)
         for _ in range(MOST_ROUNDS):
-            reached = np.max(logs - _denominators(kappa, ends))
-            wide = np.flatnonzero(_chords(kappa, ends, logs) > reached + RELATIVE)
+            reached = np.max(logs - denominators(kappa, ends))
+            wide = np.flatnonzero(_chords(kappa, ends, logs) > reached + relative)
             if not len(wide):
                 break
             shares = np.arange(1, PARTS) / PARTS
@@ -168,8 +168,8 @@ def _directions(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 1 / np.sqrt(1 + np.exp(2 * slopes)), 1 / np.sqrt(1 + np.exp(-2 * slopes))
 
 
-def _denominators(kappa: float, slopes: np.ndarray) -> np.ndarray:
-    """log(1 + kappa (y/x)^2)."""
+def denominators(kappa: float | np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """log(1 + kappa (y/x)^2), kappa a number or a column."""
     return np.logaddexp(0.0, np.log(kappa) + 2 * slopes)
 
 
@@ -185,4 +185,4 @@ def _chords(kappa: float, ends: np.ndarray, logs: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         level = (np.log(rise / np.maximum(2 - rise, 0.0)) - np.log(kappa)) / 2
     at = np.clip(np.where(np.isnan(level), high, level), low, high)
-    return base + rise * (at - low) - _denominators(kappa, at)
+    return base + rise * (at - low) - denominators(kappa, at)

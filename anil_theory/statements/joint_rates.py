@@ -14,9 +14,9 @@ so the weighted row is at most the right-hand side over min(c_w, c_phi), and a b
 pair with both c_x > 0 exists exactly when lam (1 - 1/B) < 2, lam = max Q/(x^2/beta_w + y^2/beta_phi): for B = 1 always,
 and for B > 1 also at steps beyond 1/Lam. Each row takes the pair that makes it smallest. The pairs that dominate are a
 convex set, V is convex in the pair (the largest eigenvalue of a matrix that is linear in it, maximised over tasks) and
-c_x is linear, so each row is quasi-convex along their boundary: SciPy's bounded search over kappa = Lam_phi/Lam_w finds
-it, and any kappa is valid. The same rows bound the expected squares at an iterate drawn uniformly from z_0 .. z_{K-1}:
-their means are those averages.
+c_x is linear, so each row is quasi-convex along their boundary: nested scans over kappa = Lam_phi/Lam_w find it
+(`joint_rays`), and any kappa is valid. The same rows bound the expected squares at an iterate drawn uniformly from
+z_0 .. z_{K-1}: their means are those averages.
 
 `one_block` and `long_decay` are for one block (an empty phi) at beta = 1/Lam.
 
@@ -24,12 +24,11 @@ Kind: upper bounds. They are attained in the limits that docs/theorem_bounds.md 
 of the geometry. Units: those of `rates`. Source: derived for this project; docs/theorem_bounds.md has the proofs.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from anil_theory._admissible import InvalidParameter, count, nonnegative, one_of, positive
 from anil_theory._precision import gamma
@@ -39,16 +38,9 @@ from anil_theory.statements.base import Bound, Hypothesis
 from anil_theory.statements.contraction import roundings
 from anil_theory.statements.generated import formulas
 from anil_theory.statements.joint import Form
+from anil_theory.statements.joint_rays import Rays
 from anil_theory.statements.rates import FURTHER_ROUNDINGS, ROWS, betas_of
 from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
-
-WIDEST = 20.0
-"""How far log kappa is searched from log(beta_w/beta_phi), to both sides."""
-
-SCANNED = 81
-"""Values of log kappa that are looked at before the search; their slopes log(y/x) are GRID."""
-
-GRID = np.arange(-40.0, 40.25, 0.25)
 
 
 @dataclass(frozen=True)
@@ -98,6 +90,22 @@ class JointRate:
         of_gradient = self.form.slopes("gradient", (beta_w / beta_phi) ** 2 / kappa)
         return Pair(kappa, self.form.slopes("curvature", kappa), of_gradient)
 
+    @property
+    def steps(self) -> tuple[float, float]:
+        """beta_w and beta_phi; beta_w twice where phi is empty."""
+        return betas_of(self.schedule, self.phi)
+
+    def dominating(self, batch: int | None = None) -> list[tuple[float, Scaled, Scaled]]:
+        """(kappa, Lam_w, V) of pairs that dominate: the best at this batch, or those of B = 1 and of large B."""
+        batches = (1, 10**9) if batch is None else (batch,)
+        found = []
+        for B in batches:
+            rate = replace(self, schedule=replace(self.schedule, batch=B))
+            pair = rate.pair("weighted")
+            lam_w = rate._smallest(pair, rate.form)
+            found.append((pair.kappa, lam_w, rate._noise(pair, rate.form)))
+        return found
+
     def bound(self, row: str, note: str = "") -> Bound:
         """A right-hand side with its rounding; inf where no pair has both c_x > 0.
 
@@ -120,6 +128,21 @@ class JointRate:
         words = f"kappa = {pair.kappa:.6g}, D0 = {self.D0:.6g}" if self.phi else f"D0 = {self.D0:.6g}"
         bound = RoundingRange.of(value, self.form.r).bound(int(np.ceil(cancelled * operations)), words)
         return bound if not note else Bound(bound.value, bound.log10, bound.rounding, f"{bound.note}; {note}")
+
+    def values(self, row: str, outer_steps: Sequence[int]) -> list[float]:
+        """The right-hand side for many K at once, without rounding: by the best pairs of the fewest and the most.
+
+        Raises InvalidParameter as `bound` does.
+        """
+        pairs = []
+        for K in {min(outer_steps), max(outer_steps)}:
+            rate = replace(self, schedule=replace(self.schedule, outer_steps=K))
+            pairs.append(rate.pair(row))
+        found = []
+        for K in outer_steps:
+            rate = replace(self, schedule=replace(self.schedule, outer_steps=K))
+            found.append(float(min(rate._row(row, pair, self.form) for pair in pairs)))
+        return found
 
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """That the step sizes are there, and lam (1 - 1/B) < 2, with its margin (no units).
@@ -153,14 +176,19 @@ class JointRate:
             return form.unit * _on_axis(form.curvature(*W))
         return form.unit * form.above("curvature", pair.kappa, pair.of_curvature)
 
-    def _row(self, row: str, pair: Pair, form: Form) -> Scaled:
+    def _noise(self, pair: Pair, form: Form) -> Scaled:
+        """V of the pair."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        lam_w = self._smallest(pair, form)
         if self.phi:
             largest = form.above("gradient", (beta_w / beta_phi) ** 2 / pair.kappa, pair.of_gradient)
         else:
             largest = _on_axis(form.gradient(*W))
-        V = lam_w * beta_w * beta_w * form.unit * largest * self.constants.M * self.constants.M
+        lam_w = self._smallest(pair, form)
+        return lam_w * beta_w * beta_w * form.unit * largest * self.constants.M * self.constants.M
+
+    def _row(self, row: str, pair: Pair, form: Form) -> Scaled:
+        beta_w, beta_phi = betas_of(self.schedule, self.phi)
+        V = self._noise(pair, form)
         c_w, c_phi = self._kept(pair, form)
         over = formulas.joint_over(beta_w=beta_w, beta_phi=beta_phi, c_w=c_w, c_phi=c_phi if self.phi else c_w)
         if min(c_w, c_phi if self.phi else c_w) <= 0:
@@ -169,40 +197,28 @@ class JointRate:
         return terms / over[row]
 
     def _best_ray(self, row: str) -> float:
-        """kappa: a scan over values of Q and G on a grid of directions, and SciPy's search about the best of them."""
+        """kappa of the pair at which the row is smallest (`Rays.least`)."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
         start = float(np.log(beta_w) - np.log(beta_phi))
-        slopes = GRID - start / 2
-        curvatures = self.form.logarithms("curvature", slopes)
-        gradients = self.form.logarithms("gradient", slopes)
         unit = self.form.unit.log10 * np.log(10.0)
         own = np.log(beta_w) + unit
         B, K = self.schedule.effective_batch, self.schedule.outer_steps
-        decay = 2 * self.D0 / K
+        # K may be an integer beyond float64.
+        decay = scaled(2 * self.D0) / K
+        log_decay = decay.log10 * np.log(10.0) if decay else -np.inf
 
-        def cost(log_kappa: np.ndarray) -> np.ndarray:
-            """The logarithm of the row, up to the grid; large where c_w or c_phi is not positive."""
-            over = np.logaddexp(0.0, np.asarray(log_kappa)[..., None] + 2 * slopes)
-            lam_w = np.max(curvatures - over, axis=-1)
-            turned = np.logaddexp(0.0, (2 * start - np.asarray(log_kappa))[..., None] + 2 * slopes)
-            largest = np.max(gradients - turned, axis=-1)
+        def cost(log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> np.ndarray:
+            """The logarithm of the row; large where c_w or c_phi is not positive."""
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 used_w = np.exp(lam_w + own)
                 used_phi = np.exp(lam_w + own + log_kappa - start)
                 kept = {"w": 2 - used_w * (1 - 1 / B), "phi": 2 - used_phi * (1 - 1 / B)}
                 least = np.minimum(kept["w"], kept["phi"])
                 noise = 2 * np.log(self.constants.M) + np.log(beta_w) + lam_w + own + unit + largest - np.log(B)
-                total = np.logaddexp(np.log(decay), noise)
-                value = total - np.log(kept.get(row, least))
-            # The grid misses up to 1 % of Lam: what is nearly used up on it may be used up.
-            return np.where(least > 0.02, value, 1e3 + np.maximum(np.log(used_w), np.log(used_phi)))
+                value = np.logaddexp(log_decay, noise) - np.log(kept.get(row, least))
+            return np.where(least > 0, value, 1e3 + np.maximum(np.log(used_w), np.log(used_phi)))
 
-        scanned = start + np.linspace(-WIDEST, WIDEST, SCANNED)
-        best = int(np.argmin(cost(scanned)))
-        low, high = scanned[max(best - 1, 0)], scanned[min(best + 1, SCANNED - 1)]
-        found: Any = minimize_scalar(lambda at: float(cost(np.array(at))), bounds=(low, high), method="bounded")
-        at = float(found.x) if found.fun < cost(scanned[best]) else float(scanned[best])
-        return float(np.exp(at))
+        return float(np.exp(Rays(self.form, start).least(cost)))
 
 
 BEYOND = scaled(2.0) ** 10**6

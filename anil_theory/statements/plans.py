@@ -1,14 +1,22 @@
 """A plan: everything one needs to run ANIL or MAML to eps-accuracy at a given N, and the N at which that is cheapest.
 
 Claim: `plan` satisfies every hypothesis of Theorem 1 or 2 and brings both right-hand sides to at most eps;
-`recommended_plan` has the smallest total cost among the N it looked at (all N up to EVERY, then a grid that is refined
-around its best point: the cost falls and then rises in the strongly convex geometry and rises in the nonconvex one, up
-to the rounding of K and B to integers). Kind: upper bounds. Source: `statements.rates`.
+`recommended_plan` has the smallest total cost among the settings it looked at. With kind SHARP (Theorem J,
+`joint_plans`), or where alpha is searched, those are all N until none that follows can be cheaper (K B is at least what
+L_phiphi >= L and sigma_phi >= M ask for), or until PATIENCE of them in a row were not. Else they are all N up to EVERY,
+then a grid that is refined around its best point: the cost falls and then rises in the strongly convex geometry and
+rises in the nonconvex one, up to the rounding of K and B to integers. Kind: upper bounds.
+Source: `statements.rates`, `statements.joint_rates`.
+
+Where alpha is searched, the bounds favour short inner loops: with alpha N they all fall to those of no adaptation in
+the nonconvex geometry, and mostly in the other. `inner_time` is the least alpha N that counts as adapting.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
 
 from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory.constants import Constants, Geometry
@@ -16,13 +24,32 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import Demand, OracleCount, Split, anil_count, demand, maml_constants, maml_count
 from anil_theory.statements.contraction import step_margin
+from anil_theory.statements.joint_plans import (
+    ROUGH,
+    JointTerms,
+    at_given_steps,
+    joint_demand,
+    least_inverse_step,
+    outer_steps,
+)
+from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.rates import Ingredients, Terms, Weight, ingredients
+from anil_theory.statements.scaled import scaled
 
 OBJECTIVES = ("evaluations", "entries")
 """What a plan's cost counts: oracle calls, or numbers computed (Table 2)."""
 
 EVERY = 128
 """Up to here `cheapest_count` looks at every N."""
+
+PATIENCE = 6
+"""The search for N ends when so many in a row were no cheaper."""
+
+SCANNED_ALPHAS = 5
+"""Parts into which the logarithm of alpha is cut, before the best one is searched between its neighbours."""
+
+ALPHA_TOLERANCE = 1e-3
+"""How well log alpha is found: near its smallest the cost does not depend on it to first order."""
 
 BETA_TOLERANCE = 1e-12
 """A given beta may exceed 1/Lam by this fraction: it is a float that was printed and typed in again."""
@@ -32,11 +59,15 @@ BETA_TOLERANCE = 1e-12
 class Question:
     """What is asked: constants, accuracy, dimensions and preferences; `maml` asks it of MAML.
 
-    alpha   the inner step size; None takes the paper's: mu/L^2, or inner_total/(N L) in the nonconvex geometry;
-    beta_w, beta_phi   outer step sizes; None takes them by `weight`, a rule or a number c (beta = 1/Lam(c)).
+    alpha        the inner step size; None searches it, or takes the paper's: mu/L^2, or inner_total/(N L) in the
+                 nonconvex geometry;
+    inner_time   the least alpha N of that search; None: the paper's alpha;
+    beta_w, beta_phi   outer step sizes; None takes the cheapest by Theorem J (SHARP), and with the other kinds those by
+                 `weight`, a rule or a number c (beta = 1/Lam(c));
+    batch        B, for kind SHARP; None: the one with the fewest tasks K B.
 
     Raises InvalidParameter for eps <= 0, D0 <= 0, dimensions < 1, an unknown objective, alpha > 1/L in the strongly
-    convex geometry, or one beta without the other.
+    convex geometry, one beta without the other, or a batch for another kind.
     """
 
     constants: Constants
@@ -53,11 +84,13 @@ class Question:
     split: Split = Split.EVEN
     kind: Kind = Kind.REFINED
     maml: bool = False
+    inner_time: float | None = None
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("eps", "D0", "inner_total"):
             object.__setattr__(self, name, positive(name, getattr(self, name)))
-        for name in ("alpha", "beta_w", "beta_phi"):
+        for name in ("alpha", "beta_w", "beta_phi", "inner_time"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, positive(name, getattr(self, name)))
         object.__setattr__(self, "n_w", count("n_w", self.n_w))
@@ -65,6 +98,10 @@ class Question:
         one_of("objective", self.objective, OBJECTIVES)
         if not isinstance(self.weight, Weight):
             object.__setattr__(self, "weight", positive("weight", self.weight))
+        if self.batch is not None:
+            object.__setattr__(self, "batch", count("batch", self.batch, unbounded=True))
+            if self.kind is not Kind.SHARP:
+                raise InvalidParameter("batch", "left out where the kind is not sharp", self.batch)
         L = self.constants.L
         if self.alpha is not None and self.geometry is Geometry.STRONGLY_CONVEX and step_margin(self.alpha, L) < 0:
             raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", self.alpha)
@@ -92,14 +129,26 @@ class Question:
 
 @dataclass(frozen=True)
 class Plan:
-    """One answer: the schedule (with K and B), the weight c of the proof, and the counts of an outer iteration."""
+    """One answer: the schedule (with K and B), the numbers of the proof, and the counts of an outer iteration.
+
+    c, ingredients   the weight and what the bounds are made of; None for kind SHARP;
+    kappa, doubling  for kind SHARP Lam_phi/Lam_w of the pair, and the largest B at which K B at most doubles (None at
+                     step sizes that were given).
+    """
 
     question: Question
     schedule: Schedule
-    c: float
-    ingredients: Ingredients
-    rows: dict[str, Terms]
+    rows: Mapping[str, Terms | JointTerms]
     per_iteration: OracleCount
+    c: float | None = None
+    ingredients: Ingredients | None = None
+    kappa: float | None = None
+    doubling: int | None = None
+
+    @property
+    def tasks(self) -> int:
+        """K B, the tasks that the run looks at."""
+        return self.schedule.outer_steps * self.schedule.batch
 
     @property
     def total(self) -> OracleCount:
@@ -113,9 +162,24 @@ class Plan:
 
 
 def plan(question: Question, inner_steps: int) -> Plan:
-    """The plan at N. Raises InvalidParameter for a beta beyond its limit there, with the limit."""
-    q, N = question, count("inner_steps", inner_steps)
-    schedule = Schedule(q.inner_step(N), N)
+    """The plan at N, with the cheapest alpha where it is searched.
+
+    Raises InvalidParameter for a beta beyond its limit there, with the limit, and where no alpha <= 1/L has alpha N as
+    asked.
+    """
+    N = count("inner_steps", inner_steps)
+    return plan_at(question, _searched_alpha(question, N) if _searches(question) else question.inner_step(N), N)
+
+
+def plan_at(question: Question, alpha: float, inner_steps: int) -> Plan:
+    """The plan at alpha and N."""
+    schedule = Schedule(alpha, inner_steps)
+    return _joint_plan(question, schedule) if question.kind is Kind.SHARP else _weighted_plan(question, schedule)
+
+
+def _weighted_plan(q: Question, schedule: Schedule) -> Plan:
+    """By the weight c of the explicit or refined theorem."""
+    N = schedule.inner_steps
     sizes = ingredients(q.constants, schedule, q.geometry, q.kind, phi=not q.maml)
     if q.beta_w is None:
         c, beta_w, beta_phi = sizes.steps(q.weight)
@@ -128,9 +192,103 @@ def plan(question: Question, inner_steps: int) -> Plan:
     names = ("w",) if q.maml else ("w", "phi")
     rows = {name: sizes.terms(name, beta_w, beta_phi, c, q.D0) for name in names}
     need: Demand = demand(tuple(rows.values()), q.eps, q.split)
-    schedule = Schedule(schedule.one_alpha, N, beta_w, None if q.maml else beta_phi, need.batch, need.outer_steps)
-    counted = (maml_count if q.maml else anil_count)(N, need.batch, q.n_w, q.n_phi)
-    return Plan(q, schedule, c, sizes, rows, counted)
+    chosen = replace(
+        schedule,
+        beta_w=beta_w,
+        beta_phi=None if q.maml else beta_phi,
+        batch=need.batch,
+        outer_steps=need.outer_steps,
+    )
+    return Plan(q, chosen, rows, _counts(q, N, need.batch), c=c, ingredients=sizes)
+
+
+def _joint_plan(q: Question, schedule: Schedule) -> Plan:
+    """By Theorem J."""
+    if q.beta_w is None:
+        need = joint_demand(q.constants, schedule, q.geometry, q.eps, batch=q.batch, phi=not q.maml)
+        rows = need.terms(q.D0)
+        kappa, B, doubling = need.kappa, need.batch, need.doubling
+        K = outer_steps(rows, q.eps, B)
+        assert K is not None, "the noise is at most half of eps there"
+        steps = replace(schedule, beta_w=need.beta, beta_phi=None if q.maml else need.beta)
+    else:
+        steps = replace(schedule, beta_w=q.beta_w, beta_phi=None if q.maml else q.beta_phi)
+        rate = JointRate(q.constants, steps, q.geometry, q.D0, phi=not q.maml)
+        kappa, B, K, rows = at_given_steps(rate, q.eps, q.batch)
+        doubling = None
+    chosen = replace(steps, batch=B, outer_steps=K)
+    counts = _counts(q, schedule.inner_steps, B)
+    return Plan(q, chosen, rows, counts, kappa=kappa, doubling=doubling)
+
+
+def _counts(q: Question, inner_steps: int, batch: int) -> OracleCount:
+    return (maml_count if q.maml else anil_count)(inner_steps, batch, q.n_w, q.n_phi)
+
+
+def _searches(question: Question) -> bool:
+    return question.alpha is None and question.inner_time is not None
+
+
+def _searched_alpha(q: Question, N: int) -> float:
+    """The cheapest alpha in [inner_time/N, 1/L]; without strong convexity the smallest: all bounds increase in it."""
+    assert q.inner_time is not None
+    least = q.inner_time / N
+    if q.constants.mu is None:
+        return least
+    most = 1 / q.constants.L
+    if least > most * (1 + BETA_TOLERANCE):
+        fewest = math.ceil(q.inner_time * q.constants.L)
+        raise InvalidParameter("inner_steps", f"at least {fewest}, so that alpha <= 1/L has alpha N as asked", N)
+    least = min(least, most)
+
+    joint = q.kind is Kind.SHARP and q.beta_w is None
+
+    def cost(log_alpha: float, below: float = math.inf) -> float:
+        """log K B, up to the rounding to integers; or some number that is not below `below`, where that is quick."""
+        schedule = Schedule(min(math.exp(log_alpha), most), N)
+        if joint:
+            options: dict[str, Any] = {"batch": q.batch}
+            least = least_inverse_step(q.constants, schedule, q.geometry, q.eps, **options)
+            if least.log10 >= below:
+                return least.log10
+            need = joint_demand(q.constants, schedule, q.geometry, q.eps, rounds=ROUGH, **options)
+            return need.inverse_step.log10
+        try:
+            return scaled(plan_at(q, schedule.one_alpha, N).tasks).log10
+        except InvalidParameter:
+            return math.inf
+
+    low, high = math.log(least), math.log(most)
+    step = (high - low) / SCANNED_ALPHAS
+    if not step:
+        return least
+    best, smallest = 0, cost(low)
+    for i in range(1, SCANNED_ALPHAS + 1):
+        found = cost(low + i * step, smallest)
+        if found < smallest:
+            best, smallest = i, found
+    if best == 0:
+        return least
+    if best == SCANNED_ALPHAS:
+        return most
+    return min(math.exp(_golden(cost, low + (best - 1) * step, low + (best + 1) * step)), most)
+
+
+def _golden(cost: Callable[[float], float], low: float, high: float) -> float:
+    """A place of the smallest cost between two ends, by golden sections; `cost` falls and then rises."""
+    share = (math.sqrt(5) - 1) / 2
+    left, right = high - share * (high - low), low + share * (high - low)
+    at_left, at_right = cost(left), cost(right)
+    while high - low > ALPHA_TOLERANCE:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - share * (high - low)
+            at_left = cost(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + share * (high - low)
+            at_right = cost(right)
+    return left if at_left <= at_right else right
 
 
 def cheapest_count(cost: Callable[[int], float], most: int, every: int = EVERY) -> int:
@@ -161,10 +319,13 @@ def cheapest_count(cost: Callable[[int], float], most: int, every: int = EVERY) 
         candidates = sorted({*range(low, high + 1, step), best, high, max(best - 1, low), min(best + 1, high)})
 
 
-def recommended_plan(question: Question, most: int = 4096, every: int = EVERY) -> Plan:
+def recommended_plan(
+    question: Question, most: int = 4096, every: int = EVERY, also: Sequence[tuple[float, int]] = ()
+) -> Plan:
     """The cheapest plan over N = 1..most. A given beta leaves out the N at which it exceeds its limit.
 
-    every   up to here all N are looked at (`cheapest_count`).
+    every   up to here all N are looked at (`cheapest_count`), for the kinds other than SHARP;
+    also    pairs (alpha, N) to look at too.
 
     Raises InvalidParameter when that leaves nothing.
     """
@@ -180,7 +341,75 @@ def recommended_plan(question: Question, most: int = 4096, every: int = EVERY) -
             return math.inf
         return plans[N].cost
 
-    best = cheapest_count(cost, most, every)
-    if best not in plans:
+    if question.kind is Kind.SHARP or _searches(question):
+        _every_count_that_can_win(question, most, cost)
+    else:
+        cheapest_count(cost, most, every)
+    found = list(plans.values())
+    looked_at = {(one.schedule.one_alpha, one.schedule.inner_steps) for one in found}
+    for alpha, N in also:
+        if (alpha, N) not in looked_at and _admits(question, alpha, N, most):
+            try:
+                found.append(plan_at(question, alpha, N))
+            except InvalidParameter as error:
+                refusal.append(error)
+    if not found:
         raise refusal[0]
-    return plans[best]
+    return min(found, key=lambda one: (one.cost, one.schedule.inner_steps))
+
+
+def fixed_count_plan(question: Question, inner_steps: int, also: Sequence[tuple[float, int]] = ()) -> Plan:
+    """`plan`, or a cheaper one of `also` with the same N."""
+    found = [plan(question, inner_steps)]
+    for alpha, N in also:
+        if inner_steps == N and alpha != found[0].schedule.one_alpha and _admits(question, alpha, N, N):
+            found.append(plan_at(question, alpha, N))
+    return min(found, key=lambda one: one.cost)
+
+
+def _admits(q: Question, alpha: float, N: int, most: int) -> bool:
+    """Whether alpha and N are among what is searched."""
+    if most < N or (q.constants.mu is not None and alpha > 1 / q.constants.L):
+        return False
+    if _searches(q):
+        assert q.inner_time is not None
+        return alpha * N >= q.inner_time * (1 - BETA_TOLERANCE)
+    return alpha == q.inner_step(N)
+
+
+def _every_count_that_can_win(q: Question, most: int, cost: Callable[[int], float]) -> None:
+    """Ask the cost of every N, in order, until none that follows can be cheaper, or PATIENCE in a row were not.
+
+    L_phiphi >= L (1 + s^2) and sigma_phi^2 >= M^2 (1 + s^2), s = s_N the move of w_N with phi (0 in MAML, where
+    L_ww >= L and sigma_w >= M since r >= 1), so K B is at least that of these two.
+    """
+    best = math.inf
+    waited = 0
+    for N in range(1, most + 1):
+        if best < math.inf and getattr(_counts(q, N, 1), q.objective) * _fewest_tasks(q, N) >= best:
+            return
+        found = cost(N)
+        waited = 0 if found < best or best == math.inf else waited + 1
+        best = min(best, found)
+        if waited == PATIENCE:
+            return
+
+
+def _fewest_tasks(q: Question, N: int) -> Fraction:
+    """A lower bound of K B at any N' >= N, in any of the kinds."""
+    constants = q.constants
+    stretched = 1.0
+    if constants.mu is not None and not q.maml:
+        # s_N increases with N and alpha; of all alpha N >= inner_time it is least as N -> infinity.
+        if _searches(q):
+            assert q.inner_time is not None
+            contracted = math.exp(-q.inner_time * constants.mu)
+        else:
+            contracted = max(0.0, 1 - q.inner_step(N) * constants.mu) ** N
+        cbar = math.sqrt(max(constants.L**2 - constants.mu**2, 0.0))
+        stretched += (cbar * (1 - contracted) / constants.mu) ** 2
+    L, M = Fraction(constants.L), Fraction(constants.M)
+    # Less 1e-9 for the roundings of `stretched`.
+    size = 2 * Fraction(q.D0) / Fraction(q.eps) * L * Fraction(stretched) * (1 - Fraction(1, 10**9))
+    B = 1 if q.batch is None else q.batch
+    return max(Fraction(B), size * (B - 1 + M * M * Fraction(stretched) / Fraction(q.eps)))

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+
 from anil_theory._admissible import InvalidParameter, nonnegative, one_of, positive
 from anil_theory._precision import gamma
 from anil_theory.constants import Constants, Geometry
@@ -33,6 +35,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis, Kind
 from anil_theory.statements.contraction import block_constants, contraction_factor, mixed_norm, roundings
 from anil_theory.statements.generated import formulas
+from anil_theory.statements.joint import Form
 from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
 ROWS = ("weighted", "w", "phi")
@@ -218,9 +221,26 @@ def step_sizes(
     *,
     phi: bool = True,
 ) -> Schedule:
-    """The schedule with its outer step sizes at their limits, 1/Lam(c), by a rule or at a number c."""
+    """The schedule with its outer step sizes at their limits, 1/Lam(c), by a rule or at a number c.
+
+    For kind SHARP they are equal, 1/lam_1, lam_1 = max Q(x, y)/(x^2 + y^2) of the joint form (`joint`): never shorter
+    than those of BALANCED, since the largest eigenvalue of the separate constants is at least lam_1. `weight` has no
+    part in it.
+    """
+    if kind is Kind.SHARP:
+        beta = sharp_step(constants, schedule, geometry, phi=phi)
+        return replace(schedule, beta_w=beta, beta_phi=beta if phi else None)
     _, beta_w, beta_phi = ingredients(constants, schedule, geometry, kind, phi=phi).steps(weight)
     return replace(schedule, beta_w=beta_w, beta_phi=beta_phi if phi else None)
+
+
+def sharp_step(constants: Constants, schedule: Schedule, geometry: Geometry, *, phi: bool = True) -> float:
+    """1/lam_1: the smoothness of L_meta in z by the joint form."""
+    form = Form.of(constants, schedule, geometry)
+    if phi:
+        return _inverse(form.largest("curvature", 1.0))
+    one = np.array([1.0])
+    return _inverse(form.unit * float(form.curvature(one, 0 * one)[0]))
 
 
 def betas_of(schedule: Schedule, phi: bool) -> tuple[float, float]:

@@ -144,9 +144,9 @@ CLAIMS: dict[str, str] = {
     "prop3/phiphi/order": r"L_{\phi\phi} \le \mathrm{poly} \cdot N",
     "thm1/weighted/sharp": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le "
-        r"\frac{\frac{2 D_{0}}{K} + \frac{V}{B}}{\min\left(c_{\phi}, c_{w}\right)},\quad c_{w} = - \Lambda_{w} "
-        r"\beta_{w} \left(1 - \frac{1}{B}\right) + 2,\quad c_{\phi} = - \Lambda_{\phi} \beta_{\phi} \left(1 - "
-        r"\frac{1}{B}\right) + 2,\quad r = 1 - \alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad V = M^{2} "
+        r"\frac{\frac{2 D_{0}}{K} + \frac{V}{B}}{\min\left(c_{\phi}, c_{w}\right)},\quad c_{w} = 2 - \Lambda_{w} "
+        r"\beta_{w} \left(- \frac{1}{B} + 1\right),\quad c_{\phi} = 2 - \Lambda_{\phi} \beta_{\phi} \left(- "
+        r"\frac{1}{B} + 1\right),\quad r = 1 - \alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad V = M^{2} "
         r"\max_{a^{2} + b^{2} = 1} G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b),\quad Q(x, "
         r"y) \le {\Lambda}_{w} x^{2} + {\Lambda}_{\phi} y^{2},\quad Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} "
         r"r^{N-1-m} {Y}_{m},\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = r {t}_{m} + \alpha"
@@ -176,8 +176,8 @@ CLAIMS: dict[str, str] = {
     ),
     "thm1/w/sharp": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_w\|^{2} \le \frac{\frac{2 D_{0}}{K} + \frac{V}{B}}{\beta_{w} "
-        r"c_{w}},\quad c_{w} = - \Lambda_{w} \beta_{w} \left(1 - \frac{1}{B}\right) + 2,\quad c_{\phi} = - "
-        r"\Lambda_{\phi} \beta_{\phi} \left(1 - \frac{1}{B}\right) + 2,\quad r = 1 - \alpha \mu,\quad \bar{c} = "
+        r"c_{w}},\quad c_{w} = 2 - \Lambda_{w} \beta_{w} \left(- \frac{1}{B} + 1\right),\quad c_{\phi} = 2 - "
+        r"\Lambda_{\phi} \beta_{\phi} \left(- \frac{1}{B} + 1\right),\quad r = 1 - \alpha \mu,\quad \bar{c} = "
         r"\sqrt{L^{2} - \mu^{2}},\quad V = M^{2} \max_{a^{2} + b^{2} = 1} G(\sqrt{{\Lambda}_{w}} \beta_w a, "
         r"\sqrt{{\Lambda}_{\phi}} \beta_\phi b),\quad Q(x, y) \le {\Lambda}_{w} x^{2} + {\Lambda}_{\phi} y^{2},\quad "
         r"Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m},\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad "
@@ -207,13 +207,13 @@ CLAIMS: dict[str, str] = {
     ),
     "thm1/phi/sharp": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2} \le \frac{\frac{2 D_{0}}{K} + "
-        r"\frac{V}{B}}{\beta_{\phi} c_{\phi}},\quad c_{w} = - \Lambda_{w} \beta_{w} \left(1 - \frac{1}{B}\right) + "
-        r"2,\quad c_{\phi} = - \Lambda_{\phi} \beta_{\phi} \left(1 - \frac{1}{B}\right) + 2,\quad r = 1 - \alpha "
-        r"\mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad V = M^{2} \max_{a^{2} + b^{2} = 1} G(\sqrt{{\Lambda}_{w}} "
-        r"\beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b),\quad Q(x, y) \le {\Lambda}_{w} x^{2} + {\Lambda}_{\phi} "
-        r"y^{2},\quad Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m},\quad G(x, y) = {t}_{N}^{2} + "
-        r"y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = r {t}_{m} + \alpha \bar{c} y,\quad {Y}_{m} = \max_{a^{2} + b^{2} "
-        r"\le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {t}_{m}^{2} + 2 b {t}_{m} y + d y^{2})"
+        r"\frac{V}{B}}{\beta_{\phi} c_{\phi}},\quad c_{w} = 2 - \Lambda_{w} \beta_{w} \left(- \frac{1}{B} + "
+        r"1\right),\quad c_{\phi} = 2 - \Lambda_{\phi} \beta_{\phi} \left(- \frac{1}{B} + 1\right),\quad r = 1 - "
+        r"\alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad V = M^{2} \max_{a^{2} + b^{2} = 1} "
+        r"G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b),\quad Q(x, y) \le {\Lambda}_{w} "
+        r"x^{2} + {\Lambda}_{\phi} y^{2},\quad Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m},\quad G(x, "
+        r"y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = r {t}_{m} + \alpha \bar{c} y,\quad {Y}_{m} = "
+        r"\max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {t}_{m}^{2} + 2 b {t}_{m} y + d y^{2})"
     ),
     "thm1/phi/explicit": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2} \le \frac{\frac{2 D_{0}}{K} + \frac{\Lambda_{\phi} "
@@ -238,9 +238,9 @@ CLAIMS: dict[str, str] = {
     ),
     "thm2/weighted/sharp": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le "
-        r"\frac{\frac{2 D_{0}}{K} + \frac{V}{B}}{\min\left(c_{\phi}, c_{w}\right)},\quad c_{w} = - \Lambda_{w} "
-        r"\beta_{w} \left(1 - \frac{1}{B}\right) + 2,\quad c_{\phi} = - \Lambda_{\phi} \beta_{\phi} \left(1 - "
-        r"\frac{1}{B}\right) + 2,\quad r = 1 + L \alpha,\quad V = M^{2} \max_{a^{2} + b^{2} = 1} "
+        r"\frac{\frac{2 D_{0}}{K} + \frac{V}{B}}{\min\left(c_{\phi}, c_{w}\right)},\quad c_{w} = 2 - \Lambda_{w} "
+        r"\beta_{w} \left(- \frac{1}{B} + 1\right),\quad c_{\phi} = 2 - \Lambda_{\phi} \beta_{\phi} \left(- "
+        r"\frac{1}{B} + 1\right),\quad r = 1 + L \alpha,\quad V = M^{2} \max_{a^{2} + b^{2} = 1} "
         r"G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b),\quad Q(x, y) \le {\Lambda}_{w} "
         r"x^{2} + {\Lambda}_{\phi} y^{2},\quad Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m},\quad G(x, "
         r"y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = {t}_{m} + \alpha L \sqrt{{t}_{m}^{2} + "
@@ -269,8 +269,8 @@ CLAIMS: dict[str, str] = {
     ),
     "thm2/w/sharp": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_w\|^{2} \le \frac{\frac{2 D_{0}}{K} + \frac{V}{B}}{\beta_{w} "
-        r"c_{w}},\quad c_{w} = - \Lambda_{w} \beta_{w} \left(1 - \frac{1}{B}\right) + 2,\quad c_{\phi} = - "
-        r"\Lambda_{\phi} \beta_{\phi} \left(1 - \frac{1}{B}\right) + 2,\quad r = 1 + L \alpha,\quad V = M^{2} "
+        r"c_{w}},\quad c_{w} = 2 - \Lambda_{w} \beta_{w} \left(- \frac{1}{B} + 1\right),\quad c_{\phi} = 2 - "
+        r"\Lambda_{\phi} \beta_{\phi} \left(- \frac{1}{B} + 1\right),\quad r = 1 + L \alpha,\quad V = M^{2} "
         r"\max_{a^{2} + b^{2} = 1} G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b),\quad Q(x, "
         r"y) \le {\Lambda}_{w} x^{2} + {\Lambda}_{\phi} y^{2},\quad Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} "
         r"r^{N-1-m} {Y}_{m},\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = {t}_{m} + \alpha L"
@@ -299,8 +299,8 @@ CLAIMS: dict[str, str] = {
     ),
     "thm2/phi/sharp": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2} \le \frac{\frac{2 D_{0}}{K} + "
-        r"\frac{V}{B}}{\beta_{\phi} c_{\phi}},\quad c_{w} = - \Lambda_{w} \beta_{w} \left(1 - \frac{1}{B}\right) + "
-        r"2,\quad c_{\phi} = - \Lambda_{\phi} \beta_{\phi} \left(1 - \frac{1}{B}\right) + 2,\quad r = 1 + L "
+        r"\frac{V}{B}}{\beta_{\phi} c_{\phi}},\quad c_{w} = 2 - \Lambda_{w} \beta_{w} \left(- \frac{1}{B} + "
+        r"1\right),\quad c_{\phi} = 2 - \Lambda_{\phi} \beta_{\phi} \left(- \frac{1}{B} + 1\right),\quad r = 1 + L "
         r"\alpha,\quad V = M^{2} \max_{a^{2} + b^{2} = 1} G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} "
         r"\beta_\phi b),\quad Q(x, y) \le {\Lambda}_{w} x^{2} + {\Lambda}_{\phi} y^{2},\quad Q(x, y) = L G(x, y) + M "
         r"\alpha \sum_{m<N} r^{N-1-m} {Y}_{m},\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = "

@@ -11,7 +11,7 @@ class AdviceSettings(Options):
     """Settings that Theorem 1 or 2 guarantees to reach eps, their cost, MAML's, and what would change them."""
 
     command: ClassVar[str] = "advise"
-    # Nothing is measured: there is nothing to keep, and a start stays as short as that of JAX.
+    # Without --run nothing is measured: there is nothing to keep, and a start stays as short as that of JAX.
     records: ClassVar[bool] = False
     plugins: ClassVar[bool] = False
 
@@ -25,7 +25,14 @@ class AdviceSettings(Options):
     n_phi: int = option(1, "Dimension of phi.")
     D0: float = option(1.0, "Initial gap L_meta(z_0) - inf L_meta, or more.", flag="--D0")
     objective: str = option("evaluations", "What to minimise: evaluations or entries.")
-    alpha: float | None = option(None, "Inner step size; the paper's, if left out.")
-    beta_w: float | None = option(None, "Outer step size of w; its limit, if left out.")
-    beta_phi: float | None = option(None, "Outer step size of phi; its limit, if left out.")
+    alpha: float | None = option(None, "Inner step size; searched, if left out.")
+    beta_w: float | None = option(None, "Outer step size of w; the cheapest, if left out.")
+    beta_phi: float | None = option(None, "Outer step size of phi; the cheapest, if left out.")
     inner_steps: int | None = option(None, "N; searched, if left out.")
+    adaptation: float = option(0.01, "The least alpha N L that is searched: the bounds favour no inner loop at all.")
+    batch: int | None = option(None, "B; the one with the fewest tasks, if left out (kind sharp only).")
+    kind: str = option("sharp", "Which theorem: sharp (Theorem J), refined or explicit.")
+    curvature: float | None = option(None, "Of a population: the largest eigenvalue of D^2 L_meta (Theorem I).")
+    second_moment: float | None = option(None, "Of a population: the largest mean squared gradient of a task.")
+    run: bool = option(False, "Also run the settings on a random population with these constants.")
+    seed: int = option(0, "Seed of that population and its runs.")

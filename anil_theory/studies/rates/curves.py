@@ -23,8 +23,9 @@ from anil_theory.problem import Problem
 from anil_theory.record import Status
 from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
+from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.plans import Question, plan, recommended_plan
-from anil_theory.statements.rates import Rate, step_sizes
+from anil_theory.statements.rates import step_sizes
 from anil_theory.studies.rates import saturation
 from anil_theory.tasks import SeparableFamily
 from anil_theory.tasks.separable_frame import separable_frames
@@ -107,7 +108,7 @@ class CurveCell:
         return self.family.problem(tasks=self.tasks, seed=self.seed)
 
     def schedule(self, N: int, B: int) -> Schedule:
-        """Inner and outer step sizes at N, B: outer ones at the largest value that the refined bounds allow."""
+        """Inner and outer step sizes at N, B: outer ones at 1/lam_1 of the joint form."""
         if self.rule is StepRule.FIXED:
             inner = Schedule(self.alpha, N)
         elif self.maml:
@@ -117,8 +118,8 @@ class CurveCell:
         inner = replace(inner, batch=B, outer_steps=self.outer_steps)
         if self.maml:
             # Everything is adapted, so only the whole curvature -L..L is known of the inner loss.
-            return step_sizes(self._unconvex(), inner, Geometry.NONCONVEX, Kind.REFINED, phi=False)
-        return step_sizes(self.constants, inner, self.constants.geometry, Kind.REFINED)
+            return step_sizes(self._unconvex(), inner, Geometry.NONCONVEX, Kind.SHARP, phi=False)
+        return step_sizes(self.constants, inner, self.constants.geometry, Kind.SHARP)
 
     def _unconvex(self) -> Constants:
         return replace(self.constants, mu=None)
@@ -182,10 +183,7 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
     curves = []
     for block, running in (("w", run.running_w), ("phi", run.running_phi)):
         values = running[:, run.steps > 0]
-        bound = [
-            Rate(cell.constants, replace(schedule, outer_steps=k), geometry, Kind.REFINED, D0).bound(block).value
-            for k in steps
-        ]
+        bound = JointRate(cell.constants, schedule, geometry, D0).values(block, steps)
         late = np.asarray(steps) >= 10
         slope = fit_rate(np.asarray(steps)[late], np.maximum(values[:, late], 1e-300), seed=cell.seed)
         curves.append(
@@ -223,13 +221,11 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
             max_inner_steps=max(N, COMPILED_STEPS),
         )
         _require_averages(run, f"N = {N}, B = {B}")
-        gap = measured_gap(cell.problem, schedule)
-        D0 = gap.value + gap.rounding
         late = run.steps >= cell.outer_steps / 2
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
             averages[block].append(squares[:, late].mean(axis=1))
-            terms = Rate(cell.constants, schedule, geometry, Kind.REFINED, D0).terms(block)
-            bounds[block].append(float(terms.noise) / B)
+            # Without a gap the bound is its noise term.
+            bounds[block].append(JointRate(cell.constants, schedule, geometry, 0.0).bound(block).value)
     curves, notes = [], []
     for block, columns in averages.items():
         values = np.stack(columns, axis=1)

@@ -1,0 +1,231 @@
+"""What Theorem J asks of a run: the outer steps, the batch and the step sizes that bring both blocks to eps.
+
+Claim: let (Lam_w, Lam_phi) dominate the joint form, Lam = max(Lam_w, Lam_phi) and V_1 the V of Theorem J at
+beta_w = beta_phi = 1. At a batch of B tasks the step sizes
+
+    beta_w = beta_phi = 1/q,    q = Lam (1 - 1/B) + V_1/(eps B),    and    K >= 2 D0 q/eps
+
+bring the averages of E||D_w L_meta||^2 and of E||D_phi L_meta||^2 to at most eps: each is at most
+(2 D0/K + beta^2 V_1/B)/(c beta), c = 2 - Lam beta (1 - 1/B). Among equal step sizes, 1/q needs the fewest outer steps,
+since c beta eps - beta^2 V_1/B = 2 eps beta - eps q beta^2 is largest there. Then
+
+    K B = (2 D0/eps) (Lam (B - 1) + V_1/eps),
+
+which is smallest at B = 1, where the free pair minimises V_1, and at most doubles up to B = 1 + V_1/(eps Lam).
+
+Kind: upper bounds (SHARP). Source: derived for this project; docs/theorem_bounds.md.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter
+from anil_theory.constants import Constants, Geometry
+from anil_theory.schedule import Schedule
+from anil_theory.statements.complexity import exact
+from anil_theory.statements.joint import Form
+from anil_theory.statements.joint_rates import JointRate
+from anil_theory.statements.joint_rays import ROUNDS, Rays
+from anil_theory.statements.rates import LARGEST
+from anil_theory.statements.scaled import Scaled, scaled
+
+MARGIN = Fraction(1, 10**5)
+"""K is larger by this fraction, so that a bound from another enclosure of the same maxima is at most eps too."""
+
+ENCLOSED = 1e-6
+"""How far above the maxima the enclosures of a plan may stay."""
+
+ROUGH = 6
+"""Scans of a search that only compares inner step sizes: log kappa is then known to 0.02."""
+
+
+@dataclass(frozen=True)
+class JointTerms:
+    """A row of Theorem J as decay/K + noise/B."""
+
+    decay: Scaled
+    noise: Scaled
+
+    def total(self, outer_steps: int, batch: int) -> Scaled:
+        """The right-hand side at K and B."""
+        return self.decay / outer_steps + self.noise / batch
+
+
+@dataclass(frozen=True)
+class JointDemand:
+    """Steps of one length, by Theorem J at one alpha and N.
+
+    kappa     Lam_phi/Lam_w of the pair (0 where phi is empty);
+    lam_w     Lam_w;
+    noise     V_1;
+    batch     B.
+    """
+
+    eps: float
+    kappa: float
+    lam_w: Scaled
+    noise: Scaled
+    batch: int
+
+    @property
+    def lam(self) -> Scaled:
+        """The larger one of Lam_w and Lam_phi."""
+        return self.lam_w * max(1.0, self.kappa)
+
+    @property
+    def inverse_step(self) -> Scaled:
+        """q = 1/beta."""
+        B = self.batch
+        return self.lam * (1 - 1 / B) + self.noise / self.eps / B
+
+    @property
+    def rows(self) -> dict[str, Scaled]:
+        """c_x beta, by row, at beta = 1/q."""
+        beta = self.beta
+        sizes = {"w": self.lam_w, "phi": self.lam_w * self.kappa} if self.kappa else {"w": self.lam_w}
+        return {name: scaled(2 - float(size * beta) * (1 - 1 / self.batch)) * beta for name, size in sizes.items()}
+
+    @property
+    def beta(self) -> float:
+        """The step size. Raises InvalidParameter where it is below float64's range."""
+        q = self.inverse_step
+        if q > LARGEST:
+            raise InvalidParameter("inner_steps", f"a count at which 1/beta is at most {LARGEST:g}", f"10^{q.log10:g}")
+        return float(1 / q)
+
+    @property
+    def doubling(self) -> int:
+        """The largest B up to which K B is at most twice that of B = 1 (with this pair)."""
+        return 1 + int(exact(self.noise / self.eps / self.lam))
+
+    def terms(self, D0: float) -> dict[str, JointTerms]:
+        """The rows."""
+        noise = self.noise * self.beta * self.beta
+        return {name: JointTerms(scaled(2 * D0) / over, noise / over) for name, over in self.rows.items()}
+
+
+@functools.lru_cache(maxsize=256)
+def _best_pair(form: Form, batch: int, log_eps: float, rounds: int) -> tuple[float, float, float]:
+    """log kappa, log Lam_w and log max G, in units of g^(2N), at the smallest q."""
+    unit = form.unit.log10 * math.log(10)
+    log_M = math.log(form.M)
+
+    def cost(log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> np.ndarray:
+        """log q."""
+        noise = 2 * (log_M + unit) + lam_w + largest - log_eps - math.log(batch)
+        if batch == 1:
+            return noise
+        curvature = unit + lam_w + np.maximum(log_kappa, 0.0) + math.log1p(-1 / batch)
+        return np.logaddexp(noise, curvature)
+
+    at = Rays(form).least(cost, rounds)
+    kappa = math.exp(at)
+    lam_w = form.above("curvature", kappa, form.slopes("curvature", kappa, ENCLOSED))
+    largest = form.above("gradient", 1 / kappa, form.slopes("gradient", 1 / kappa, ENCLOSED))
+    return at, math.log(lam_w), math.log(largest)
+
+
+def joint_demand(
+    constants: Constants,
+    schedule: Schedule,
+    geometry: Geometry,
+    eps: float,
+    *,
+    batch: int | None = None,
+    phi: bool = True,
+    rounds: int = ROUNDS,
+) -> JointDemand:
+    """The steps at `schedule`'s alpha and N, with the pair at which q is smallest.
+
+    batch    B; None takes 1, the fewest tasks (more only where 1/beta would exceed float64's range);
+    rounds   scans of the search: fewer are quicker and give a larger q.
+    """
+    form = Form.of(constants, schedule, geometry)
+    B = 1 if batch is None else batch
+    if phi:
+        # At B = 1 the best pair is that of the smallest V_1, whatever eps is.
+        log_kappa, log_lam, log_largest = _best_pair(form, B, math.log(eps) if B > 1 else 0.0, rounds)
+        kappa = math.exp(log_kappa)
+    else:
+        x, y = np.array([1.0]), np.array([0.0])
+        log_lam = float(np.log(form.curvature(x, y)[0]))
+        log_largest = float(np.log(form.gradient(x, y)[0]))
+        kappa = 0.0
+    lam_w = form.unit * math.exp(log_lam)
+    noise = lam_w * form.unit * math.exp(log_largest) * constants.M * constants.M
+    if batch is None:
+        B = max(1, math.ceil(exact(noise / eps / LARGEST) * (1 + MARGIN)))
+    return JointDemand(eps, kappa, lam_w, noise, B)
+
+
+def least_inverse_step(
+    constants: Constants, schedule: Schedule, geometry: Geometry, eps: float, *, batch: int | None = None
+) -> Scaled:
+    """A lower bound of q over all pairs, quick: Lam_x and V_1 are at least what moving w or phi alone asks for."""
+    form = Form.of(constants, schedule, geometry)
+    axes = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    curvatures = form.curvature(*axes)
+    gradients = form.gradient(*axes)
+    B = 1 if batch is None else batch
+    M = scaled(constants.M)
+    found = []
+    for curvature, gradient in zip(curvatures, gradients, strict=True):
+        noise = form.unit * form.unit * float(curvature) * float(gradient) * M * M
+        found.append(form.unit * float(curvature) * (1 - 1 / B) + noise / eps / B)
+    return max(found)
+
+
+def outer_steps(rows: dict[str, JointTerms], eps: float, batch: int) -> int | None:
+    """The smallest K, enlarged by MARGIN, with decay/K + noise/B <= eps in every row; None where there is none."""
+    K = 1
+    for row in rows.values():
+        room = Fraction(eps) - exact(row.noise) / batch
+        if room <= 0:
+            return None
+        K = max(K, math.ceil(exact(row.decay) / room * (1 + MARGIN)))
+    return K
+
+
+def at_given_steps(rate: JointRate, eps: float, batch: int | None) -> tuple[float, int, int, dict[str, JointTerms]]:
+    """(kappa, B, K, rows) at the step sizes of `rate.schedule`, with the fewest tasks K B; B as given or searched.
+
+    K B = 2 D0 max_x B/(P_x - R_x/B), P_x = (2 - Lam_x beta_x) beta_x eps, R_x = V - Lam_x beta_x^2 eps: the best B is
+    1, or where one of the two rows is smallest, 2 R_x/P_x, or where they are equal.
+
+    Raises InvalidParameter where no batch brings both rows to eps.
+    """
+    found: list[tuple[int, int, float, int, dict[str, JointTerms]]] = []
+    for kappa, lam_w, V in rate.dominating(batch):
+        B_values = {1} if batch is None else {batch}
+        beta_w, beta_phi = rate.steps
+        used = {"w": (float(lam_w * beta_w), beta_w)}
+        if rate.phi:
+            used["phi"] = (float(lam_w * kappa * beta_phi), beta_phi)
+        if batch is None:
+            P = {name: (2 - share) * beta * eps for name, (share, beta) in used.items()}
+            R = {name: float(V) - share * beta * eps for name, (share, beta) in used.items()}
+            places = [2 * R[name] / P[name] for name in used if P[name] > 0]
+            if rate.phi and P["w"] != P["phi"]:
+                places.append((R["w"] - R["phi"]) / (P["w"] - P["phi"]))
+            for place in places:
+                if 1 < place < LARGEST:
+                    B_values |= {math.floor(place), math.ceil(place)}
+        for B in B_values:
+            kept = {name: (2 - share * (1 - 1 / B)) * beta for name, (share, beta) in used.items()}
+            if min(kept.values()) <= 0:
+                continue
+            rows = {name: JointTerms(scaled(2 * rate.D0) / over, V / over) for name, over in kept.items()}
+            K = outer_steps(rows, eps, B)
+            if K is not None:
+                found.append((K * B, K, kappa, B, rows))
+    if not found:
+        beta_w, _ = rate.steps
+        limit = float(scaled(2 * beta_w) / rate.curvature())
+        most = "its limit" if batch is None else f"its limit at B = {batch}"
+        raise InvalidParameter("beta_w", f"in (0, 2/Lam) = (0, {limit:.6g}), {most}, for this beta_phi", beta_w)
+    _, K, kappa, B, rows = min(found, key=lambda one: one[:2])
+    return kappa, B, K, rows
