@@ -70,10 +70,10 @@ def _print_trial(console: Console, trial: dict[str, Any]) -> None:
         f"and beta_w = {trial['beta_w']:.4g}, beta_phi = {trial['beta_phi']:.4g} are advised",
         highlight=False,
     )
-    for row, found in trial["rows"].items():
+    for row, values in trial["rows"].items():
         console.print(
-            f"  {row}: average squared gradient {found['measured']:.4g} +- {found['stderr']:.2g}, "
-            f"bound {found['bound']:.4g}, eps {trial['eps']:.4g}",
+            f"  {row}: average squared gradient {values['measured']:.4g} +- {values['stderr']:.2g}, "
+            f"bound {values['bound']:.4g}, eps {trial['eps']:.4g}",
             highlight=False,
         )
     if trial["reason"]:
