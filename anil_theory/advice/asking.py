@@ -89,9 +89,9 @@ def advise(
     """
     one_of("kind", kind, KINDS)
     inner_time = positive("adaptation", adaptation) / positive("L", L)
-    given = {"curvature": curvature, "second_moment": second_moment}
-    if any(value is not None for value in given.values()):
-        needed = {**given, "alpha": alpha, "inner_steps": inner_steps}
+    supplied = {"curvature": curvature, "second_moment": second_moment}
+    if any(value is not None for value in supplied.values()):
+        needed = {**supplied, "alpha": alpha, "inner_steps": inner_steps}
         for name, value in needed.items():
             if value is None:
                 raise InvalidParameter(name, "given, with curvature, second_moment, alpha and inner_steps", None)
@@ -119,14 +119,14 @@ def advise(
 
     def replies(anil: Plan) -> list[tuple[str, float, float, Plan]]:
         """What each changed input leads to."""
-        found = []
+        results = []
         for name, value, replaced in _perturbations(question):
             try:
                 changed = best(_changed(question, name, replaced), also=[_inner_loop(anil)], every=FEWER)
             except InvalidParameter:  # a step size that was given does not fit the changed constants
                 continue
-            found.append((name, value, replaced, changed))
-        return found
+            results.append((name, value, replaced, changed))
+        return results
 
     anil = best(question)
     maml = best(question.of_maml(maml_alpha))

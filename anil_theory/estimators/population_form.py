@@ -47,8 +47,8 @@ def population_form(
     weights = np.concatenate([np.full(problem.n_w, beta_w), np.full(problem.n_phi, beta_phi)])
     losses = (problem.tasks.support, problem.tasks.query)
     loop = UnrolledLoop.of_schedule(schedule)
-    found = _at_points(losses, problem.n_w, problem.tasks.data, jnp.asarray(points), jnp.asarray(weights), loop)
-    hessians, moments, values = map(np.asarray, found)
+    results = _at_points(losses, problem.n_w, problem.tasks.data, jnp.asarray(points), jnp.asarray(weights), loop)
+    hessians, moments, values = map(np.asarray, results)
     largest = float(np.linalg.eigvalsh(hessians)[:, -1].max())
     return PopulationForm(max(largest, 0.0), float(moments.max()), float(values.min()))
 

@@ -189,9 +189,10 @@ def _searched_alpha(q: Question, N: int) -> float:
         return least
     best, smallest = 0, cost(low)
     for i in range(1, SCANNED_ALPHAS + 1):
-        found = cost(low + i * step, smallest)
-        if found < smallest:
-            best, smallest = i, found
+        here = cost(low + i * step, smallest)
+        if here < smallest:
+            best = i
+            smallest = here
     if best == 0:
         return least
     if best == SCANNED_ALPHAS:
@@ -270,26 +271,26 @@ def recommended_plan(
         _every_count_that_can_win(question, most, cost)
     else:
         cheapest_count(cost, most, every)
-    found = list(plans.values())
-    looked_at = {(one.schedule.one_alpha, one.schedule.inner_steps) for one in found}
+    candidates = list(plans.values())
+    looked_at = {(each.schedule.one_alpha, each.schedule.inner_steps) for each in candidates}
     for alpha, N in also:
         if (alpha, N) not in looked_at and _admits(question, alpha, N, most):
             try:
-                found.append(plan_at(question, alpha, N))
+                candidates.append(plan_at(question, alpha, N))
             except InvalidParameter as error:
                 refusal.append(error)
-    if not found:
+    if not candidates:
         raise refusal[0]
-    return min(found, key=lambda one: (one.cost, one.schedule.inner_steps))
+    return min(candidates, key=lambda each: (each.cost, each.schedule.inner_steps))
 
 
 def fixed_count_plan(question: Question, inner_steps: int, also: Sequence[tuple[float, int]] = ()) -> Plan:
     """`plan`, or a cheaper one of `also` with the same N."""
-    found = [plan(question, inner_steps)]
+    results = [plan(question, inner_steps)]
     for alpha, N in also:
-        if inner_steps == N and alpha != found[0].schedule.one_alpha and _admits(question, alpha, N, N):
-            found.append(plan_at(question, alpha, N))
-    return min(found, key=lambda one: one.cost)
+        if inner_steps == N and alpha != results[0].schedule.one_alpha and _admits(question, alpha, N, N):
+            results.append(plan_at(question, alpha, N))
+    return min(results, key=lambda each: each.cost)
 
 
 def _admits(q: Question, alpha: float, N: int, most: int) -> bool:
@@ -313,9 +314,9 @@ def _every_count_that_can_win(q: Question, most: int, cost: Callable[[int], floa
     for N in range(1, most + 1):
         if best < math.inf and getattr(_counts(q, N, 1), q.objective) * _fewest_tasks(q, N) >= best:
             return
-        found = cost(N)
-        waited = 0 if found < best or best == math.inf else waited + 1
-        best = min(best, found)
+        here = cost(N)
+        waited = 0 if here < best or best == math.inf else waited + 1
+        best = min(best, here)
         if waited == PATIENCE:
             return
 

@@ -239,8 +239,8 @@ def sharp_step(constants: Constants, schedule: Schedule, geometry: Geometry, *, 
     form = Form.of(constants, schedule, geometry)
     if phi:
         return _inverse(form.largest("curvature", 1.0))
-    one = np.array([1.0])
-    return _inverse(form.unit * float(form.curvature(one, 0 * one)[0]))
+    along_w = np.array([1.0]), np.array([0.0])
+    return _inverse(form.unit * float(form.curvature(*along_w)[0]))
 
 
 def betas_of(schedule: Schedule, phi: bool) -> tuple[float, float]:
