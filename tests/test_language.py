@@ -49,8 +49,7 @@ VAGUE = {"found", "given", "one"}
 
 KNOWN = {
     ("_admissible.py", "given"),
-    ("advice.py", "given"),
-    ("statements/joint_rates.py", "found"),
+    ("advice/settings.py", "given"),
     ("statements/sequences.py", "one"),
 }
 """What still has such a name: the attribute of InvalidParameter, which other programs use, and three more."""

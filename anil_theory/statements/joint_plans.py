@@ -172,11 +172,11 @@ def least_inverse_step(
     gradients = form.gradient(*axes)
     B = 1 if batch is None else batch
     M = scaled(constants.M)
-    found = []
+    results = []
     for curvature, gradient in zip(curvatures, gradients, strict=True):
         noise = form.unit * form.unit * float(curvature) * float(gradient) * M * M
-        found.append(form.unit * float(curvature) * (1 - 1 / B) + noise / eps / B)
-    return max(found)
+        results.append(form.unit * float(curvature) * (1 - 1 / B) + noise / eps / B)
+    return max(results)
 
 
 def outer_steps(rows: dict[str, JointTerms], eps: float, batch: int) -> int | None:
@@ -198,7 +198,7 @@ def at_given_steps(rate: JointRate, eps: float, batch: int | None) -> tuple[floa
 
     Raises InvalidParameter where no batch brings both rows to eps.
     """
-    found: list[tuple[int, int, float, int, dict[str, JointTerms]]] = []
+    results: list[tuple[int, int, float, int, dict[str, JointTerms]]] = []
     for kappa, lam_w, V in rate.dominating(batch):
         B_values = {1} if batch is None else {batch}
         beta_w, beta_phi = rate.steps
@@ -221,11 +221,11 @@ def at_given_steps(rate: JointRate, eps: float, batch: int | None) -> tuple[floa
             rows = {name: JointTerms(scaled(2 * rate.D0) / over, V / over) for name, over in kept.items()}
             K = outer_steps(rows, eps, B)
             if K is not None:
-                found.append((K * B, K, kappa, B, rows))
-    if not found:
+                results.append((K * B, K, kappa, B, rows))
+    if not results:
         beta_w, _ = rate.steps
         limit = float(scaled(2 * beta_w) / rate.curvature())
         most = "its limit" if batch is None else f"its limit at B = {batch}"
         raise InvalidParameter("beta_w", f"in (0, 2/Lam) = (0, {limit:.6g}), {most}, for this beta_phi", beta_w)
-    _, K, kappa, B, rows = min(found, key=lambda one: one[:2])
+    _, K, kappa, B, rows = min(results, key=lambda each: each[:2])
     return kappa, B, K, rows

@@ -98,13 +98,13 @@ class JointRate:
     def dominating(self, batch: int | None = None) -> list[tuple[float, Scaled, Scaled]]:
         """(kappa, Lam_w, V) of pairs that dominate: the best at this batch, or those of B = 1 and of large B."""
         batches = (1, 10**9) if batch is None else (batch,)
-        found = []
+        results = []
         for B in batches:
             rate = replace(self, schedule=replace(self.schedule, batch=B))
             pair = rate.pair("weighted")
             lam_w = rate._smallest(pair, rate.form)
-            found.append((pair.kappa, lam_w, rate._noise(pair, rate.form)))
-        return found
+            results.append((pair.kappa, lam_w, rate._noise(pair, rate.form)))
+        return results
 
     def bound(self, row: str, note: str = "") -> Bound:
         """A right-hand side with its rounding; inf where no pair has both c_x > 0.
@@ -138,11 +138,11 @@ class JointRate:
         for K in {min(outer_steps), max(outer_steps)}:
             rate = replace(self, schedule=replace(self.schedule, outer_steps=K))
             pairs.append(rate.pair(row))
-        found = []
+        results = []
         for K in outer_steps:
             rate = replace(self, schedule=replace(self.schedule, outer_steps=K))
-            found.append(float(min(rate._row(row, pair, self.form) for pair in pairs)))
-        return found
+            results.append(float(min(rate._row(row, pair, self.form) for pair in pairs)))
+        return results
 
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """That the step sizes are there, and lam (1 - 1/B) < 2, with its margin (no units).

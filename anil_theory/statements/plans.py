@@ -18,12 +18,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from anil_theory._admissible import InvalidParameter, count, one_of, positive
-from anil_theory.constants import Constants, Geometry
+from anil_theory._admissible import InvalidParameter, count
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Kind
-from anil_theory.statements.complexity import Demand, OracleCount, Split, anil_count, demand, maml_constants, maml_count
-from anil_theory.statements.contraction import step_margin
+from anil_theory.statements.complexity import Demand, OracleCount, anil_count, demand, maml_count
 from anil_theory.statements.joint_plans import (
     ROUGH,
     JointTerms,
@@ -33,11 +31,10 @@ from anil_theory.statements.joint_plans import (
     outer_steps,
 )
 from anil_theory.statements.joint_rates import JointRate
+from anil_theory.statements.question import OBJECTIVES as OBJECTIVES
+from anil_theory.statements.question import Question as Question
 from anil_theory.statements.rates import Ingredients, Terms, Weight, ingredients
 from anil_theory.statements.scaled import scaled
-
-OBJECTIVES = ("evaluations", "entries")
-"""What a plan's cost counts: oracle calls, or numbers computed (Table 2)."""
 
 EVERY = 128
 """Up to here `cheapest_count` looks at every N."""
@@ -53,78 +50,6 @@ ALPHA_TOLERANCE = 1e-3
 
 BETA_TOLERANCE = 1e-12
 """A given beta may exceed 1/Lam by this fraction: it is a float that was printed and typed in again."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: constants, accuracy, dimensions and preferences; `maml` asks it of MAML.
-
-    alpha        the inner step size; None searches it, or takes the paper's: mu/L^2, or inner_total/(N L) in the
-                 nonconvex geometry;
-    inner_time   the least alpha N of that search; None: the paper's alpha;
-    beta_w, beta_phi   outer step sizes; None takes the cheapest by Theorem J (SHARP), and with the other kinds those by
-                 `weight`, a rule or a number c (beta = 1/Lam(c));
-    batch        B, for kind SHARP; None: the one with the fewest tasks K B.
-
-    Raises InvalidParameter for eps <= 0, D0 <= 0, dimensions < 1, an unknown objective, alpha > 1/L in the strongly
-    convex geometry, one beta without the other, or a batch for another kind.
-    """
-
-    constants: Constants
-    eps: float
-    D0: float = 1.0
-    n_w: int = 1
-    n_phi: int = 1
-    objective: str = "evaluations"
-    alpha: float | None = None
-    inner_total: float = 0.7
-    beta_w: float | None = None
-    beta_phi: float | None = None
-    weight: Weight | float = Weight.BALANCED
-    split: Split = Split.EVEN
-    kind: Kind = Kind.REFINED
-    maml: bool = False
-    inner_time: float | None = None
-    batch: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("eps", "D0", "inner_total"):
-            object.__setattr__(self, name, positive(name, getattr(self, name)))
-        for name in ("alpha", "beta_w", "beta_phi", "inner_time"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, positive(name, getattr(self, name)))
-        object.__setattr__(self, "n_w", count("n_w", self.n_w))
-        object.__setattr__(self, "n_phi", count("n_phi", self.n_phi))
-        one_of("objective", self.objective, OBJECTIVES)
-        if not isinstance(self.weight, Weight):
-            object.__setattr__(self, "weight", positive("weight", self.weight))
-        if self.batch is not None:
-            object.__setattr__(self, "batch", count("batch", self.batch, unbounded=True))
-            if self.kind is not Kind.SHARP:
-                raise InvalidParameter("batch", "left out where the kind is not sharp", self.batch)
-        L = self.constants.L
-        if self.alpha is not None and self.geometry is Geometry.STRONGLY_CONVEX and step_margin(self.alpha, L) < 0:
-            raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", self.alpha)
-        if not self.maml and (self.beta_w is None) != (self.beta_phi is None):
-            missing = "beta_w" if self.beta_w is None else "beta_phi"
-            raise InvalidParameter(missing, "a finite number > 0 where the other outer step size is one", None)
-
-    @property
-    def geometry(self) -> Geometry:
-        return self.constants.geometry
-
-    def inner_step(self, inner_steps: int) -> float:
-        """The inner step size of a loop of N steps."""
-        if self.alpha is not None:
-            return self.alpha
-        if self.constants.mu is None:
-            return Schedule.nonconvex(self.constants, inner_steps, self.inner_total).alpha
-        return Schedule.strongly_convex(self.constants, inner_steps).alpha
-
-    def of_maml(self, alpha: float | None = None) -> "Question":
-        """The same question to MAML, with an inner step size of its own and the step size rules of one block."""
-        constants = maml_constants(self.constants)
-        return replace(self, constants=constants, alpha=alpha, beta_w=None, beta_phi=None, maml=True)
 
 
 @dataclass(frozen=True)
@@ -264,9 +189,10 @@ def _searched_alpha(q: Question, N: int) -> float:
         return least
     best, smallest = 0, cost(low)
     for i in range(1, SCANNED_ALPHAS + 1):
-        found = cost(low + i * step, smallest)
-        if found < smallest:
-            best, smallest = i, found
+        here = cost(low + i * step, smallest)
+        if here < smallest:
+            best = i
+            smallest = here
     if best == 0:
         return least
     if best == SCANNED_ALPHAS:
@@ -345,26 +271,26 @@ def recommended_plan(
         _every_count_that_can_win(question, most, cost)
     else:
         cheapest_count(cost, most, every)
-    found = list(plans.values())
-    looked_at = {(one.schedule.one_alpha, one.schedule.inner_steps) for one in found}
+    candidates = list(plans.values())
+    looked_at = {(each.schedule.one_alpha, each.schedule.inner_steps) for each in candidates}
     for alpha, N in also:
         if (alpha, N) not in looked_at and _admits(question, alpha, N, most):
             try:
-                found.append(plan_at(question, alpha, N))
+                candidates.append(plan_at(question, alpha, N))
             except InvalidParameter as error:
                 refusal.append(error)
-    if not found:
+    if not candidates:
         raise refusal[0]
-    return min(found, key=lambda one: (one.cost, one.schedule.inner_steps))
+    return min(candidates, key=lambda each: (each.cost, each.schedule.inner_steps))
 
 
 def fixed_count_plan(question: Question, inner_steps: int, also: Sequence[tuple[float, int]] = ()) -> Plan:
     """`plan`, or a cheaper one of `also` with the same N."""
-    found = [plan(question, inner_steps)]
+    results = [plan(question, inner_steps)]
     for alpha, N in also:
-        if inner_steps == N and alpha != found[0].schedule.one_alpha and _admits(question, alpha, N, N):
-            found.append(plan_at(question, alpha, N))
-    return min(found, key=lambda one: one.cost)
+        if inner_steps == N and alpha != results[0].schedule.one_alpha and _admits(question, alpha, N, N):
+            results.append(plan_at(question, alpha, N))
+    return min(results, key=lambda each: each.cost)
 
 
 def _admits(q: Question, alpha: float, N: int, most: int) -> bool:
@@ -388,9 +314,9 @@ def _every_count_that_can_win(q: Question, most: int, cost: Callable[[int], floa
     for N in range(1, most + 1):
         if best < math.inf and getattr(_counts(q, N, 1), q.objective) * _fewest_tasks(q, N) >= best:
             return
-        found = cost(N)
-        waited = 0 if found < best or best == math.inf else waited + 1
-        best = min(best, found)
+        here = cost(N)
+        waited = 0 if here < best or best == math.inf else waited + 1
+        best = min(best, here)
         if waited == PATIENCE:
             return
 
