@@ -43,9 +43,9 @@ def error_claim(
         r = contraction_factor(constants, schedule, Geometry.STRONGLY_CONVEX)
         bound = RoundingRange.of(lambda r: value(constants, schedule, r, distance), r)
         further = gamma(roundings(schedule.inner_steps))
-        found = bound.bound(roundings(schedule.inner_steps), f"d0 = {distance:g}" if needs else "d0 = 0")
+        rounded = bound.bound(roundings(schedule.inner_steps), f"d0 = {distance:g}" if needs else "d0 = 0")
         # What one step of a solver leaves is rounded too, and raised to the power N.
-        return Bound(found.value, found.log10, found.rounding + further * found.value, found.note)
+        return Bound(rounded.value, rounded.log10, rounded.rounding + further * rounded.value, rounded.note)
 
     hypotheses = prop2_strongly_convex.STATEMENT.select(Kind.EXPLICIT, "ww")[0].hypotheses
     return Claim(statement, block, kind, quantity, evaluate, hypotheses, CLAIMS[name])
