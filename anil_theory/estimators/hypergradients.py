@@ -48,15 +48,15 @@ def errors_at(
     exact = exact_gradient(pair, best, phi, data)
     steps = loop.inner_steps if loop.active_steps is None else loop.active_steps
     unit = direction / jnp.linalg.norm(direction)
-    candidates = []
+    errors = []
     for distance in (0.0, 1.0):
         start = best + distance * unit
         unrolled = meta_gradient(pair, start, phi, data, loop).phi
         at = derivatives(pair, inner_loop(pair.support, start, phi, data, loop).final, phi, data)
         series = implicit_gradient(at, neumann(at.H, at.p, steps, 1 / L))
         conjugate = implicit_gradient(at, conjugate_gradients(at.H, at.p, steps))
-        candidates += [unrolled, series, conjugate]
-    return jnp.stack([jnp.linalg.norm(each - exact) for each in candidates])
+        errors += [unrolled, series, conjugate]
+    return jnp.stack([jnp.linalg.norm(each - exact) for each in errors])
 
 
 def hessian_at(

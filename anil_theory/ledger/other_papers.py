@@ -113,4 +113,20 @@ def _one_step() -> Fact:
     )
 
 
-FACTS = (_dropped(), _product_sum(), _outer(), _without_replacement(), _below_printed(), _one_step())
+def _biased_step() -> Fact:
+    slope, bias = sp.symbols("g b", real=True)
+    step = -slope * (slope + bias) + (slope + bias) ** 2 / 2
+    claimed = -(slope**2) / 2 + bias**2 / 2
+    return Fact(
+        name="6/a step with a biased gradient",
+        statement="Lam times the descent lemma at beta = 1/Lam, along g + b: statement B (g, b: one direction suffices)",
+        section="6",
+        assumptions=("||D^2 L_meta|| <= Lam", "an inner product is the sum of its coordinates' products"),
+        claimed=claimed,
+        prove=lambda claimed: identity(step, claimed),
+        latex=f"{sp.latex(step)} = {sp.latex(claimed)}",
+        controls={"the whole bias": claimed + bias**2 / 2, "the sign of the bias": claimed - bias**2},
+    )
+
+
+FACTS = (_biased_step(), _dropped(), _product_sum(), _outer(), _without_replacement(), _below_printed(), _one_step())

@@ -60,15 +60,15 @@ def _started(solver: str) -> OfFactor:
 
 def claims(d0: float | None = None) -> tuple[Claim, ...]:
     """The claims for a start at the distance d0 >= 0 from w*(phi)."""
-    of_solvers = []
+    claims_made = []
     for solver in SOLVERS:
         kind = Kind.SHARP if solver == "neumann" else Kind.EXPLICIT
         solved, started = f"{solver}_error/solved", f"{solver}_error/started"
-        of_solvers += [
+        claims_made += [
             error_claim(NAME, f"{solver} solved", solved, kind, _solved(solver), d0, needs=False),
             error_claim(NAME, f"{solver} started", started, Kind.EXPLICIT, _started(solver), d0, needs=True),
         ]
-    return tuple(of_solvers)
+    return tuple(claims_made)
 
 
 STATEMENT = Statement(

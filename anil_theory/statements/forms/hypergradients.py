@@ -54,15 +54,15 @@ def formulas() -> dict[str, Formula]:
     mixed = (cbar, mixed_norm(Geometry.STRONGLY_CONVEX, Kind.REFINED))
     sums = (S[m], partial_sum(m))
     k = (sp.Symbol("k", nonnegative=True), cbar / mu)
-    table = {
+    by_name = {
         "unrolled/solved/sharp": Formula(_ERROR, r"\le", UNROLLED["solved"], (factor, mixed)),
         "unrolled/started/explicit": Formula(_ERROR, r"\le", UNROLLED["started"], (factor, mixed, sums)),
     }
     for solver, kind in (("neumann", "sharp"), ("cg", "explicit")):
         left = (q, LEFT[solver])
-        table[f"implicit/{solver} solved/{kind}"] = Formula(_ERROR, r"\le", SOLVED[solver], (left, mixed))
+        by_name[f"implicit/{solver} solved/{kind}"] = Formula(_ERROR, r"\le", SOLVED[solver], (left, mixed))
         started = STARTED + SOLVED[solver]
-        table[f"implicit/{solver} started/explicit"] = Formula(_ERROR, r"\le", started, (factor, left, mixed))
-    table["bilevel_smoothness/phiphi/explicit"] = Formula(_CURVED, r"\le", GHADIMI_WANG)
-    table["bilevel_smoothness/phiphi/sharp"] = Formula(_CURVED, r"\le", EXACT, (k, mixed), (_Y,))
-    return table
+        by_name[f"implicit/{solver} started/explicit"] = Formula(_ERROR, r"\le", started, (factor, left, mixed))
+    by_name["bilevel_smoothness/phiphi/explicit"] = Formula(_CURVED, r"\le", GHADIMI_WANG)
+    by_name["bilevel_smoothness/phiphi/sharp"] = Formula(_CURVED, r"\le", EXACT, (k, mixed), (_Y,))
+    return by_name
