@@ -311,11 +311,15 @@ def _every_count_that_can_win(q: Question, most: int, cost: Callable[[int], floa
     """
     best = math.inf
     waited = 0
-    for N in range(1, most + 1):
+    fewest = 1
+    if _searches(q) and q.constants.mu is not None:
+        assert q.inner_time is not None
+        fewest = min(most, max(1, math.ceil(q.inner_time * q.constants.L * (1 - BETA_TOLERANCE))))
+    for N in range(fewest, most + 1):
         if best < math.inf and getattr(_counts(q, N, 1), q.objective) * _fewest_tasks(q, N) >= best:
             return
         here = cost(N)
-        waited = 0 if here < best or best == math.inf else waited + 1
+        waited = 0 if here < best else waited + 1
         best = min(best, here)
         if waited == PATIENCE:
             return

@@ -170,7 +170,7 @@ def test_advice_on_the_command_line() -> None:
     assert advice["anil"]["outer_steps"] >= 1 and max(advice["anil"]["bounds"].values()) <= 0.1
     for bad, words in (
         (["--eps", "0"], "eps must be a finite number > 0"),
-        (["--eps", "0.1", "--beta-w", "9", "--beta-phi", "9"], "beta_w must be in (0, 1/Lam]"),
+        (["--eps", "0.1", "--beta-w", "9", "--beta-phi", "9"], "beta_w must be in (0, 2/Lam)"),
     ):
         refused = CliRunner().invoke(app, ["advise", *constants, *bad])
         assert refused.exit_code == 2 and words in " ".join(refused.output.split()), refused.output
