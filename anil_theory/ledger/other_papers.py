@@ -119,7 +119,7 @@ def _biased_step() -> Fact:
     claimed = -(slope**2) / 2 + bias**2 / 2
     return Fact(
         name="6/a step with a biased gradient",
-        statement="Lam times the descent lemma at beta = 1/Lam, along g + b: statement B (g, b: one direction suffices)",
+        statement="Lam times the descent lemma at beta = 1/Lam, along g + b: statement B (in one direction)",
         section="6",
         assumptions=("||D^2 L_meta|| <= Lam", "an inner product is the sum of its coordinates' products"),
         claimed=claimed,
