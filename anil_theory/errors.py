@@ -35,6 +35,7 @@
 | `record.OtherSchema`                       | `ValueError`          | a file is a record of another version         |
 | `record.SchemaError`                       | `ValueError`          | a text is a record of another version         |
 | `report.mathematics.UnreadableFormula`     | `ValueError`          | LaTeX beyond what a page can show             |
+| `report.gallery.MissingRecords`            | `LookupError`         | a figure has no records to be drawn from      |
 | `report.template.TemplateMismatch`         | `ValueError`          | a hole in a text and no number for it         |
 
 Programs outside the package that catch the standard exception of the second column go on working.

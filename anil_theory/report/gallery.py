@@ -49,7 +49,7 @@ COMMANDS = {
 """The sources of records, by the name of their folder, each with the command that writes it."""
 
 
-class MissingRecords(AnilTheoryError):
+class MissingRecords(AnilTheoryError, LookupError):
     """A figure cannot be drawn: records that it needs are not there. The message names the command that writes them."""
 
 

@@ -23,7 +23,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
@@ -70,6 +69,9 @@ def largest_displacement(low: float, high: float, steps: int) -> float:
     bounds = (psi[max(best - 1, 0)], psi[min(best + 1, ANGLES - 1)])
     if bounds[0] == bounds[1]:
         return float(values[best])
+    # Here, and not above: a start that asks for advice needs no SciPy.
+    from scipy.optimize import minimize_scalar
+
     search: Any = minimize_scalar(lambda at: -float(displacement(at)), bounds=bounds, method="bounded")
     return max(float(values[best]), -float(search.fun))
 
