@@ -79,7 +79,7 @@ def test_the_power_is_at_least_98_percent_where_both_third_derivatives_are_posit
     assert verdict.outcome is Outcome.CONSISTENT and verdict.power > 0.98
 
 
-@pytest.mark.parametrize("mu", [0.3, None])
+@pytest.mark.parametrize("mu", [pytest.param(0.3, marks=pytest.mark.slow), None])
 def test_falsify_is_public_and_replays_what_it_reached_by_running_the_algorithm(mu: float | None) -> None:
     constants = Constants(mu, 1.0, 1.0, 0.5, 1.0)
     schedule = Schedule.paper(constants, 2)

@@ -69,6 +69,7 @@ def test_bounds_ask_for_one_number() -> None:
         contraction.contraction_factor(CONSTANTS["convex"], Schedule(SIZES, 3), Geometry.STRONGLY_CONVEX)
 
 
+@pytest.mark.slow
 def test_runs_and_searches_take_each_entry_s_own_step() -> None:
     """On flat points: a search finds what it finds for the number where all entries are almost that number."""
     family = SeparableFamily(CONSTANTS["convex"], 3, 2)

@@ -145,6 +145,7 @@ SWITCHED = """
 """
 
 
+@pytest.mark.slow
 def test_what_measures_says_that_it_switches_and_measures_the_same_in_every_way() -> None:
     switched = measured(SWITCHED)
     assert len(switched) == 7 and all(name == "float64" for kinds in switched.values() for name, _ in kinds)
@@ -218,6 +219,7 @@ def test_every_experiment_chooses_float64() -> None:
     assert scripts_without_a_choice() == []
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run() -> None:
     page = (ROOT / "docs" / "precision.md").read_text(encoding="utf-8")
     whole, part = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

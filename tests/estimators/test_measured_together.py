@@ -35,6 +35,7 @@ def cheap_machine_code() -> object:
     jax.config.update(switch, before)
 
 
+@pytest.mark.slow
 def test_blocks_of_several_cases_are_those_of_each_alone() -> None:
     """More cases than go into one call, and none is mistaken for another."""
     cases = [case(0.5), case(1.0), case(1.0, None), case(0.5, None), case(0.7)]

@@ -17,6 +17,7 @@ from anil_theory.tasks import SeparableFamily
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(1, 1), (2, 3)])
 def test_they_are_those_of_finite_differences(sizes: tuple[int, int]) -> None:
     problem = SeparableFamily(CONSTANTS, *sizes).problem(tasks=3, seed=1)

@@ -49,6 +49,7 @@ def test_a_diverging_run_is_outside() -> None:
     assert marked["ww"]["points"].outside > 1e300
 
 
+@pytest.mark.slow
 def test_a_verdict_on_a_ball_is_given_inside_and_withheld_outside() -> None:
     family = LinearBodyFamily(radius=1.0, regularisation=0.1)
     tasks, constants = family.sample(jax.random.key(0), 2), family.constants

@@ -71,6 +71,7 @@ def test_the_worst_task_keeps_the_assumptions() -> None:
             assert estimate.value <= getattr(constants, name) * (1 + 1e-9), name
 
 
+@pytest.mark.slow
 def test_blocks_and_seeds_in_one_call_are_those_of_calls_of_their_own() -> None:
     """More searches than one call rounds at a time: none is mistaken for another."""
     family, schedule = setting(0.3, 2)

@@ -31,6 +31,7 @@ def words(numbers: dict[str, Any], word: str) -> list[str]:
     return [f"{step}, {name}" for step, pieces in numbers["steps"].items() for name in pieces if word in pieces[name]]
 
 
+@pytest.mark.slow
 def test_every_step_runs_in_a_lean_environment(tmp_path: Path) -> None:
     found = dry_run(tmp_path, (*BLOCKED, "torch"), "--minutes", "60")
     assert found["dry"] and found["finished"] and found["goals"] == []

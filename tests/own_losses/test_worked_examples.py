@@ -33,6 +33,7 @@ def ten_lines() -> str:
     return code
 
 
+@pytest.mark.slow
 def test_ten_lines_go_from_features_to_constants_verdicts_and_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,7 +79,7 @@ def test_a_chord_that_is_too_low_would_be_noticed() -> None:
     assert form.above("curvature", 1.0, ends) > at_ends
 
 
-@settings(max_examples=10)
+@settings(max_examples=3)
 @given(st.booleans(), st.integers(1, 4), st.integers(0, 2**31))
 def test_no_random_task_is_beyond_the_form_along_any_direction(convex: bool, N: int, seed: int) -> None:
     """|D^2 L_meta[d, d]| <= Q(|dw|, |dphi|) and the second moment of one task's gradient, at random points."""

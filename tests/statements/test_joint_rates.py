@@ -24,7 +24,7 @@ CONVEX = Constants(0.2, 1.0, 1.0, 0.5, 1.0)
 LOPSIDED = Constants(0.9, 1.0, 5.0, 0.1, 3.0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(settings_of_theory(), st.sampled_from(ROWS), log_uniform(1e-2, 1e2), log_uniform(0.01, 1.0))
 def test_at_admissible_steps_it_is_never_above_the_refined_theorem(setting, row, D0, shorter) -> None:
     constants, schedule = setting
@@ -40,7 +40,7 @@ def test_at_admissible_steps_it_is_never_above_the_refined_theorem(setting, row,
     assert joint.bound(row).value <= refined.bound(row).value * (1 + 1e-3)
 
 
-@settings(max_examples=15)
+@settings(max_examples=4)
 @given(settings_of_theory(), st.sampled_from(ROWS), log_uniform(1e-2, 1e2))
 def test_more_steps_and_shorter_gaps_never_raise_it(setting, row, D0) -> None:
     constants, schedule = setting

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from anil_theory.cli import app
@@ -16,6 +17,7 @@ def verified(*arguments: str, out: Path) -> tuple[int, list[dict]]:
     return result.exit_code, json.loads(result.stdout)["rows"]
 
 
+@pytest.mark.slow
 def test_a_loop_that_overflows_is_inconclusive_with_the_reason(tmp_path: Path) -> None:
     """(1 + 10)^400 is beyond float64."""
     arguments = ["prop3", "--geometry", "nonconvex", "--alpha", "10", "--inner-steps", "400", "--c", "0.7"]
@@ -30,6 +32,7 @@ def test_a_loop_that_overflows_is_inconclusive_with_the_reason(tmp_path: Path) -
     assert all(row["measured"] not in (None, "nan") for row in finite)
 
 
+@pytest.mark.slow
 def test_every_row_says_what_its_rounding_is(tmp_path: Path) -> None:
     arguments = ["assumptions", "prop1", "prop2", "--geometry", "strongly-convex", "--mu", "0.3", "--inner-steps", "1"]
     code, rows = verified(*arguments, out=tmp_path)

@@ -88,6 +88,7 @@ def test_a_break_that_nothing_refutes_has_a_status_of_its_own(tmp_path: Path) ->
     assert "nothing refuted the halved bounds of phiphi" in text and "0 of 0 rows" in text
 
 
+@pytest.mark.slow
 def test_bounds_far_below_rounding_are_judged_and_drawn(tmp_path: Path) -> None:
     """q^N is 1e-22 at mu/L = 0.9, N = 30: noise of the pair quotient is neither evidence nor on the figure."""
     code, text = run("prop2", "--mu", "0.9", "--inner-steps", "1", "30", *SMALL, out=tmp_path)

@@ -53,6 +53,7 @@ def test_a_diverging_run_is_a_status_with_its_step() -> None:
         assert "diverged" in row.reason and "first at step" in row.reason
 
 
+@pytest.mark.slow
 def test_table_1_puts_measured_terms_below_their_bounds() -> None:
     constants = CONSTANTS["thm1"]
     cell = Cell("terms", "table1", constants, Schedule.paper(constants, 2), Regime.STRONGLY_CONVEX, max_inner_steps=2)

@@ -50,6 +50,7 @@ def rows() -> list[dict[str, Any]]:
 pytestmark = pytest.mark.usefixtures("search_once")
 
 
+@pytest.mark.slow
 def test_every_lower_value_is_below_every_bound() -> None:
     assert [row["block"] for row in rows()] == ["ww", "wphi", "phiw", "phiphi"]
     for row in rows():

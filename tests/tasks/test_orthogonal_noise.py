@@ -68,7 +68,7 @@ def test_the_run_starts_at_the_minimum(constants: Constants) -> None:
 
 
 @pytest.mark.parametrize("constants", [CONVEX, NONCONVEX])
-@pytest.mark.parametrize("batch", [1, 4, 16])
+@pytest.mark.parametrize("batch", [1, 4, pytest.param(16, marks=pytest.mark.slow)])
 def test_the_weighted_row_is_reached_to_nine_tenths(constants: Constants, batch: int) -> None:
     """Seeds are fixed. Four standard errors below the mean are still above 0.88, and halved bounds are refuted."""
     N = 2 if constants.mu else 1

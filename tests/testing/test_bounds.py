@@ -87,6 +87,7 @@ def test_five_lines_of_another_project_refute_a_bound_at_readable_numbers(tmp_pa
     assert promised in done.stdout
 
 
+@pytest.mark.slow
 def test_the_other_examples_of_the_page_pass_in_another_project(tmp_path: Path) -> None:
     done = own_project(tmp_path, f"import anil_theory\nanil_theory.enable_float64()\n{REFUSED}\n{OWN_LOSSES}")
     assert done.returncode == 0, done.stdout + done.stderr
