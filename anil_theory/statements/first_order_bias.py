@@ -72,7 +72,10 @@ def largest_displacement(low: float, high: float, steps: int) -> float:
     # Here, and not above: a start that asks for advice needs no SciPy.
     from scipy.optimize import minimize_scalar
 
-    search: Any = minimize_scalar(lambda at: -float(displacement(at)), bounds=bounds, method="bounded")
+    # The default tolerance, 1e-5, is as wide as the interval where N is large: the bound fell short by 1e-8 there.
+    search: Any = minimize_scalar(
+        lambda at: -float(displacement(at)), bounds=bounds, method="bounded", options={"xatol": 1e-12}
+    )
     return max(float(values[best]), -float(search.fun))
 
 

@@ -6,7 +6,7 @@ import math
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
@@ -17,7 +17,7 @@ from anil_theory.estimators.first_order_bias import MEASUREMENT
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
-from anil_theory.statements.first_order_bias import largest_displacement
+from anil_theory.statements.first_order_bias import SEARCH_ERROR, largest_displacement
 from anil_theory.statements.forms.names import FIRST_ORDER
 from anil_theory.tasks import FirstOrderWitness, SeparableFamily
 
@@ -148,3 +148,26 @@ def test_the_witness_keeps_to_its_constants_where_the_clock_changes() -> None:
             assert np.linalg.eigvalsh(np.asarray(hessian(z))[:4, :4]).min() >= 0.3 - 1e-12
             d = generator.standard_normal(5)
             assert np.linalg.norm(np.asarray(jerk(z, d / np.linalg.norm(d))), 2) <= 1.0
+
+
+def zoomed(low: float, high: float, N: int) -> float:
+    """The largest |1 - zeta^N| on the half circle, by scans that each look closer at the best place of the last."""
+    centre, radius = (low + high) / 2, (high - low) / 2
+    first, last, largest = 0.0, math.pi, 0.0
+    for _ in range(7):
+        psi = np.linspace(first, last, 40_001)
+        values = np.abs(1 - (centre + radius * np.exp(1j * psi)) ** N)
+        best = int(values.argmax())
+        first, last = psi[max(best - 1, 0)], psi[min(best + 1, len(psi) - 1)]
+        largest = max(largest, float(values[best]))
+    return largest
+
+
+@settings(max_examples=60)
+@given(st.floats(0, 1), st.floats(0, 1), st.sampled_from([1, 2, 4, 13, 100, 1000]))
+@example(0.470607, 0.999968, 1000)
+@example(0.029719, 0.999801, 100)
+def test_no_number_of_the_disk_goes_further_than_the_bound_says(one_end: float, other_end: float, N: int) -> None:
+    """Within SEARCH_ERROR, which the rounding of the bound holds; also where the arc of the search is short."""
+    low, high = sorted((one_end, other_end))
+    assert zoomed(low, high, N) <= largest_displacement(low, high, N) * (1 + SEARCH_ERROR) + 1e-300
