@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from anil_theory._admissible import InvalidParameter, positive
+from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.tasks.base import Loss, Losses
 
 SMALLEST_ERROR = 1e-18
@@ -75,13 +75,23 @@ def conjugate_gradients(H: Array, p: Array, steps: Any) -> Float[Array, " n_w"]:
     return jax.lax.fori_loop(0, steps, step, (jnp.zeros_like(p), p, p))[0]
 
 
-def checked_step(step: float, L: float) -> float:
-    """A step of the Neumann series. Raises InvalidParameter where the series need not converge: step >= 2/L."""
+def implicit_hypergradient(
+    losses: Losses, w: Array, phi: Array, data: PyTree, *, terms: int, L: float, step: float | None = None
+) -> Float[Array, " n_phi"]:
+    """D_phi L_D - C x at w, x the Neumann series of H^(-1) D_w L_D with `terms` terms: an approximation of D Phi.
+
+    w       any point, near w*(phi) for a good approximation: what an inner loop ends at;
+    L       the smoothness of L_S in w;
+    step    of the series; None: 1/L.
+
+    Raises InvalidParameter for terms below 1, and where the series need not converge: step >= 2/L.
+    """
     L = positive("L", L)
-    step = positive("step", step)
+    step = 1 / L if step is None else positive("step", step)
     if step >= 2 / L:
         raise InvalidParameter("step", f"in (0, 2/L) = (0, {2 / L:g}), where the Neumann series converges", step)
-    return step
+    at = derivatives(losses, w, phi, data)
+    return implicit_gradient(at, neumann(at.H, at.p, count("terms", terms), step))
 
 
 def implicit_gradient(at: Derivatives, x: Array) -> Float[Array, " n_phi"]:

@@ -54,7 +54,7 @@ def trial(
         batch=min(s.batch, MOST_TASKS),
         outer_steps=min(s.outer_steps, MOST_STEPS),
     )
-    trial: dict[str, Any] = {
+    outcome: dict[str, Any] = {
         "K": schedule.outer_steps,
         "B": schedule.batch,
         "beta_w": schedule.beta_w,
@@ -67,14 +67,14 @@ def trial(
     try:
         run = run_algorithm(problem, schedule, seed=seed, seeds=SEEDS, records=20)
     except AnilTheoryError as error:
-        return trial | {"reason": str(error)}
+        return outcome | {"reason": str(error)}
     average = average_gradient(run)
     theorem = "thm1" if constants.geometry is Geometry.STRONGLY_CONVEX else "thm2"
     for row in ("w", "phi"):
         if row not in average.estimates:
-            return trial | {"reason": average.reason}
+            return outcome | {"reason": average.reason}
         (claim,) = STATEMENTS[theorem].given(D0=D0).select(Kind(advice.kind), row)
         estimate = average.estimates[row]
         bound = claim.evaluate(constants, schedule)
-        trial["rows"][row] = {"measured": estimate.value, "stderr": estimate.stderr, "bound": bound.value}
-    return trial | {"reason": ""}
+        outcome["rows"][row] = {"measured": estimate.value, "stderr": estimate.stderr, "bound": bound.value}
+    return outcome | {"reason": ""}
