@@ -38,7 +38,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.replace(str(temporary), path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename == str(temporary):
+        # A full disk answers the write, which knows of no name at all.
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
             raise type(error)(error.errno, error.strerror, str(path)) from error
         raise
 

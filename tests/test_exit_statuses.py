@@ -17,6 +17,7 @@ import typer
 from typer.testing import CliRunner
 
 from anil_theory import provenance
+from anil_theory._atomic import write_atomically
 from anil_theory.checks import Row
 from anil_theory.cli import app
 from anil_theory.record import RecordStore
@@ -290,3 +291,13 @@ def test_an_ascii_terminal_gets_an_answer(tmp_path: Path) -> None:
         done = shell(f"anil-theory {arguments}", PYTHONIOENCODING="ascii", COLUMNS="40")
         assert done.returncode == 0 and done.stdout.isascii(), done.stderr
     assert "r\\xe9sultats" in done.stdout and (out / "report.md").exists()
+
+
+def test_a_write_that_a_full_disk_refuses_names_its_file(tmp_path: Path) -> None:
+    """The system's error of a write has no name, and a reader of the message has many files."""
+
+    def refused(file: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"rows\.csv"):
+        write_atomically(tmp_path / "rows.csv", refused)

@@ -4,8 +4,8 @@ Claim: with the settings of `Advice.anil`, Theorem 1 or 2 guarantees that the av
 E||D_phi L_meta||^2 are at most eps: by Theorem J (kind SHARP), or by the refined or explicit theorem. Kind: upper
 bounds, hence an upper bound of what is needed; the costs are exact counts of those settings. Of the questions that are
 asked beside the first, none about a smaller class of tasks (larger mu, smaller L, rho, tau, M) is dearer, because its
-search includes the other's inner loop and every bound there is smaller. Source: `statements.joint_plans`, `statements.rates`, `statements.plans` and
-docs/formulas.md, thm1 and thm2.
+search includes the other's inner loop and every bound there is smaller. Source: `statements.joint_plans`,
+`statements.rates`, `statements.plans` and docs/formulas.md, thm1 and thm2.
 
 Everything is a plain value: `anil_theory._plain.to_plain(advice)` is its JSON.
 """

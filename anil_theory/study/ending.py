@@ -84,6 +84,9 @@ class Ending:
     def fail(self, error: BaseException, what: str = "") -> None:
         """Print a failure to standard error, in one line, and remember it."""
         text = described(error)
+        if isinstance(error, OSError) and error.filename is not None and os.fsdecode(error.filename) in what:
+            # `what` has named the file already.
+            text = _one_line(error.strerror or str(error))
         self.failures.append(f"{what}: {text}" if what else text)
         self.misuse = self.misuse or isinstance(error, InvalidParameter | ExtensionError)
         print_error(self.failures[-1])

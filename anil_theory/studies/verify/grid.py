@@ -86,8 +86,8 @@ def _product(axes: Axes, statements: tuple[str, ...], seed: int, reasons: _Reaso
                         continue
                     for run in _runs(axes, constants, schedule, measurement):
                         cell = _cell(axes, family, shape, constants, run, regime, name, measurement, seed)
-                        if cell is None:
-                            reasons[name] = f"no task of {family} exists there"
+                        if isinstance(cell, InvalidParameter):
+                            reasons[name] = f"no task of {family} exists there: {cell}"
                             continue
                         key = (name, measurement.name, family, *_parts(cell, measurement))
                         if key in cells:
@@ -156,8 +156,8 @@ def _cell(
     statement: str,
     measurement: Measurement,
     seed: int,
-) -> Cell | None:
-    """The cell, with the dimensions that the family has there; None where a witness does not exist."""
+) -> Cell | InvalidParameter:
+    """The cell, with the dimensions that the family has there; why a witness does not exist, where that is so."""
     witness = FAMILIES[family].is_witness
     try:
         cell = Cell(
@@ -176,9 +176,9 @@ def _cell(
             budget=Budget(axes.pairs, axes.points, axes.lanczos_steps, axes.starts, axes.iterations),
             family=family,
         )
-    except InvalidParameter:
+    except InvalidParameter as refusal:
         if witness:
-            return None
+            return refusal
         raise
     dimensions = (cell.source.n_w, cell.source.n_phi)
     return cell if dimensions == shape else replace(cell, n_w=dimensions[0], n_phi=dimensions[1])
