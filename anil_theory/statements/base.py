@@ -38,8 +38,8 @@ class Kind(StrEnum):
     REFINED = "refined"
     """upper bound with the tightened constants (`statements.contraction` says which)"""
     SHARP = "sharp"
-    """upper bound that tasks attain, the supremum over all with the constants (`statements.sharp` has the exception); of
-    the theorems, the one by the joint form, which is attained in the limits that docs/theorem_bounds.md names"""
+    """upper bound that tasks attain, the supremum over all with the constants (`statements.sharp` has the exception);
+    of the theorems, the one by the joint form, which is attained in the limits that docs/theorem_bounds.md names"""
     ORDER = "order"
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
     DECLARED = "declared"
