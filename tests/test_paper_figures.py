@@ -141,3 +141,10 @@ def test_the_script_beside_the_pictures_draws_from_the_committed_records(tmp_pat
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "paper_figures" / "anil_against_maml.png").is_file()
+
+
+def test_drawing_one_figure_keeps_the_captions_of_the_others(tmp_path: Path) -> None:
+    for name in ("saturation", "floor", "saturation"):
+        assert run_figures(name, "--records", str(RECORDS), "--out", str(tmp_path)).exit_code == 0
+    captions = {name: FIGURES[name].caption(records_for(FIGURES[name], RECORDS)) for name in ("floor", "saturation")}
+    assert (tmp_path / "captions.md").read_text(encoding="utf-8") == captions_page(captions)

@@ -76,7 +76,7 @@ def convergence(records: Records) -> str:
     """What the band is."""
     return (
         "Running averages of the squared block norms of the meta-gradient along Algorithm 1, with a band of two "
-        "standard errors over seeds, beside the refined bounds of Theorems 1 and 2."
+        "standard errors over seeds, beside the bounds of Theorems 1 and 2 by the joint form (Theorem J)."
     )
 
 

@@ -43,7 +43,8 @@ def draw_figures(
         for path in paths or []:
             console.print(str(path), highlight=False, markup=False, soft_wrap=True)
     if captions:
-        written += ending.write(out / CAPTIONS, partial(write_report, captions_page(captions), out / CAPTIONS))
+        page = captions_page(_in_order({**_kept_captions(out / CAPTIONS), **captions}))
+        written += ending.write(out / CAPTIONS, partial(write_report, page, out / CAPTIONS))
     drawn_names = list(captions)
     missing = [figure.name for figure in chosen if figure.name not in captions]
     report = {"drawn": drawn_names, "missing": missing, "files": [str(path) for path in written]}
@@ -72,3 +73,17 @@ def captions_page(captions: Mapping[str, str]) -> str:
     for name, caption in captions.items():
         lines += [f"## {name}", "", f"![{name}]({name}.png)", "", caption, ""]
     return "\n".join(lines)
+
+
+def _kept_captions(page: Path) -> dict[str, str]:
+    """The captions that an earlier run has left beside its pictures, by the names of their figures."""
+    if not page.is_file():
+        return {}
+    sections = page.read_text(encoding="utf-8", errors="replace").split("\n## ")[1:]
+    parts = [section.strip().split("\n\n", 2) for section in sections]
+    return {name: caption for name, _, caption in (part for part in parts if len(part) == 3) if name in FIGURES}
+
+
+def _in_order(captions: Mapping[str, str]) -> dict[str, str]:
+    """The captions in the order of the figures."""
+    return {name: captions[name] for name in FIGURES if name in captions}
