@@ -4,7 +4,7 @@
 |--------------------------------------------|-----------------------|-----------------------------------------------|
 | `InvalidParameter`                         | `ValueError`          | a parameter is outside its admissible set     |
 | `_admissible.ConflictingArguments`         | `ValueError`          | two arguments exclude each other              |
-| `studies.empty_grid.EmptyGrid`             | `ValueError`          | no combination of the axes is a cell          |
+| `study.empty_grid.EmptyGrid`               | `ValueError`          | no combination of the axes is a cell          |
 | `neural.checkpoints.OtherConfiguration`    | `ValueError`          | a run would go on from another run            |
 | `_precision.SinglePrecision`               | `RuntimeError`        | a context keeps JAX at 32-bit types           |
 | `_memory.NotEnoughMemory`                  | `ValueError`          | a size is beyond the memory of the machine    |

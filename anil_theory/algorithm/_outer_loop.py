@@ -112,7 +112,7 @@ def outer_loop(
     """
     S = count("seeds", seeds)
     R = min(count("records", records), schedule.outer_steps)
-    average = one_of("average", _usual_average(schedule, eps) if average is None else average, AVERAGES)
+    average = one_of("average", usual_average(schedule, eps) if average is None else average, AVERAGES)
     if schedule.population not in (None, len(tasks)):
         raise InvalidParameter("population", f"the number of tasks, {len(tasks)}, or None", schedule.population)
     if average == "batch" and schedule.population is not None:
@@ -177,7 +177,7 @@ def check_run_size(schedule: Schedule, *, inner_steps: int, seeds: int, tasks: i
     require_memory("the records", FLOAT64 * 5 * seeds * records, {"seeds": seeds, "records": records})
 
 
-def _usual_average(schedule: Schedule, eps: float | None) -> str:
+def usual_average(schedule: Schedule, eps: float | None = None) -> str:
     """The average that `outer_loop` takes where none is named."""
     if eps is not None:
         return "every"

@@ -54,6 +54,9 @@ class LossSource:
     origin: str
     digest: str
 
+    def __str__(self) -> str:
+        return self.origin
+
 
 def read_file(path: Path | str) -> LossSource:
     """Run a Python file and take what it names. Raises UnusableFile, with the line, for a file that cannot be used."""

@@ -39,8 +39,11 @@ from anil_theory.statements.generated import formulas
 from anil_theory.statements.scaled import Scaled, scaled
 from anil_theory.statements.sequences import InnerLoop
 
-HALVINGS = 60
-"""Bisections for the multiplier of Y; any multiplier is valid, so they buy tightness and never correctness."""
+NEWTON_STEPS = 60
+"""At most this many steps to the multiplier of Y; any multiplier is valid, so they buy tightness, not correctness."""
+
+NEAR = 1e-9
+"""A multiplier as near as this to the best one costs its square, since the dual is flat there."""
 
 
 class SharpBlocks(NamedTuple):
@@ -80,19 +83,33 @@ def own_sensitivity(s: np.ndarray, unit: np.ndarray, rho: float, tau: float) -> 
     Splitting 2 b = 2 b x + 2 b (1 - x) between the two circles bounds it by rho s hypot(s, 2 x unit) +
     tau unit hypot(unit, 2 (1 - x) s) for every x in [0, 1]; the smallest such bound is the maximum (duality).
     """
-    low, high = np.zeros_like(s), np.ones_like(s)
-    with np.errstate(invalid="ignore", divide="ignore", under="ignore"):
-        for _ in range(HALVINGS):
-            x = (low + high) / 2
-            # The derivative of the bound in x, times a positive number.
-            slope = rho * x * unit / np.hypot(s, 2 * x * unit) - tau * (1 - x) * s / np.hypot(unit, 2 * (1 - x) * s)
-            low, high = np.where(slope > 0, low, x), np.where(slope > 0, x, high)
-    x = (low + high) / 2
+    x = _multiplier(s, unit, rho, tau)
 
     def dual(x: np.ndarray) -> np.ndarray:
         return rho * s * np.hypot(s, 2 * x * unit) + tau * unit * np.hypot(unit, 2 * (1 - x) * s)
 
     return np.minimum(dual(x), np.minimum(dual(np.zeros_like(x)), dual(np.ones_like(x))))
+
+
+def _multiplier(s: np.ndarray, unit: np.ndarray, rho: float, tau: float) -> np.ndarray:
+    """The x at which the derivative of the dual changes sign: Newton's method inside a bracket, which halves else."""
+    low, high, x = np.zeros_like(s), np.ones_like(s), np.full_like(s, 0.5)
+    # Where s or the unit is 0, an end of the interval is best, or all x are alike.
+    inner = (s > 0) & (unit > 0)
+    with np.errstate(all="ignore"):
+        for _ in range(NEWTON_STEPS):
+            to_w, to_phi = np.hypot(s, 2 * x * unit), np.hypot(unit, 2 * (1 - x) * s)
+            # The derivative of the dual, and its own, over 4 s unit.
+            slope = rho * x * unit / to_w - tau * (1 - x) * s / to_phi
+            bend = rho * unit * (s / to_w) ** 2 / to_w + tau * s * (unit / to_phi) ** 2 / to_phi
+            low, high = np.where(slope > 0, low, x), np.where(slope > 0, x, high)
+            newton = x - slope / bend
+            following = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+            moved = np.abs(following - x) > NEAR
+            x = following
+            if not np.any(moved & inner):
+                break
+    return x
 
 
 def sharp_blocks(

@@ -1,7 +1,7 @@
 """The engine of every command: a study's cells into records, with progress, resume, Ctrl-C, workers and a status."""
 
 from anil_theory.study._conduct import conduct
-from anil_theory.study.base import RunSettings, Study
+from anil_theory.study.base import CellStudy, RunSettings, Study
 from anil_theory.study.ending import EXIT_FAILED, EXIT_MISUSE, EXIT_NOT_SHOWN, EXIT_REFUTED, Ending, Plot, described
 from anil_theory.study.interruption import EXIT_INTERRUPTED
 from anil_theory.study.job import Batch, Hand, Job, Measure, Result, Stopped
@@ -16,6 +16,7 @@ __all__ = [
     "EXIT_NOT_SHOWN",
     "EXIT_REFUTED",
     "Batch",
+    "CellStudy",
     "Display",
     "Ending",
     "Hand",

@@ -1,17 +1,21 @@
 """A study: settings become jobs, and their records become a page that people read. Every command is one."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from anil_theory._options import Option, Options, option, options_of
-from anil_theory.study.job import Job
+from anil_theory._plain import to_plain
+from anil_theory.study.empty_grid import EmptyGrid
+from anil_theory.study.job import Hand, Job, Result
 from anil_theory.study.page import Page
 
 S = TypeVar("S", bound=Options)
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -68,3 +72,33 @@ class Study(abc.ABC, Generic[S]):
     def around(self) -> AbstractContextManager[None]:
         """What holds while the cells are measured. Default: nothing special."""
         return nullcontext()
+
+
+class CellStudy(Study[S], Generic[S, C]):
+    """A study whose cells keep nothing but their records.
+
+    A cell is whatever describes one measurement completely; `str` of it is what messages call it.
+    """
+
+    @abc.abstractmethod
+    def cells(self) -> Iterable[C]:
+        """The cells, in the order of the page. Raises InvalidParameter for misuse, before any work is done."""
+
+    @abc.abstractmethod
+    def measure(self, cell: C, hand: Hand) -> Result:
+        """What a cell's record says beside the cell."""
+
+    def key(self, cell: C) -> Mapping[str, Any]:
+        """The cell as plain values: what defines its record."""
+        return to_plain(cell)
+
+    def job(self, cell: C) -> Job:
+        """The cell as the engine takes it."""
+        return Job(cell=self.key(cell), measure=partial(self.measure, cell), name=str(cell))
+
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """One job for each cell. Raises InvalidParameter for misuse, and EmptyGrid where there is no cell."""
+        jobs = [self.job(cell) for cell in self.cells()]
+        if not jobs:
+            raise EmptyGrid("it has no settings")
+        return jobs

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from anil_theory import Constants, Geometry, InvalidParameter, Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.statements.base import ANIL
-from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.studies.verify.grid import SAMPLED, WITNESSES, cells_of, grid_cells, quick_statements
 from anil_theory.studies.verify.settings import Axes, VerifySettings
+from anil_theory.study.empty_grid import EmptyGrid
 
 
 @pytest.mark.parametrize("quick", [True, False])

@@ -1,8 +1,7 @@
 """The findings of the audit as cells, and their page: the terminal, a report, a figure for each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from anil_theory._admissible import one_of
@@ -14,29 +13,29 @@ from anil_theory.report.audit_figures import plot_finding
 from anil_theory.report.audit_report import legend_of_findings, print_finding, write_audit
 from anil_theory.report.terminal import print_heuristics
 from anil_theory.studies.audit.settings import AuditSettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import CellStudy, Hand, Page, Result
 
 
-class AuditStudy(Study[AuditSettings]):
+class AuditStudy(CellStudy[AuditSettings, str]):
     """Every finding that was asked for; a finding is not a verdict, and refutes nothing."""
 
     verb: ClassVar[str] = "auditing"
     noun: ClassVar[str] = "findings"
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each finding."""
+    def cells(self) -> Iterable[str]:
+        """The names of the findings."""
         for name in self.settings.findings:
             one_of("finding", name, tuple(FINDINGS))
         admissible_seed("seed", self.settings.seed)
-        return [self._job(name) for name in FINDINGS if not self.settings.findings or name in self.settings.findings]
+        return [name for name in FINDINGS if not self.settings.findings or name in self.settings.findings]
 
-    def _job(self, name: str) -> Job:
-        how = {"seed": self.settings.seed, "quick": self.settings.quick}
+    def key(self, cell: str) -> dict[str, Any]:
+        """The finding, and how it is looked for."""
+        return {"audit": cell, "seed": self.settings.seed, "quick": self.settings.quick}
 
-        def measure(hand: Hand) -> Result:
-            return Result(measurements=to_plain(FINDINGS[name](**how)))
-
-        return Job(cell={"audit": name, **how}, measure=measure, name=f"finding {name}")
+    def measure(self, cell: str, hand: Hand) -> Result:
+        """The finding."""
+        return Result(measurements=to_plain(FINDINGS[cell](seed=self.settings.seed, quick=self.settings.quick)))
 
     def show(self, page: Page) -> dict[str, Any]:
         """Every finding in words and as a figure, and out/audit.md."""

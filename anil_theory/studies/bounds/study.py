@@ -1,11 +1,10 @@
 """The settings of `anil-theory bounds` as cells, and its page: where the bounds turn, and two figures."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -18,26 +17,38 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.studies.bounds.settings import BoundsSettings
 from anil_theory.studies.bounds.traces import StepRule, TracedSetting, trace_bounds
-from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.inner_steps import runnable
 from anil_theory.studies.verify.cells import Regime
-from anil_theory.study import Hand, Job, Page, Result, Study
-
-Traced = tuple[TracedSetting, StepRule]
+from anil_theory.study import CellStudy, Hand, Page, Result
 
 
-class BoundsStudy(Study[BoundsSettings]):
+class Traced(NamedTuple):
+    """A setting with the rule that makes its schedules."""
+
+    setting: TracedSetting
+    step_rule: StepRule
+
+    def __str__(self) -> str:
+        return self.setting.describe()
+
+
+class BoundsStudy(CellStudy[BoundsSettings, Traced]):
     """One curve for each geometry, mu and rule of the step size."""
 
     verb: ClassVar[str] = "tracing"
     noun: ClassVar[str] = "settings"
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each setting."""
-        jobs = [_job(setting, step_rule) for setting, step_rule in settings_of_bounds(self.settings)]
-        if not jobs:
-            raise EmptyGrid("it has no settings")
-        return jobs
+    def cells(self) -> Iterable[Traced]:
+        """One for each setting."""
+        return settings_of_bounds(self.settings)
+
+    def key(self, cell: Traced) -> dict[str, Any]:
+        """The setting; the rule of its schedules follows from it."""
+        return {"command": "bounds", **to_plain(cell.setting)}
+
+    def measure(self, cell: Traced, hand: Hand) -> Result:
+        """The curves of the setting."""
+        return Result(measurements=trace_bounds(cell.setting, cell.step_rule))
 
     def show(self, page: Page) -> dict[str, Any]:
         """The turning points, and the map of what is reached."""
@@ -58,13 +69,6 @@ def _least_reached(traced: Mapping[str, Any]) -> float:
     return min(shares, default=math.inf)
 
 
-def _job(setting: TracedSetting, step_rule: StepRule) -> Job:
-    def measure(hand: Hand) -> Result:
-        return Result(measurements=trace_bounds(setting, step_rule))
-
-    return Job(cell={"command": "bounds", **to_plain(setting)}, measure=measure, name=setting.describe())
-
-
 def settings_of_bounds(asked: BoundsSettings) -> Iterator[Traced]:
     """Every setting with the rule that makes its schedules.
 
@@ -79,14 +83,14 @@ def settings_of_bounds(asked: BoundsSettings) -> Iterator[Traced]:
             constants = replace(nonconvex, mu=mu)
             rule = partial(Schedule.strongly_convex, constants)
             alpha = rule(1).one_alpha
-            yield TracedSetting(constants, Regime.STRONGLY_CONVEX, alpha, curve, reached_at), rule
+            yield Traced(TracedSetting(constants, Regime.STRONGLY_CONVEX, alpha, curve, reached_at), rule)
     if Geometry.NONCONVEX in asked.geometry:
         alpha = positive("alpha", 0.1 / nonconvex.L if asked.alpha is None else asked.alpha)
-        yield TracedSetting(nonconvex, Regime.FIXED, alpha, curve, reached_at), partial(Schedule, alpha)
+        yield Traced(TracedSetting(nonconvex, Regime.FIXED, alpha, curve, reached_at), partial(Schedule, alpha))
         scaled = partial(Schedule.nonconvex, nonconvex, c=asked.c)
         # Now, and not after the other settings were traced.
         scaled(1)
-        yield TracedSetting(nonconvex, Regime.SCALED, asked.c, curve, reached_at), scaled
+        yield Traced(TracedSetting(nonconvex, Regime.SCALED, asked.c, curve, reached_at), scaled)
 
 
 def spread_steps(longest: int, a_decade: int) -> tuple[int, ...]:

@@ -63,6 +63,9 @@ class CertifiedCell(abc.ABC):
         positive("operations", self.operations)
         positive("seconds", self.seconds)
 
+    def __str__(self) -> str:
+        return f"{self.where}{self.source.constants.geometry.value}, N = {self.at.inner_steps}"
+
     @property
     @abc.abstractmethod
     def source(self) -> Family:

@@ -1,7 +1,7 @@
 """The cells of `anil-theory certify`, and its page: certificates, samples beside them, a figure, the proof."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,11 +16,11 @@ from anil_theory.studies.certify.cells import CertifiedCell
 from anil_theory.studies.certify.grid import cells_of
 from anil_theory.studies.certify.rows import certify_cell
 from anil_theory.studies.certify.settings import CertifySettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import CellStudy, Hand, Job, Page, Result
 from anil_theory.tasks import SeparableFamily
 
 
-class CertifyStudy(Study[CertifySettings]):
+class CertifyStudy(CellStudy[CertifySettings, CertifiedCell]):
     """Every family and N; refuted where a witness beats a bound."""
 
     verb: ClassVar[str] = "certifying"
@@ -29,34 +29,35 @@ class CertifyStudy(Study[CertifySettings]):
         super().__init__(settings)
         self.proof = None if settings.proof is None else Proof()
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each cell.
-
-        Raises InvalidParameter for a proof of tasks whose search is of another kind, ConflictingArguments for one of a
-        search that is taken from a record, and InvalidParameter for a file whose folder is not there.
-        """
+    def cells(self) -> Iterable[CertifiedCell]:
+        """Every family and N. Raises InvalidParameter for a proof whose search is of another kind, or has no folder."""
         cells = list(cells_of(self.settings))
         path = self.settings.proof
-        if path is not None:
-            if not all(cell.has_proof for cell in cells):
-                allowed = "asked of families other than separable, which has a search of its own"
-                raise InvalidParameter("--proof", allowed, SeparableFamily.name)
-            if resume:
-                why = "--proof and --resume exclude each other: a record does not keep the boxes of a proof"
-                raise ConflictingArguments("--resume", why)
-            if not path.parent.is_dir():
-                raise InvalidParameter("--proof", "a file in a folder that is there", str(path))
-        return [self._job(cell) for cell in cells]
+        if path is not None and not all(cell.has_proof for cell in cells):
+            allowed = "asked of families other than separable, which has a search of its own"
+            raise InvalidParameter("--proof", allowed, SeparableFamily.name)
+        if path is not None and not path.parent.is_dir():
+            raise InvalidParameter("--proof", "a file in a folder that is there", str(path))
+        return cells
 
-    def _job(self, cell: CertifiedCell) -> Job:
-        def measure(hand: Hand) -> Result:
-            def report(block: str, now: Progress) -> None:
-                hand.report(0.0, f"{block} in [{now.low:.4g}, {now.high:.4g}], {now.boxes} boxes")
+    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
+        """One for each cell. Raises ConflictingArguments for the proof of a search that is taken from a record."""
+        if self.proof is not None and resume:
+            why = "--proof and --resume exclude each other: a record does not keep the boxes of a proof"
+            raise ConflictingArguments("--resume", why)
+        return super().jobs(out, resume=resume)
 
-            return Result(verdicts=certify_cell(cell, report, self.proof))
+    def key(self, cell: CertifiedCell) -> dict[str, Any]:
+        """The setting."""
+        return {"check": "certificate", **to_plain(cell)}
 
-        name = f"{cell.where}{cell.source.constants.geometry.value}, N = {cell.at.inner_steps}"
-        return Job(cell={"check": "certificate", **to_plain(cell)}, measure=measure, name=name)
+    def measure(self, cell: CertifiedCell, hand: Hand) -> Result:
+        """A row for each block."""
+
+        def report(block: str, now: Progress) -> None:
+            hand.report(0.0, f"{block} in [{now.low:.4g}, {now.high:.4g}], {now.boxes} boxes")
+
+        return Result(verdicts=certify_cell(cell, report, self.proof))
 
     def show(self, page: Page) -> dict[str, Any]:
         """The certificates, the samples, and the proof."""

@@ -1,8 +1,10 @@
 """What `anil-theory constants` can be asked for."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from anil_theory._admissible import positive, within
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._options import Options, option
 
 
@@ -30,3 +32,15 @@ class ConstantsSettings(Options):
     operations: float = option(1e8, "Interval operations allowed per constant; beyond, the best enclosure so far.")
     seconds: float = option(600.0, "Ceiling on the time per family; where it ends a search, that is said.")
     seed: int = option(0, "Seed of the task.")
+
+    def __post_init__(self) -> None:
+        positive("radius", self.radius)
+        positive("operations", self.operations)
+        positive("seconds", self.seconds)
+        within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
+        admissible_seed("seed", self.seed)
+
+    @property
+    def work(self) -> dict[str, Any]:
+        """How hard to search."""
+        return {"gap": self.gap, "operations": self.operations, "seconds": self.seconds}

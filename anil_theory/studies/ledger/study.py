@@ -1,40 +1,41 @@
 """The facts of the ledger as cells: each is proved, and with --controls each of its wrong formulas is refused."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
 from anil_theory.ledger import FACTS, SECTIONS, ProofStatus, enter
-from anil_theory.ledger.base import Fact
 from anil_theory.report.ledger_table import print_entries, print_sections, print_tallies
 from anil_theory.studies.ledger.settings import LedgerSettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import CellStudy, Hand, Page, Result
 
 
-class LedgerStudy(Study[LedgerSettings]):
+class LedgerStudy(CellStudy[LedgerSettings, str]):
     """Every fact of the chosen sections; refuted where a proof fails, or accepts a wrong formula."""
 
     verb: ClassVar[str] = "proving"
     noun: ClassVar[str] = "facts"
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each fact. Raises InvalidParameter for a section that the ledger does not have."""
+    def cells(self) -> Iterable[str]:
+        """The names of the facts. Raises InvalidParameter for a section that the ledger does not have."""
         sections = self.settings.sections
         for section in sections:
             one_of("section", section, tuple(SECTIONS))
-        return [self._job(fact) for fact in FACTS.values() if not sections or fact.section in sections]
+        return [name for name, fact in FACTS.items() if not sections or fact.section in sections]
 
-    def _job(self, fact: Fact) -> Job:
-        def measure(hand: Hand) -> Result:
-            tried = fact.controls if self.settings.controls else {}
-            measured = {"entry": to_plain(enter(fact)), "tried": len(tried), "accepted": _accepted(fact, tried)}
-            return Result(measurements=measured)
+    def key(self, cell: str) -> dict[str, Any]:
+        """The fact, and whether its wrong formulas are tried."""
+        return {"fact": cell, "controls": self.settings.controls}
 
-        cell = {"fact": fact.name, "controls": self.settings.controls}
-        return Job(cell=cell, measure=measure, name=fact.name)
+    def measure(self, cell: str, hand: Hand) -> Result:
+        """The entry, and the wrong formulas that the proof accepts."""
+        fact = FACTS[cell]
+        tried = fact.controls if self.settings.controls else {}
+        statuses = {fault: enter(fact.claiming(wrong)).status for fault, wrong in tried.items()}
+        accepted = [f"{cell}: {fault}" for fault, status in statuses.items() if status is not ProofStatus.FAILED]
+        return Result(measurements={"entry": to_plain(enter(fact)), "tried": len(tried), "accepted": accepted})
 
     def show(self, page: Page) -> dict[str, Any]:
         """The facts by section, and how many there are of each status."""
@@ -51,9 +52,3 @@ class LedgerStudy(Study[LedgerSettings]):
             "counts": {status.value: counts[status] for status in ProofStatus},
             "accepted_wrong_formulas": accepted,
         }
-
-
-def _accepted(fact: Fact, controls: Mapping[str, Any]) -> list[str]:
-    """The wrong formulas that the proof of a fact accepts."""
-    statuses = {fault: enter(fact.claiming(wrong)).status for fault, wrong in controls.items()}
-    return [f"{fact.name}: {fault}" for fault, status in statuses.items() if status is not ProofStatus.FAILED]

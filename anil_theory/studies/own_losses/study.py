@@ -1,7 +1,7 @@
 """Every file of losses as one cell, and its page: constants, verdicts, the first failure, advice, a figure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from anil_theory.own_losses.file import LossSource, read_file, read_object, take
 from anil_theory.own_losses.page import print_study
 from anil_theory.record import Record
 from anil_theory.studies.own_losses.settings import OwnLossesSettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import CellStudy, Hand, Page, Result
 
 PASSED_ON = (
     "region",
@@ -32,14 +32,14 @@ PASSED_ON = (
 """Settings of the command that are arguments of `study_losses`."""
 
 
-class OwnLossesStudy(Study[OwnLossesSettings]):
+class OwnLossesStudy(CellStudy[OwnLossesSettings, LossSource]):
     """One cell for each file or object."""
 
     verb: ClassVar[str] = "studying"
     noun: ClassVar[str] = "losses"
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each file, object, or the example."""
+    def cells(self) -> Iterable[LossSource]:
+        """The files and objects, or the example."""
         asked = self.settings
         admissible_seed("seed", asked.seed)
         sources = [*map(read_file, asked.files), *map(read_object, asked.losses)]
@@ -47,9 +47,10 @@ class OwnLossesStudy(Study[OwnLossesSettings]):
             # What cannot be studied is said before any work is done.
             support, query = each.losses
             admit(support, query, each.w, each.phi, each.data)
-        return [self._job(each) for each in sources or [taken_from(vars(example), "the example")]]
+        return sources or [taken_from(vars(example), "the example")]
 
-    def _job(self, source: LossSource) -> Job:
+    def _settings(self, source: LossSource) -> dict[str, Any]:
+        """What `study_losses` is asked for: by the file, and by the command in its place."""
         asked = self.settings
         chosen = {name: value for name in PASSED_ON if (value := getattr(asked, name)) is not None}
         settings = {**source.settings, **chosen}
@@ -59,28 +60,31 @@ class OwnLossesStudy(Study[OwnLossesSettings]):
         if asked.certify:
             settings["certify"] = True
         settings.setdefault("name", Path(source.origin).stem)
+        return settings
 
-        def measure(hand: Hand) -> Result:
-            members = study_losses(
-                source.losses,
-                source.w,
-                source.phi,
-                source.data,
-                seed=asked.seed,
-                on_progress=partial(hand.report, 0.0),
-                **settings,
-            ).to_dict()
-            rows = members.pop("rows")
-            return Result(verdicts=rows, measurements=members)
-
-        cell = {
+    def key(self, cell: LossSource) -> dict[str, Any]:
+        """The losses by their digest, and what is asked for."""
+        return {
             "check": "own losses",
-            "origin": source.origin,
-            "digest": source.digest,
-            "settings": to_plain(settings, "settings"),
-            "seed": asked.seed,
+            "origin": cell.origin,
+            "digest": cell.digest,
+            "settings": to_plain(self._settings(cell), "settings"),
+            "seed": self.settings.seed,
         }
-        return Job(cell=cell, measure=measure, name=source.origin)
+
+    def measure(self, cell: LossSource, hand: Hand) -> Result:
+        """The study of the losses, its rows apart."""
+        members = study_losses(
+            cell.losses,
+            cell.w,
+            cell.phi,
+            cell.data,
+            seed=self.settings.seed,
+            on_progress=partial(hand.report, 0.0),
+            **self._settings(cell),
+        ).to_dict()
+        rows = members.pop("rows")
+        return Result(verdicts=rows, measurements=members)
 
     def show(self, page: Page) -> dict[str, Any]:
         """The tables, and a figure for each."""

@@ -124,6 +124,9 @@ class CurveCell:
     def _unconvex(self) -> Constants:
         return replace(self.constants, mu=None)
 
+    def __str__(self) -> str:
+        return f"{self.study}, {self.label()}"
+
     def label(self) -> str:
         """A name for legends."""
         method = "MAML" if self.maml else "ANIL"

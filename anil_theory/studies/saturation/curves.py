@@ -46,6 +46,9 @@ class SaturationCell:
     seeds: int
     seed: int
 
+    def __str__(self) -> str:
+        return f"mu = {self.constants.mu:g}"
+
     def __post_init__(self) -> None:
         count("points", self.points)
         count("seeds", self.seeds, minimum=2)

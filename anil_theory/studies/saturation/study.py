@@ -1,30 +1,28 @@
 """The settings of `anil-theory saturation` as cells, and its page: the fitted lengths in words, and a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from anil_theory._plain import to_plain
 from anil_theory.constants import Constants
 from anil_theory.report.saturation_plot import plot_saturation, saturation_words
-from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.inner_steps import runnable
 from anil_theory.studies.saturation.curves import SaturationCell, trace_saturation
 from anil_theory.studies.saturation.settings import SaturationSettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import CellStudy, Hand, Page, Result
 
 
-class SaturationStudy(Study[SaturationSettings]):
+class SaturationStudy(CellStudy[SaturationSettings, SaturationCell]):
     """One cell for each mu."""
 
     verb: ClassVar[str] = "tracing"
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each mu."""
+    def cells(self) -> Iterable[SaturationCell]:
+        """One for each mu."""
         asked = self.settings
         steps = runnable(asked.inner_steps)
-        cells = [
+        return [
             SaturationCell(
                 constants=Constants(mu, asked.L, asked.rho, asked.tau, asked.M),
                 inner_steps=steps,
@@ -37,9 +35,14 @@ class SaturationStudy(Study[SaturationSettings]):
             )
             for mu in asked.mu
         ]
-        if not cells:
-            raise EmptyGrid("it has no settings")
-        return [_job(cell) for cell in cells]
+
+    def key(self, cell: SaturationCell) -> dict[str, Any]:
+        """The setting."""
+        return {"command": "saturation", **to_plain(cell)}
+
+    def measure(self, cell: SaturationCell, hand: Hand) -> Result:
+        """The curve and its fit."""
+        return Result(measurements=trace_saturation(cell))
 
     def show(self, page: Page) -> dict[str, Any]:
         """Each fit in a sentence, and the figure."""
@@ -49,10 +52,3 @@ class SaturationStudy(Study[SaturationSettings]):
                 page.say(sentence)
         page.draw({"saturation.png": partial(plot_saturation, traced)})
         return {"traced": traced}
-
-
-def _job(cell: SaturationCell) -> Job:
-    def measure(hand: Hand) -> Result:
-        return Result(measurements=trace_saturation(cell))
-
-    return Job(cell={"command": "saturation", **to_plain(cell)}, measure=measure, name=f"mu = {cell.constants.mu:g}")

@@ -49,7 +49,7 @@ class TightnessCell:
     """Size of the ascent over tasks of the separable family in dimension 2 + 2."""
     seed: int = 0
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         """The setting in one line."""
         c = self.constants
         parts = [] if c.mu is None else [f"mu={c.mu:g}"]
@@ -132,7 +132,7 @@ def _row(cell: TightnessCell, block: str, searched: _Searched, broken: str | Non
         "statement": statement.name,
         "geometry": constants.geometry.value,
         "block": block,
-        "setting": cell.describe(),
+        "setting": str(cell),
         "mu": constants.mu,
         "N": schedule.inner_steps,
         "alpha": schedule.one_alpha,

@@ -1,44 +1,40 @@
 """The settings of `anil-theory tightness` as cells, and its page: a table, and a figure of what is reached."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
 from anil_theory.report.tightness_plot import plot_reached
 from anil_theory.report.tightness_table import print_replays, print_tightness
-from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.tightness.grid import cells_of
 from anil_theory.studies.tightness.rows import BLOCKS, TightnessCell, check_tightness
 from anil_theory.studies.tightness.settings import TightnessSettings
-from anil_theory.study import Hand, Job, Page, Result, Study
+from anil_theory.study import CellStudy, Hand, Page, Result
 from anil_theory.verdict import Outcome
 
 
-class TightnessStudy(Study[TightnessSettings]):
+class TightnessStudy(CellStudy[TightnessSettings, TightnessCell]):
     """The product of the settings; refuted where a function, a program or a task beats a bound."""
 
     verb: ClassVar[str] = "searching"
     noun: ClassVar[str] = "settings"
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each setting."""
+    def cells(self) -> Iterable[TightnessCell]:
+        """One for each setting."""
         if self.settings.broken is not None:
             one_of("break", self.settings.broken, tuple(BLOCKS))
-        jobs = [self._job(cell) for cell in cells_of(self.settings)]
-        if not jobs:
-            raise EmptyGrid("it has no settings")
-        return jobs
+        return cells_of(self.settings)
 
-    def _job(self, cell: TightnessCell) -> Job:
-        def measure(hand: Hand) -> Result:
-            return Result(measurements={"rows": check_tightness(cell, self.settings.broken)})
+    def key(self, cell: TightnessCell) -> dict[str, Any]:
+        """The setting, and the block that was broken on purpose."""
+        return to_plain(cell) | {"command": "tightness", "broken": self.settings.broken}
 
-        description = to_plain(cell) | {"command": "tightness", "broken": self.settings.broken}
-        return Job(cell=description, measure=measure, name=cell.describe())
+    def measure(self, cell: TightnessCell, hand: Hand) -> Result:
+        """The rows of the setting."""
+        return Result(measurements={"rows": check_tightness(cell, self.settings.broken)})
 
     def show(self, page: Page) -> dict[str, Any]:
         """The rows, the figure, and what was refuted."""

@@ -141,14 +141,15 @@ def job_of(cell: Cell, broken: str | None = None) -> Job:
     plain = to_plain(cell)
     return Job(
         cell=plain | {"broken": broken} if broken else plain,
-        measure=lambda hand: _result(cell, broken),
+        measure=lambda hand: result_of(cell, broken),
         name=f"{cell.statement} ({cell.measurement}) at {cell.describe()}",
         shape=cell.compiled_shape,
         batch=_batch(cell, broken),
     )
 
 
-def _result(cell: Cell, broken: str | None, findings: Callable[[], dict[str, Finding]] | None = None) -> Result:
+def result_of(cell: Cell, broken: str | None, findings: Callable[[], dict[str, Finding]] | None = None) -> Result:
+    """What the record of a cell says beside the cell; arguments as those of `check_cell`."""
     return Result(verdicts=to_plain(check_cell(cell, broken, findings)))
 
 
@@ -167,4 +168,4 @@ def _batch(cell: Cell, broken: str | None) -> Batch | None:
 
 
 def _measured(cell: Cell, broken: str | None, findings: Callable[[], dict[str, Finding]], hand: Hand) -> Result:
-    return _result(cell, broken, findings)
+    return result_of(cell, broken, findings)

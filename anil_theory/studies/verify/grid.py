@@ -15,10 +15,10 @@ from anil_theory.experiments.files import packaged
 from anil_theory.schedule import Schedule
 from anil_theory.statements import PAPERS, STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
-from anil_theory.studies.empty_grid import EmptyGrid
 from anil_theory.studies.inner_steps import runnable
 from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.studies.verify.settings import Axes, VerifySettings
+from anil_theory.study.empty_grid import EmptyGrid
 from anil_theory.tasks import FAMILIES, ExtremalFamily, SeparableFamily
 
 SAMPLED = (SeparableFamily.name,)

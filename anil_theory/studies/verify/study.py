@@ -1,10 +1,9 @@
 """The grids of `anil-theory verify` as cells, and its page: tables, report, two figures."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
@@ -15,25 +14,33 @@ from anil_theory.report.plots import plot_blocks, plot_tightness
 from anil_theory.report.rows import all_rows
 from anil_theory.report.terminal import print_broken, print_verdicts
 from anil_theory.statements import STATEMENTS
-from anil_theory.studies.verify.cells import job_of
+from anil_theory.studies.verify.cells import Cell, job_of, result_of
 from anil_theory.studies.verify.grid import cells_of
 from anil_theory.studies.verify.settings import VerifySettings
-from anil_theory.study import Job, Page, Study
+from anil_theory.study import CellStudy, Hand, Job, Page, Result
 from anil_theory.verdict import Outcome
 
 
-class VerifyStudy(Study[VerifySettings]):
+class VerifyStudy(CellStudy[VerifySettings, Cell]):
     """The chosen statements over the chosen grids; refuted where a measurement beats a bound."""
 
     # XLA compiles and computes outside Python's lock, so two cells fill two cores.
     workers: ClassVar[int] = 2
 
-    def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One job for each cell."""
+    def cells(self) -> Iterable[Cell]:
+        """The product of every grid's axes."""
         one_of("rows", self.settings.rows, ("auto", "tightest", "all"))
         if self.settings.broken is not None:
             one_of("break", self.settings.broken, breakable())
-        return [job_of(cell, self.settings.broken) for cell in cells_of(self.settings)]
+        return cells_of(self.settings)
+
+    def job(self, cell: Cell) -> Job:
+        """The cell, measured together with others where its measurement can do that."""
+        return job_of(cell, self.settings.broken)
+
+    def measure(self, cell: Cell, hand: Hand) -> Result:
+        """The rows of the cell, alone."""
+        return result_of(cell, self.settings.broken)
 
     @contextmanager
     def around(self) -> Iterator[None]:
