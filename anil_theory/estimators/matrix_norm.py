@@ -11,6 +11,9 @@ from jaxtyping import Array, Float
 SQUARINGS = 12
 """The weight of a singular value s falls to (s/top)^(2^13): only those within 0.5 % of the top are left mixed in."""
 
+TO_ROUNDING = 40
+"""Squarings after which singular values that differ by 1e-12 of the top are told apart."""
+
 
 def top_directions(
     matrix: Float[Array, "m n"], *, squarings: int = SQUARINGS
@@ -29,6 +32,17 @@ def top_directions(
     v = v / jnp.maximum(jnp.linalg.norm(v), 1e-300)
     u = matrix @ v
     return u / jnp.maximum(jnp.linalg.norm(u), 1e-300), v
+
+
+def symmetric_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
+    """The spectral norm of a small symmetric matrix, to rounding and never above it by more; it may be differentiated.
+
+    >>> print(symmetric_norm(jnp.array([[0.0, 2.0], [2.0, 3.0]])))
+    4.0
+    """
+    u, v = top_directions(jax.lax.stop_gradient(matrix), squarings=TO_ROUNDING)
+    # At the top vectors, the derivative of u^T A v in A alone is that of the norm.
+    return u @ matrix @ v
 
 
 def _scaled(matrix: Array) -> Array:

@@ -23,6 +23,7 @@ from anil_theory._registry import ExtensionError
 from anil_theory.certify.program.source_lines import user_line
 from anil_theory.errors import AnilTheoryError, EmptyPopulation
 from anil_theory.estimators.fields import loss_field
+from anil_theory.own_losses.linear_algebra import warn_of_lapack
 from anil_theory.problem import Loss, TaskSet
 from anil_theory.problem.centred import CentredLoss
 from anil_theory.problem.flat import FlatLoss, Layout
@@ -140,6 +141,7 @@ def _admit_program(name: str, loss: Callable[..., Array], n_w: int, n_phi: int, 
                     f"the {name} loss mixes types: {what}, and constants are measured in float64. "
                     "Leave the conversion out; parameters and data arrive in float64"
                 )
+    warn_of_lapack(name, _equations(program.jaxpr))
     _require_derivatives(name, loss, (w, phi), task)
     return _kinked(program.jaxpr, n_w_and_phi=2)
 

@@ -1,5 +1,6 @@
 """What cannot be studied is refused at the door: the loss, the leaf, the line and the remedy are named."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.errors import EmptyPopulation
 from anil_theory.own_losses import NotDifferentiable, UnusableLoss
 from anil_theory.own_losses.admission import admit
+from anil_theory.own_losses.linear_algebra import MayHang
 
 W = [jnp.array(0.3)]
 PHI = {"rate": jnp.array(0.5)}
@@ -152,3 +154,22 @@ def test_primitives_with_a_possible_kink_are_listed_where_parameters_reach_them(
 
     (line,) = admit(kinked, square, W, PHI, DATA).kinked["support"]
     assert line.startswith("`abs` (made by test_admission.py:")
+
+
+def solving(w: Any, phi: Any, task: Any) -> Any:
+    matrix = jnp.eye(2) * (2.0 + phi["rate"])
+    return square(w, phi, task) + jnp.sum(jnp.linalg.solve(matrix, task["x"])) ** 2
+
+
+def test_a_loss_that_calls_lapack_may_hang_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NPROC", raising=False)
+    monkeypatch.setattr(jax, "__version__", "0.11.0")
+    with pytest.warns(MayHang, match=r"the support loss calls LAPACK \('lu'.*NPROC=1"):
+        admit(solving, square, W, PHI, DATA)
+    for version, threads in (("0.12.1", None), ("0.10.2", "1")):
+        monkeypatch.setattr(jax, "__version__", version)
+        if threads:
+            monkeypatch.setenv("NPROC", threads)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", MayHang)
+            admit(solving, square, W, PHI, DATA)
