@@ -111,7 +111,7 @@ def worst_tasks(
     drawn = {seed: _points(family, starts, seed) for seed in seeds}
     points = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *(drawn[seed] for _, seed in searches))
     static = _Static(family.n_w, family.n_phi, family.share_rotation, family.query)
-    best = jax.tree.map(np.asarray, _search(static, setting, points, iterations))
+    best = jax.tree.map(np.asarray, _search(static, setting, points, jnp.asarray(iterations)))
     return _as_worst_tasks(best, searches, family, schedule, max_inner_steps)
 
 
@@ -224,8 +224,8 @@ def _norm(
     return u @ matrix @ v, u, v
 
 
-@partial(jax.jit, static_argnums=(0, 3))
-def _search(static: _Static, setting: _Setting, points: _Point, iterations: int) -> _Best:
+@partial(jax.jit, static_argnums=0)
+def _search(static: _Static, setting: _Setting, points: _Point, iterations: Array) -> _Best:
     """Every search from all of its starts, (S, starts, ..) in `points`."""
 
     def one(block: Float[Array, "n n"], points: _Point) -> _Best:

@@ -67,9 +67,17 @@ class Measured(NamedTuple):
     ascent_dropped: Dropped
 
 
-@partial(jax.jit, static_argnums=(2, 3))
 def search_blocks(searched: Searched, loop: UnrolledLoop, n_w: int, budget: Budget) -> Measured:
     """Every setting of the leading axis. They share the steps of the loop: those beyond N are then skipped.
+
+    One compilation serves all budgets that differ in their iterations: the rest of a budget are shapes.
+    """
+    return _search(searched, loop, jnp.asarray(budget.iterations), n_w, budget.shapes)
+
+
+@partial(jax.jit, static_argnums=(3, 4))
+def _search(searched: Searched, loop: UnrolledLoop, iterations: Array, n_w: int, shapes: Budget) -> Measured:
+    """The search as one program.
 
     The tasks of all settings are one axis of the program, and so are the points of all blocks: every axis more
     lengthens the trace by as much as the whole program.
@@ -88,7 +96,7 @@ def search_blocks(searched: Searched, loop: UnrolledLoop, n_w: int, budget: Budg
     )
 
     def search(of_task: Searched) -> Measured:
-        return _search_task(of_task, dataclasses.replace(loop, alpha=of_task.alpha), n_w, budget)
+        return _search_task(of_task, dataclasses.replace(loop, alpha=of_task.alpha), iterations, n_w, shapes)
 
     measured = jax.vmap(search)(per_task)
     return jax.tree.map(lambda leaf: leaf.reshape(settings, tasks, *leaf.shape[1:]), measured)
@@ -98,7 +106,7 @@ def _first_axes_joined(leaf: Array) -> Array:
     return leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
 
 
-def _search_task(of_task: Searched, loop: UnrolledLoop, n_w: int, budget: Budget) -> Measured:
+def _search_task(of_task: Searched, loop: UnrolledLoop, iterations: Array, n_w: int, budget: Budget) -> Measured:
     """One task: `of_task` has neither the axis of the settings nor that of the tasks."""
     tasks, radius, samples = of_task.tasks, of_task.radius, of_task.samples
     n = samples.points.shape[-1]
@@ -129,7 +137,7 @@ def _search_task(of_task: Searched, loop: UnrolledLoop, n_w: int, budget: Budget
             z,
             tasks.data,
             directions,
-            iterations=budget.iterations,
+            iterations=iterations,
             first_step=first_step,
             radius=radius,
         )

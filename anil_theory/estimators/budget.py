@@ -30,3 +30,8 @@ class Budget:
             count(field.name, getattr(self, field.name))
         if self.starts > self.points:
             object.__setattr__(self, "points", self.starts)
+
+    @property
+    def shapes(self) -> "Budget":
+        """What a compilation depends on: all but the iterations, which are a traced number."""
+        return dataclasses.replace(self, iterations=1)

@@ -72,7 +72,7 @@ def audit_constants(
     searches = _search(
         (tasks.support, tasks.query),
         (family.n_w, family.n_phi),
-        iterations,
+        jnp.asarray(iterations),
         tasks.data,
         starting,
         jnp.asarray(generator.standard_normal((len(tasks), starts, 3, family.n_w + family.n_phi))),
@@ -111,11 +111,11 @@ def audit_constants(
     return best
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1))
 def _search(
     losses: tuple[Loss, Loss],
     sizes: tuple[int, int],
-    iterations: int,
+    iterations: Array,
     data: PyTree,
     z: Array,
     normals: Array,

@@ -137,7 +137,7 @@ def ascend(
     data: PyTree,
     directions: Float[Array, "k n"],
     *,
-    iterations: int,
+    iterations: int | Array,
     first_step: float | Array,
     radius: float | Array = jnp.inf,
 ) -> Search:
@@ -148,6 +148,7 @@ def ascend(
     all at once they would know nothing of each other's sign. Points stay in the ball of the given radius, and where the
     form is finite: the value is -inf when it is not at the start.
 
+    iterations  may be traced: one compilation serves all of them;
     first_step  length of the first step in z, in the units of z: the distance over which the losses vary.
     """
 
@@ -157,7 +158,7 @@ def ascend(
 
     k = form.masks.shape[0]
 
-    def body(state: _State, index: Array) -> tuple[_State, None]:
+    def body(index: Array, state: _State) -> _State:
         z = project(state.z + state.step * _unit(state.to_point))
         turn = 0 if form.tied else index % k
         moved = _improve(form, turn, state.directions[turn], state.to_directions[turn])
@@ -171,12 +172,11 @@ def ascend(
             to_directions = to_directions.at[1:].multiply(sign)
         grown = _State(value, z, directions, to_directions, to_point, state.step * 1.5)
         accept = (value >= state.value) & jnp.isfinite(value)
-        kept = jax.tree.map(partial(jnp.where, accept), grown, state._replace(step=state.step * 0.4))
-        return kept, None
+        return jax.tree.map(partial(jnp.where, accept), grown, state._replace(step=state.step * 0.4))
 
     # The first pass through the body only evaluates the start (nothing to follow yet, any value accepted), so that
-    # the field is traced and compiled once and not a second time before the scan.
+    # the field is traced and compiled once and not a second time before the loop.
     first = jnp.asarray(first_step, z.dtype) / 1.5
     start = _State(jnp.array(-jnp.inf, z.dtype), project(z), directions, directions, jnp.zeros_like(z), first)
-    state, _ = jax.lax.scan(body, start, jnp.arange(iterations + 1) - 1)
+    state = jax.lax.fori_loop(-1, iterations, body, start)
     return Search(state.value, state.z, state.directions, jnp.full_like(state.value, jnp.inf))

@@ -16,7 +16,6 @@ constraint is kept by construction: each quantity is written through angles, who
 Source: docs/theory.md, section 4.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -129,16 +128,16 @@ def solve_local_program(
     dials = jnp.array([constants.lowest_curvature, constants.L, constants.rho, constants.tau, constants.M])
     entry = jnp.array({"ww": (0, 0), "wphi": (0, 1), "phiphi": (1, 1)}[index])
     active = jnp.asarray(schedule.inner_steps)
-    values, best = _ascend(angles, end, dials, jnp.asarray(schedule.one_alpha), active, entry, iterations)
+    values, best = _ascend(angles, end, dials, jnp.asarray(schedule.one_alpha), active, entry, jnp.asarray(iterations))
     top = int(jnp.argmax(values))
     choice = choice_from_angles(best[0][top], best[1][top], dials)
     used = LocalChoice(*(leaf[: schedule.inner_steps] for leaf in choice[:5]), p=choice.p, D=choice.D)
     return LocalOptimum(float(values[top]), used, np.sort(np.asarray(values)))
 
 
-@partial(jax.jit, static_argnums=6)
+@jax.jit
 def _ascend(
-    angles: Array, end: Array, dials: Array, alpha: Array, active: Array, entry: Array, iterations: int
+    angles: Array, end: Array, dials: Array, alpha: Array, active: Array, entry: Array, iterations: Array
 ) -> tuple[Array, tuple[Array, Array]]:
     def value(point: tuple[Array, Array]) -> Array:
         return hessian_of_choice(choice_from_angles(*point, dials), alpha, active)[entry[0], entry[1]]

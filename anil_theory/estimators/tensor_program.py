@@ -7,7 +7,6 @@ along a covering of directions z, enlarged by what the covering can miss.
 Direction: lower. Source: docs/sharp_bounds.md.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -118,15 +117,15 @@ def solve_tensor_program(
     points = {name: jnp.asarray(generator.standard_normal((starts, *shape))) for name, shape in shapes.items()}
     dials = jnp.array([constants.lowest_curvature, constants.L, constants.rho, constants.tau, constants.M])
     entry = jnp.array({"ww": (0, 0), "wphi": (0, 2), "phiphi": (2, 2)}[block])
-    values, best = _search(points, dials, jnp.asarray(schedule.one_alpha), entry, iterations)
+    values, best = _search(points, dials, jnp.asarray(schedule.one_alpha), entry, jnp.asarray(iterations))
     top = int(jnp.argmax(values))
     choice = tensors_of({name: leaf[top] for name, leaf in best.items()}, dials)
     return TensorOptimum(float(values[top]), choice, np.sort(np.asarray(values)))
 
 
-@partial(jax.jit, static_argnums=4)
+@jax.jit
 def _search(
-    points: dict[str, Array], dials: Array, alpha: Array, entry: Array, iterations: int
+    points: dict[str, Array], dials: Array, alpha: Array, entry: Array, iterations: Array
 ) -> tuple[Array, dict[str, Array]]:
     def value(point: dict[str, Array]) -> Array:
         return hessian_of_tensors(tensors_of(point, dials), alpha)[entry[0], entry[1]]

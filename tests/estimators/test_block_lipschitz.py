@@ -154,6 +154,21 @@ def test_compiling_for_more_steps_changes_no_result() -> None:
             assert plain[block][method].value == pytest.approx(padded[block][method].value, rel=tolerance)
 
 
+def test_budgets_that_differ_in_iterations_share_a_compilation() -> None:
+    family = SeparableFamily(Constants(0.2, 1.0, 1.0, 0.5, 1.0), 2, 2)
+    tasks = family.sample(jax.random.key(0), 2)
+    best = []
+    compiled: Any = block_search._search
+    programs = compiled._cache_size
+    before = programs()
+    for iterations in (1, 7, 60):
+        budget = Budget(pairs=3, points=3, lanczos_steps=3, starts=2, iterations=iterations)
+        measured = measure_block_lipschitz(family, tasks, Schedule(0.3, 2), budget=budget)
+        best.append(measured["ww"]["ascent"].value)
+    assert programs() == before + 1
+    assert best[0] < best[-1]
+
+
 def test_points_stay_in_the_region() -> None:
     free = measure(CURVED["nonconvex"])
     radius = 0.5 * family_of(CURVED["nonconvex"]).length_scale

@@ -108,7 +108,7 @@ class Cell:
     def compiled_shape(self) -> tuple:
         """Cells that agree in this share one compilation."""
         population = (self.family, self.n_w, self.n_phi, self.tasks, self.query)
-        shape = (self.measurement, *population, self.max_inner_steps, self.budget)
+        shape = (self.measurement, *population, self.max_inner_steps, self.budget.shapes)
         return (*shape, self.schedule.batch, self.seeds) if self.by.runs_outer_loop else shape
 
     def describe(self) -> str:
