@@ -10,7 +10,7 @@ from anil_theory.statements import Bound, Claim, Hypothesis, Kind, MissingFact, 
 from anil_theory.statements.base import NoBound
 from anil_theory.statements.rates import step_sizes
 
-FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0}
+FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0, "d": 0.5, "slope": 1.0}
 """Values of the facts that this package knows, at which claims are evaluated."""
 
 CONSTANTS = (
@@ -93,7 +93,7 @@ def _settings(statement: Statement) -> list[tuple[Constants, Schedule]]:
     settings = []
     for constants in chosen:
         for N in STEPS:
-            schedule = Schedule.paper(constants, N, batch=2, outer_steps=10)
+            schedule = Schedule.paper(constants, N, batch=2, outer_steps=10, lam=1.5 * constants.L)
             settings.append((constants, step_sizes(constants, schedule, constants.geometry, Kind.EXPLICIT)))
     return settings
 

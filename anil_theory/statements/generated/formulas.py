@@ -344,3 +344,45 @@ def exact_objective(*, L: Scaled, M: Scaled, Y: Scaled, mu: Scaled) -> Scaled:
 def ghadimi_wang(*, L: Scaled, M: Scaled, mu: Scaled, rho: Scaled, tau: Scaled) -> Scaled:
     """The smoothness of Phi as printed."""
     return rho * M * L**2 / mu**3 + L + (2 * L**2 + tau * M) / mu + (L**3 + rho * L * M + tau * L * M) / mu**2
+
+
+def imaml_slope(*, L: Scaled, M: Scaled, k: Scaled, lam: Scaled, rho: Scaled) -> Scaled:
+    """The error of iMAML's gradient per unit of distance."""
+    return L * k + rho * M * k**2 / lam
+
+
+def imaml_far(*, L: Scaled, M: Scaled, d: Scaled, k: Scaled, lam: Scaled, rho: Scaled) -> Scaled:
+    """That error at a distance, in proportion."""
+    return d * (L * k + rho * M * k**2 / lam)
+
+
+def imaml_near(*, M: float, k: float, s: float, x: float) -> float:
+    """That error at a distance, by angles."""
+    return 2 * M * k * (s * sqrt(1 - x**2) + x * sqrt(1 - s**2))
+
+
+def imaml_turn(*, k: float, lam: float, moved: float) -> float:
+    """The sine s of those angles."""
+    return moved * k / (2 * moved * k + 2 * lam)
+
+
+def imaml_steps(
+    *, L: Scaled, M: Scaled, N: int, k: Scaled, lam: Scaled, r: Scaled, rho: Scaled, slope: Scaled
+) -> Scaled:
+    """That error after N gradient steps."""
+    return slope * k * r**N * (L * k + rho * M * k**2 / lam) / lam
+
+
+def imaml_series(*, M: Scaled, N: int, k: Scaled, q: Scaled) -> Scaled:
+    """What a Neumann series leaves of iMAML's gradient."""
+    return M * k * q**N
+
+
+def imaml_conjugate(*, L: Scaled, M: Scaled, N: int, k: Scaled, lam: Scaled, q: Scaled) -> Scaled:
+    """What conjugate gradients leave of it."""
+    return 2 * M * q**N * sqrt(k) ** 3 * sqrt(L + lam) / sqrt(lam)
+
+
+def imaml_smoothness(*, L: Scaled, M: Scaled, k: Scaled, lam: Scaled, rho: Scaled) -> Scaled:
+    """The smoothness of iMAML's objective."""
+    return L * k**2 + rho * M * k**3 / lam
