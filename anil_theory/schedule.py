@@ -95,6 +95,13 @@ class Schedule(Displayed):
         raise InvalidParameter("alpha", "one number, which this needs, and not one for each part of w", self.alpha)
 
     @property
+    def proximal_weight(self) -> float:
+        """lam of iMAML. Raises InvalidParameter when there is none."""
+        if self.lam is None:
+            raise InvalidParameter("lam", "the weight of iMAML's proximal term, a finite number > 0", None)
+        return self.lam
+
+    @property
     def alpha_range(self) -> tuple[float, float]:
         """The smallest and the largest inner step size of an entry of w."""
         entries = _entries(self.alpha)

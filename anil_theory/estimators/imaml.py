@@ -92,8 +92,7 @@ def after_steps(
 
 def _margin(problem: Problem, schedule: Schedule) -> float:
     """lam + h, the strong convexity of the regularised inner problem, where it is > 0."""
-    assert schedule.lam is not None, "refused before"
-    return schedule.lam + problem.constants.lowest_curvature
+    return schedule.proximal_weight + problem.constants.lowest_curvature
 
 
 def _condition(power: int) -> Callable[[Problem, Schedule], float]:
@@ -101,8 +100,7 @@ def _condition(power: int) -> Callable[[Problem, Schedule], float]:
 
     def condition(problem: Problem, schedule: Schedule) -> float:
         constants, margin = problem.constants, _margin(problem, schedule)
-        assert schedule.lam is not None, "refused before"
-        solves = ((constants.L + schedule.lam) / margin) ** power
+        solves = ((constants.L + schedule.proximal_weight) / margin) ** power
         return solves * (1 + constants.rho * constants.M / (margin * constants.L))
 
     return condition
@@ -119,7 +117,7 @@ def measure_near_minimum(problem: Problem, schedule: Schedule, effort: Effort) -
     if _margin(problem, schedule) <= 0:
         return _not_convex(AT_POINT, problem, schedule)
     rows = Rows(AT_POINT, near_minimum, _condition(3))
-    dials = (schedule.lam, problem.constants.rho)
+    dials = (schedule.proximal_weight, problem.constants.rho)
     alone = dataclasses.replace(schedule, inner_steps=1)
     return largest_norms(rows, problem, alone, seed=effort.seed, max_inner_steps=None, dials=dials)
 
@@ -139,7 +137,7 @@ def measure_after_steps(problem: Problem, schedule: Schedule, effort: Effort) ->
         schedule,
         seed=effort.seed,
         max_inner_steps=effort.max_inner_steps,
-        dials=(schedule.lam, constants.rho, constants.L, least),
+        dials=(schedule.proximal_weight, constants.rho, constants.L, least),
     )
     steps = estimates[STEPS]
     estimates[STEPS] = dataclasses.replace(steps, rounding=steps.rounding / least)
@@ -150,7 +148,6 @@ def measure_after_steps(problem: Problem, schedule: Schedule, effort: Effort) ->
 
 def _least_slope(problem: Problem, schedule: Schedule) -> float:
     """The share of M that keeps the rounding of an error a thousand times below what N steps leave of the slope."""
-    assert schedule.lam is not None, "refused before"
     left = abs(1 - schedule.one_alpha * _margin(problem, schedule)) ** schedule.inner_steps
     share = max(SMALLEST_SLOPE, 1e-9 / left) if left > 1e-9 else 1.0
     return max(problem.constants.M * share, 1e-30)

@@ -5,12 +5,13 @@ g(w*) is the gradient of L_D(w*(w_0)). Where the curvature of L_S in w is at lea
 k = lam/(lam + h). Then, at a point x at the distance d from w*,
 
     |g(x) - g(w*)| <= (k L + k^2 rho M/lam) d                                     slope (per unit of d), distance
-                   <= 2 k M sin(min(theta + psi, pi/2)),                          distance, refined
-       sin theta = min(1, L d/(2 M)), sin psi = k delta/(2 (lam + k delta)), delta = min(rho d, L - h);
+                   <= 2 k M max_t (x + t y)/(1 + t^2 c/(c - t))                   distance, refined
+       over 0 <= t < c, x = min(1, L d/(2 M)), y = sqrt(1 - x^2), c = k delta/(2 lam), delta = min(rho d, L - h);
     |g(w_N) - g(w*)| <= (k L + k^2 rho M/lam) r^N |D_w L_S(w_0)|/(lam + h)        steps
        after N gradient steps from w_0, r = max(1 - alpha (lam + h), alpha (lam + L) - 1), at any alpha;
-    |solver's - g(w*)| <= k M q^N, q = (L - h)/(L + lam)                          neumann: N terms, step 1/(L + lam)
-                       <= 2 sqrt(kappa) k M q^N, q = (sqrt(kappa) - 1)/(sqrt(kappa) + 1)   cg, kappa = (L + lam)/(lam + h)
+    |solver's - g(w*)| <= k M q^N, q = (L - h)/(L + lam)                          neumann, N terms, step 1/(L + lam)
+                       <= 2 sqrt(kappa) k M q^N, kappa = (L + lam)/(lam + h)      cg, N steps
+                          with q = (sqrt(kappa) - 1)/(sqrt(kappa) + 1);
     ||D^2 L_D(w*(w_0))|| <= k^2 L + k^3 rho M/lam                                 smoothness.
 
 What is off in w and in the linear solve adds up. Regime: both geometries, lam > -h; with lam <= -h nothing of this
@@ -56,9 +57,9 @@ def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, .
 
 def _numbers(constants: Constants, schedule: Schedule) -> dict[str, Scaled]:
     """L, M, lam, rho, and k = lam/(lam + h), whose sum of two given numbers rounds once."""
-    assert schedule.lam is not None, "a hypothesis"
-    k = schedule.lam / (schedule.lam + constants.lowest_curvature)
-    known = {"L": constants.L, "M": constants.M, "lam": schedule.lam, "rho": constants.rho, "k": k}
+    lam = schedule.proximal_weight
+    k = lam / (lam + constants.lowest_curvature)
+    known = {"L": constants.L, "M": constants.M, "lam": lam, "rho": constants.rho, "k": k}
     return {name: scaled(number) for name, number in known.items()}
 
 
@@ -92,11 +93,14 @@ def _by_angles(d: float) -> Value:
     def value(constants: Constants, schedule: Schedule) -> Bound:
         numbers = {name: float(number) for name, number in _numbers(constants, schedule).items()}
         moved = min(constants.rho * d, constants.L - constants.lowest_curvature)
-        s = formulas.imaml_turn(k=numbers["k"], lam=numbers["lam"], moved=moved)
+        c = formulas.imaml_turn(k=numbers["k"], lam=numbers["lam"], moved=moved)
         diameter = 2 * constants.M
-        turned = constants.L * d / diameter if constants.L * d < diameter else 1.0
-        x = min(turned, math.sqrt(1 - s * s))
-        return _bound(scaled(formulas.imaml_near(M=constants.M, k=numbers["k"], s=s, x=x)), OPERATIONS, f"d = {d:g}")
+        x = constants.L * d / diameter if constants.L * d < diameter else 1.0
+        y = math.sqrt((1 - x) * (1 + x))
+        # Where c = 0 the root is 0, and whatever stands in its place is multiplied by 0.
+        root = formulas.imaml_root(c=c, x=x, y=y) or 1.0
+        near = formulas.imaml_near(M=constants.M, R=root, c=c, k=numbers["k"], x=x, y=y)
+        return _bound(scaled(near), OPERATIONS, f"d = {d:g}")
 
     return value
 

@@ -9,7 +9,15 @@ import sympy as sp
 
 from anil_theory.constants import Geometry
 from anil_theory.statements.base import Kind
-from anil_theory.statements.forms import block_constants, counts, first_order, hypergradients, imaml, orders, rate_bounds
+from anil_theory.statements.forms import (
+    block_constants,
+    counts,
+    first_order,
+    hypergradients,
+    imaml,
+    orders,
+    rate_bounds,
+)
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.formula import POLY, Formula
 from anil_theory.statements.forms.symbols import (

@@ -253,12 +253,16 @@ const formulas = {
     return times(d, times(L, k) + (times(rho, M, Math.pow(k, 2)) / lam));
   },
   /* That error at a distance, by angles. */
-  imaml_near({ M, k, s, x }) {
-    return times(2, M, k, times(s, Math.sqrt(1 + times(-1, Math.pow(x, 2)))) + times(x, Math.sqrt(1 + times(-1, Math.pow(s, 2)))));
+  imaml_near({ M, R, c, k, x, y }) {
+    return (times(2, M, k, (times(c, Math.pow(y, 2)) / (R + times(c, x) + y)) + x) / ((times(Math.pow(c, 2), Math.pow(y, 2)) / times(R + times(c, x), R + times(c, x) + y)) + 1));
   },
-  /* The sine s of those angles. */
+  /* The tangent c of its formula. */
   imaml_turn({ k, lam, moved }) {
-    return (times(moved, k) / (times(2, moved, k) + times(2, lam)));
+    return (times(moved, k) / times(2, lam));
+  },
+  /* The root R of its formula. */
+  imaml_root({ c, x, y }) {
+    return times(Math.sqrt(c), Math.sqrt(c + times(x, y)));
   },
   /* That error after N gradient steps. */
   imaml_steps({ L, M, N, k, lam, r, rho, slope }) {

@@ -356,14 +356,19 @@ def imaml_far(*, L: Scaled, M: Scaled, d: Scaled, k: Scaled, lam: Scaled, rho: S
     return d * (L * k + rho * M * k**2 / lam)
 
 
-def imaml_near(*, M: float, k: float, s: float, x: float) -> float:
+def imaml_near(*, M: float, R: float, c: float, k: float, x: float, y: float) -> float:
     """That error at a distance, by angles."""
-    return 2 * M * k * (s * sqrt(1 - x**2) + x * sqrt(1 - s**2))
+    return 2 * M * k * (c * y**2 / (R + c * x + y) + x) / (c**2 * y**2 / ((R + c * x) * (R + c * x + y)) + 1)
 
 
 def imaml_turn(*, k: float, lam: float, moved: float) -> float:
-    """The sine s of those angles."""
-    return moved * k / (2 * moved * k + 2 * lam)
+    """The tangent c of its formula."""
+    return moved * k / (2 * lam)
+
+
+def imaml_root(*, c: float, x: float, y: float) -> float:
+    """The root R of its formula."""
+    return sqrt(c) * sqrt(c + x * y)
 
 
 def imaml_steps(

@@ -412,16 +412,17 @@ CLAIMS: dict[str, str] = {
         r"\frac{\lambda}{h + \lambda},\quad h = \mu \text{ or } -L"
     ),
     "imaml/distance/explicit": (
-        r"\|\hat{g} - g\| \le d \left(L k + \frac{M k^{2} \rho}{\lambda}\right),\quad k = \frac{\lambda}{h + "
+        r"\|g(w) - g(w^{*})\| \le d \left(L k + \frac{M k^{2} \rho}{\lambda}\right),\quad k = \frac{\lambda}{h + "
         r"\lambda},\quad h = \mu \text{ or } -L"
     ),
     "imaml/distance/refined": (
-        r"\|\hat{g} - g\| \le 2 M k \left(s \sqrt{1 - x^{2}} + x \sqrt{1 - s^{2}}\right),\quad k = \frac{\lambda}{h + "
-        r"\lambda},\quad s = \frac{\delta k}{2 \delta k + 2 \lambda},\quad x = \min\left(\frac{L d}{2 M}, \sqrt{1 - "
-        r"s^{2}}\right),\quad \delta = \min(\rho d, L - h),\quad h = \mu \text{ or } -L"
+        r"\|g(w) - g(w^{*})\| \le \frac{2 M k \left(\frac{c y^{2}}{R + c x + y} + x\right)}{\frac{c^{2} y^{2}}{\left(R"
+        r" + c x\right) \left(R + c x + y\right)} + 1},\quad k = \frac{\lambda}{h + \lambda},\quad R = \sqrt{c} "
+        r"\sqrt{c + x y},\quad y = \sqrt{1 - x^{2}},\quad x = \min\left(1, \frac{L d}{2 M}\right),\quad c = "
+        r"\frac{\delta k}{2 \lambda},\quad \delta = \min(\rho d, L - h),\quad h = \mu \text{ or } -L"
     ),
     "imaml/steps/explicit": (
-        r"\|\hat{g} - g\| \le \frac{G k r^{N} \left(L k + \frac{M k^{2} \rho}{\lambda}\right)}{\lambda},\quad k = "
+        r"\|g(w) - g(w^{*})\| \le \frac{G k r^{N} \left(L k + \frac{M k^{2} \rho}{\lambda}\right)}{\lambda},\quad k = "
         r"\frac{\lambda}{h + \lambda},\quad r = \max\left(-1 + \alpha \left(\lambda + L\right), 1 - \alpha "
         r"\left(\lambda + h\right)\right),\quad G = \|\nabla L_S(w_0)\|,\quad h = \mu \text{ or } -L"
     ),
@@ -430,11 +431,11 @@ CLAIMS: dict[str, str] = {
         r"\lambda},\quad h = \mu \text{ or } -L"
     ),
     "imaml/neumann/sharp": (
-        r"\|\hat{g} - g\| \le M k q^{N},\quad k = \frac{\lambda}{h + \lambda},\quad q = \frac{- h + L}{\lambda + "
+        r"\|g(w) - g(w^{*})\| \le M k q^{N},\quad k = \frac{\lambda}{h + \lambda},\quad q = \frac{- h + L}{\lambda + "
         r"L},\quad h = \mu \text{ or } -L"
     ),
     "imaml/cg/explicit": (
-        r"\|\hat{g} - g\| \le \frac{2 M k^{\frac{3}{2}} q^{N} \sqrt{L + \lambda}}{\sqrt{\lambda}},\quad k = "
+        r"\|g(w) - g(w^{*})\| \le \frac{2 M k^{\frac{3}{2}} q^{N} \sqrt{L + \lambda}}{\sqrt{\lambda}},\quad k = "
         r"\frac{\lambda}{h + \lambda},\quad q = \frac{- h + L}{\left(\sqrt{\lambda + h} + \sqrt{\lambda + "
         r"L}\right)^{2}},\quad h = \mu \text{ or } -L"
     ),
