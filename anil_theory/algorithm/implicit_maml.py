@@ -36,8 +36,8 @@ def proximal_minimum(
     """w*(w_0) up to rounding, by Newton steps from w_0; NaN where MOST_STEPS of them do not settle.
 
     lam         > 0; it may be traced, like rho;
-    rho         the Lipschitz constant of D_w^2 L_S: the Hessian is shifted by sqrt(rho |slope|), so that Newton's method
-                converges from everywhere (K. Mishchenko 2021), and less and less, so that it is as fast in the end;
+    rho         the Lipschitz constant of D_w^2 L_S: the Hessian is shifted by sqrt(rho |slope|), so that Newton's
+                method converges from everywhere (K. Mishchenko 2021), and is as fast as ever near the minimum;
     curvature   a lower bound on the curvature of L_S in w, mu or -L, against which lam is checked; None: no check.
 
     Raises InvalidParameter for lam <= -curvature: the inner problem need not have one minimum there.
@@ -61,7 +61,7 @@ def proximal_minimum(
         w, length, count = state
         return (length > SETTLED * (size + jnp.linalg.norm(w))) & (count < MOST_STEPS)
 
-    w, length, count = jax.lax.while_loop(moving, step, (w_0, jnp.asarray(jnp.inf), jnp.asarray(0)))
+    w, length, _ = jax.lax.while_loop(moving, step, (w_0, jnp.asarray(jnp.inf), jnp.asarray(0)))
     for _ in range(2):
         w = shifted(w, slope(w, phi, data), 0.0)
     return jnp.where(moving((w, length, jnp.asarray(0))), jnp.nan, w)

@@ -26,14 +26,17 @@ from anil_theory.tasks.base import Loss, Losses
 AT_POINT = ("imaml_error/slope", "imaml_error/distance", "imaml_lipschitz/ww")
 STEPS, SERIES, CONJUGATE = "imaml_error/steps", "imaml_error/neumann", "imaml_error/cg"
 
+PER_SLOPE = tuple(f"{STEPS}/{share}" for share in range(3))
+
 DISTANCE = 1.0
 """The distance from w* at which the error is measured."""
 
 DENSE_LIMIT = 64
 """Above this many entries of w the dense matrices are left out."""
 
-SMALLEST_SLOPE = 1e-6
-"""Errors are per unit of |D L_S(w_0)|, or of this share of M where that is smaller, which keeps the rounding small."""
+LEAST_SLOPES = (1e-6, 1e-3, 1.0)
+"""Errors are per unit of |D L_S(w_0)|, or of this share of M where that is smaller; what is the most after its rounding
+counts. Dividing by too much lowers the estimate, dividing by little raises its rounding."""
 
 
 def near_minimum(
@@ -69,12 +72,12 @@ def after_steps(
     z: Float[Array, " n"],
     loop: UnrolledLoop,
     dials: Float[Array, "4"],
-) -> Float[Array, "3"]:
-    """The errors after N gradient steps per unit of |D L_S(w_0)|, of N terms of the Neumann series, of N CG steps.
+) -> Float[Array, "5"]:
+    """The errors of N terms of the Neumann series, of N CG steps, of N gradient steps per unit of each least slope.
 
-    dials   lam, rho, L, and the least slope that an error is divided by.
+    dials   lam, rho, L and M.
     """
-    pair, (lam, rho, L, least) = Losses(*losses), dials
+    pair, (lam, rho, L, M) = Losses(*losses), dials
     w_0, phi = z[: sizes[0]], z[sizes[0] :]
     N = loop.inner_steps if loop.active_steps is None else loop.active_steps
     best = proximal_minimum(pair.support, w_0, phi, data, lam=lam, rho=rho)
@@ -86,8 +89,9 @@ def after_steps(
     right = lam * jax.grad(pair.query)(best, phi, data)
     series = neumann(matrix, right, N, 1 / (L + lam))
     conjugate = conjugate_gradients(matrix, right, N)
-    errors = [jnp.linalg.norm(each - exact) for each in (stepped, series, conjugate)]
-    return jnp.stack([errors[0] / jnp.maximum(slope, least), errors[1], errors[2]])
+    solved = jnp.stack([jnp.linalg.norm(each - exact) for each in (series, conjugate)])
+    slopes = jnp.maximum(slope, M * jnp.asarray(LEAST_SLOPES))
+    return jnp.concatenate([solved, jnp.linalg.norm(stepped - exact) / slopes])
 
 
 def _margin(problem: Problem, schedule: Schedule) -> float:
@@ -101,7 +105,10 @@ def _condition(power: int) -> Callable[[Problem, Schedule], float]:
     def condition(problem: Problem, schedule: Schedule) -> float:
         constants, margin = problem.constants, _margin(problem, schedule)
         solves = ((constants.L + schedule.proximal_weight) / margin) ** power
-        return solves * (1 + constants.rho * constants.M / (margin * constants.L))
+        curved = 1 + constants.rho * constants.M / (margin * constants.L)
+        # The point at a distance is further out than any that the charged reach knows of.
+        distant = 1 + constants.L * DISTANCE / constants.M
+        return solves * curved * distant
 
     return condition
 
@@ -130,27 +137,23 @@ def measure_after_steps(problem: Problem, schedule: Schedule, effort: Effort) ->
     if _margin(problem, schedule) <= 0:
         return _not_convex((STEPS, SERIES, CONJUGATE), problem, schedule)
     constants = problem.constants
-    least = _least_slope(problem, schedule)
     estimates = largest_norms(
-        Rows((STEPS, SERIES, CONJUGATE), after_steps, _condition(2)),
+        Rows((SERIES, CONJUGATE, *PER_SLOPE), after_steps, _condition(2)),
         problem,
         schedule,
         seed=effort.seed,
         max_inner_steps=effort.max_inner_steps,
-        dials=(schedule.proximal_weight, constants.rho, constants.L, least),
+        dials=(schedule.proximal_weight, constants.rho, constants.L, constants.M),
     )
-    steps = estimates[STEPS]
-    estimates[STEPS] = dataclasses.replace(steps, rounding=steps.rounding / least)
+    per_slope = []
+    for quantity, share in zip(PER_SLOPE, LEAST_SLOPES, strict=True):
+        estimate = estimates.pop(quantity)
+        rounding = estimate.rounding / (share * constants.M)
+        per_slope.append(dataclasses.replace(estimate, quantity=STEPS, rounding=rounding))
+    estimates[STEPS] = max(per_slope, key=lambda estimate: estimate.value - estimate.rounding)
     if problem.n_w <= schedule.inner_steps:
         del estimates[CONJUGATE]
     return estimates
-
-
-def _least_slope(problem: Problem, schedule: Schedule) -> float:
-    """The share of M that keeps the rounding of an error a thousand times below what N steps leave of the slope."""
-    left = abs(1 - schedule.one_alpha * _margin(problem, schedule)) ** schedule.inner_steps
-    share = max(SMALLEST_SLOPE, 1e-9 / left) if left > 1e-9 else 1.0
-    return max(problem.constants.M * share, 1e-30)
 
 
 def _refusal(problem: Problem, schedule: Schedule) -> str:

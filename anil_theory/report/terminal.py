@@ -41,7 +41,7 @@ def _parts(row: Row) -> dict[str, str]:
         parts |= {"B": f"B={schedule['batch']}", "K": f"K={schedule['outer_steps']}"}
     if schedule.get("lam") is not None:
         parts["lam"] = f"lam={schedule['lam']:g}"
-    if row["check"] != "constants":
+    if " N=" in row["setting"]:
         parts |= {"alpha": _step_size(row), "N": f"N={schedule['inner_steps']}"}
     size, family = f"{cell['n_w']}+{cell['n_phi']}", cell.get("family", "separable")
     size = size if family == "separable" else f"{family} {size}"

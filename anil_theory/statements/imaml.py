@@ -97,8 +97,8 @@ def _by_angles(d: float) -> Value:
         diameter = 2 * constants.M
         x = constants.L * d / diameter if constants.L * d < diameter else 1.0
         y = math.sqrt((1 - x) * (1 + x))
-        # Where c = 0 the root is 0, and whatever stands in its place is multiplied by 0.
-        root = formulas.imaml_root(c=c, x=x, y=y) or 1.0
+        # Where c or y is 0, whatever stands in the root's place is multiplied by 0: 2 k M x is left.
+        root = (formulas.imaml_root(c=c, x=x, y=y) if c and y else 0.0) or 1.0
         near = formulas.imaml_near(M=constants.M, R=root, c=c, k=numbers["k"], x=x, y=y)
         return _bound(scaled(near), OPERATIONS, f"d = {d:g}")
 

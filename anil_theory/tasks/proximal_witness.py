@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
 from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
@@ -43,17 +42,12 @@ def query_loss(w: Array, phi: Array, task: ProximalTask) -> Array:
 
 
 class ProximalWitness(Family):
-    """The task at given constants; every sample is the same.
-
-    Raises InvalidParameter for M = 0, which leaves nothing to attain.
-    """
+    """The task at given constants; every sample is the same."""
 
     name: ClassVar[str] = "proximal-witness"
     takes_constants: ClassVar[bool] = True
 
     def __init__(self, constants: Constants):
-        if constants.M == 0:
-            raise InvalidParameter("M", "> 0 for the witness of iMAML", constants.M)
         self.constants = constants
         self.n_w = 1
         self.n_phi = 1
