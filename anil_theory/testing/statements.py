@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from anil_theory._admissible import InvalidParameter
 from anil_theory.checks import Unmeasured, measurements_of
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
@@ -78,6 +79,10 @@ def conforms_claims(
             claim.evaluate(constants, schedule)
         except MissingFact as error:
             assert error.fact in statement.facts, f"{claim.name} misses {error.fact!r}, which {where} does not list"
+        except InvalidParameter as error:
+            # A claim may refuse what it does not apply to, for example a schedule without lam.
+            holds = all(hypothesis.holds for hypothesis in _hypotheses(claim, constants, schedule))
+            assert not holds, f"{claim.name} refuses a setting at which its hypotheses hold: {error}"
 
 
 def _conforms_claim(claim: Claim, statement: Statement) -> None:
