@@ -45,12 +45,10 @@ Value = Callable[[Constants, Schedule], Bound]
 
 
 def _hypotheses(constants: Constants, schedule: Schedule) -> tuple[Hypothesis, ...]:
-    """lam > -h; where lam equals -h, it fails by the distance to the next number."""
-    concave = -constants.lowest_curvature
+    """lam > l = max(-h, 0); where lam equals l, it fails by the distance to the next number."""
     if schedule.lam is None:
         return (Hypothesis("lam > 0, the weight of iMAML's proximal term, which the schedule has not", -math.inf),)
-    if concave < 0:
-        return (Hypothesis("lam > 0", schedule.lam),)
+    concave = max(-constants.lowest_curvature, 0.0)
     condition = f"lam > l = {concave:g}, where the curvature of L_S in w is at least -l"
     return (Hypothesis(condition, schedule.lam - math.nextafter(concave, math.inf)),)
 

@@ -19,6 +19,8 @@ from anil_theory.problem import Problem
 from anil_theory.record import RecordStore
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, MissingFact
+from anil_theory.studies.verify.grid import cells_of
+from anil_theory.studies.verify.settings import VerifySettings
 from anil_theory.tasks import ProximalWitness, SeparableFamily
 from anil_theory.testing import conforms_claims
 
@@ -88,6 +90,16 @@ def test_the_command_shows_a_lam_that_is_too_small_beside_one_that_is_not(tmp_pa
         of_lam = {row["outcome"] for row in record.verdicts}
         outcomes.setdefault(record.cell["schedule"]["lam"], set()).update(of_lam)
     assert outcomes == {0.5: {"NOT_APPLICABLE"}, 2.0: {"CONSISTENT"}}
+
+
+def test_the_default_grid_has_the_witness_and_a_lam_that_is_too_small() -> None:
+    cells = cells_of(VerifySettings(paper=("imaml",)))
+    assert {cell.statement for cell in cells} == {"imaml"} and len(cells) <= 30
+    of_grid = {(cell.family, cell.constants.mu is None, cell.schedule.lam) for cell in cells}
+    for family in ("proximal-witness", "separable"):
+        assert {(family, concave, lam) for concave in (False, True) for lam in (0.5, 2.0)} <= of_grid
+    others = cells_of(VerifySettings(paper=("anil", "bilevel")))
+    assert {cell.schedule.lam for cell in others} == {None}
 
 
 def test_below_l_the_minimum_jumps_and_the_objective_has_no_lipschitz_gradient() -> None:
