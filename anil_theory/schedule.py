@@ -28,7 +28,8 @@ class Schedule(Displayed):
     batch        B >= 1 tasks per outer step;
     outer_steps  K >= 1;
     population   T, where the B tasks of a step are drawn without replacement from T fixed ones, B <= T (at B = T a step
-                 is exact gradient descent); None where they are drawn independently, as in the paper.
+                 is exact gradient descent); None where they are drawn independently, as in the paper;
+    lam          > 0, the weight of iMAML, whose inner problem is L_S + lam/2 |w - w_0|^2; None: there is no such term.
 
     A schedule is valid on its own terms here; whether it fits given constants (alpha <= 1/L in the strongly convex
     geometry) is a hypothesis of each statement, and an error in the constructors `strongly_convex` and `nonconvex`.
@@ -41,11 +42,12 @@ class Schedule(Displayed):
     batch: int = 1
     outer_steps: int = 1
     population: int | None = None
+    lam: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", _step_sizes(self.alpha))
         object.__setattr__(self, "inner_steps", _steps(self.inner_steps))
-        for name in ("beta_w", "beta_phi"):
+        for name in ("beta_w", "beta_phi", "lam"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, positive(name, value))
@@ -93,6 +95,13 @@ class Schedule(Displayed):
         raise InvalidParameter("alpha", "one number, which this needs, and not one for each part of w", self.alpha)
 
     @property
+    def proximal_weight(self) -> float:
+        """lam of iMAML. Raises InvalidParameter when there is none."""
+        if self.lam is None:
+            raise InvalidParameter("lam", "the weight of iMAML's proximal term, a finite number > 0", None)
+        return self.lam
+
+    @property
     def alpha_range(self) -> tuple[float, float]:
         """The smallest and the largest inner step size of an entry of w."""
         entries = _entries(self.alpha)
@@ -128,7 +137,7 @@ class Schedule(Displayed):
         return _structure(self.alpha), sizes, *rest
 
     def _shown(self) -> dict[str, Any]:
-        optional = {"beta_w": None, "beta_phi": None, "batch": 1, "outer_steps": 1, "population": None}
+        optional = {"beta_w": None, "beta_phi": None, "batch": 1, "outer_steps": 1, "population": None, "lam": None}
         chosen = {name: getattr(self, name) for name, default in optional.items() if getattr(self, name) != default}
         return {"alpha": self.alpha, "inner_steps": self.inner_steps, **chosen}
 

@@ -158,6 +158,8 @@ def describe(problem: Problem, schedule: Schedule, measurement: Measurement) -> 
     if problem.name != SeparableFamily.name:
         size = f"{problem.name} {size}"
     text = _constants(problem.constants)
+    if "lam" in measurement.depends_on and schedule.lam is not None:
+        text = f"{text} lam={schedule.lam:g}"
     if "inner_steps" not in measurement.depends_on:
         return f"{text} dim {size}"
     low, high = schedule.alpha_range

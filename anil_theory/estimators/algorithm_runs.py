@@ -6,7 +6,7 @@ from anil_theory.algorithm._outer_loop import outer_loop, usual_average
 from anil_theory.algorithm.outer_run import OuterRun
 from anil_theory.estimators._average_gradient import average_gradient
 from anil_theory.estimators.base import Direction
-from anil_theory.estimators.measurement import FIELDS, Effort, Finding, Measurement
+from anil_theory.estimators.measurement import OF_ALGORITHM_1, Effort, Finding, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.separable_frame import is_separable, separable_frames
@@ -57,6 +57,6 @@ MEASUREMENT = Measurement(
     direction=Direction.MEAN,
     measure=measure_average_gradient,
     refusal=_without_steps,
-    depends_on=FIELDS,
+    depends_on=OF_ALGORITHM_1,
     costly=True,
 )

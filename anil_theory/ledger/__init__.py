@@ -12,6 +12,7 @@ from anil_theory.ledger import (
     conditioning,
     counts,
     descent,
+    implicit_maml,
     iterates,
     joint_descent,
     other_papers,
@@ -34,6 +35,7 @@ GROUPS = (
     joint_descent,
     counts,
     other_papers,
+    implicit_maml,
 )
 
 FACTS: dict[str, Fact] = {fact.name: fact for group in GROUPS for fact in group.FACTS}

@@ -39,7 +39,9 @@ def _parts(row: Row) -> dict[str, str]:
     parts = {n: f"{n}={constants[n]:g}" for n in ("mu", "L", "rho", "tau", "M") if constants[n] is not None}
     if row["check"] == "rate":
         parts |= {"B": f"B={schedule['batch']}", "K": f"K={schedule['outer_steps']}"}
-    if row["check"] != "constants":
+    if schedule.get("lam") is not None:
+        parts["lam"] = f"lam={schedule['lam']:g}"
+    if " N=" in row["setting"]:
         parts |= {"alpha": _step_size(row), "N": f"N={schedule['inner_steps']}"}
     size, family = f"{cell['n_w']}+{cell['n_phi']}", cell.get("family", "separable")
     size = size if family == "separable" else f"{family} {size}"

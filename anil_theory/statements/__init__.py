@@ -7,6 +7,7 @@ from anil_theory.statements import (
     assumptions,
     bilevel_smoothness,
     first_order_bias,
+    imaml,
     implicit_hypergradient,
     prop1_meta_gradient,
     prop2_strongly_convex,
@@ -48,6 +49,7 @@ STATEMENTS: Registry[Statement] = Registry(
         unrolled_hypergradient.STATEMENT,
         implicit_hypergradient.STATEMENT,
         bilevel_smoothness.STATEMENT,
+        imaml.STATEMENT,
     ),
 )
 

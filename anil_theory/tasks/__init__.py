@@ -8,6 +8,7 @@ from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
+from anil_theory.tasks.proximal_witness import ProximalWitness
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
 from anil_theory.tasks.two_layer_head import TwoLayerHeadFamily
@@ -25,6 +26,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         OrthogonalNoiseFamily,
         DecayFamily,
         FirstOrderWitness,
+        ProximalWitness,
     ),
     classes=True,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "Losses",
     "OrthogonalNoiseFamily",
     "Padded",
+    "ProximalWitness",
     "SeparableFamily",
     "SoftmaxHeadFamily",
     "TaskSet",

@@ -32,7 +32,7 @@ def conforms_measurement(
     assert isinstance(measurement, Measurement), f"{measurement!r} is not a Measurement"
     where = f"measurement {measurement.name!r}"
     if schedule is None:
-        schedule = Schedule.paper(CONSTANTS, 2, batch=2, outer_steps=3)
+        schedule = Schedule.paper(CONSTANTS, 2, batch=2, outer_steps=3, lam=0.5)
         schedule = step_sizes(CONSTANTS, schedule, CONSTANTS.geometry, Kind.EXPLICIT)
     if problem is None:
         family = ExtremalFamily(CONSTANTS, schedule) if measurement.of_witness else SeparableFamily(CONSTANTS, 1, 1)

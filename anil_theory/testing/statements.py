@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from anil_theory._admissible import InvalidParameter
 from anil_theory.checks import Unmeasured, measurements_of
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
@@ -10,7 +11,7 @@ from anil_theory.statements import Bound, Claim, Hypothesis, Kind, MissingFact, 
 from anil_theory.statements.base import NoBound
 from anil_theory.statements.rates import step_sizes
 
-FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0}
+FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0, "d": 0.5, "slope": 1.0}
 """Values of the facts that this package knows, at which claims are evaluated."""
 
 CONSTANTS = (
@@ -78,6 +79,10 @@ def conforms_claims(
             claim.evaluate(constants, schedule)
         except MissingFact as error:
             assert error.fact in statement.facts, f"{claim.name} misses {error.fact!r}, which {where} does not list"
+        except InvalidParameter as error:
+            # A claim may refuse what it does not apply to, for example a schedule without lam.
+            holds = all(hypothesis.holds for hypothesis in _hypotheses(claim, constants, schedule))
+            assert not holds, f"{claim.name} refuses a setting at which its hypotheses hold: {error}"
 
 
 def _conforms_claim(claim: Claim, statement: Statement) -> None:
@@ -93,7 +98,7 @@ def _settings(statement: Statement) -> list[tuple[Constants, Schedule]]:
     settings = []
     for constants in chosen:
         for N in STEPS:
-            schedule = Schedule.paper(constants, N, batch=2, outer_steps=10)
+            schedule = Schedule.paper(constants, N, batch=2, outer_steps=10, lam=1.5 * constants.L)
             settings.append((constants, step_sizes(constants, schedule, constants.geometry, Kind.EXPLICIT)))
     return settings
 

@@ -25,8 +25,8 @@ EXAMPLE = {
 }
 """Where the hypotheses are evaluated, to be listed by their conditions."""
 
-OF_THE_EXAMPLE = re.compile(r" \(c = [^)]*\)|(?<=alpha N L) = [\d.e+-]+")
-"""The weight c and the number alpha N L, which a condition states as they are at its setting."""
+OF_THE_EXAMPLE = re.compile(r" \(c = [^)]*\)|(?<=alpha N L) = [\d.e+-]+|(?<=lam > l) = [\d.e+-]+")
+"""The weight c and the numbers alpha N L and l, which a condition states as they are at its setting."""
 
 
 def _modules() -> dict[str, str]:
@@ -42,7 +42,7 @@ def _modules() -> dict[str, str]:
 def _conditions(statement: Statement, claim: Claim) -> list[str]:
     """The hypotheses of a claim, in words, without the numbers that they have at the example."""
     geometry = statement.geometry or Geometry.STRONGLY_CONVEX
-    schedule = Schedule(alpha=0.2, inner_steps=3, outer_steps=10, batch=4, beta_w=0.1, beta_phi=0.1)
+    schedule = Schedule(alpha=0.2, inner_steps=3, outer_steps=10, batch=4, beta_w=0.1, beta_phi=0.1, lam=2.0)
     evaluated = claim.hypotheses(EXAMPLE[geometry], schedule)
     return [OF_THE_EXAMPLE.sub("", hypothesis.condition) for hypothesis in evaluated]
 

@@ -16,11 +16,12 @@ CONVEX = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 NONCONVEX = dataclasses.replace(CONVEX, mu=None)
 FACTS = {"thm1": {"D0": 0.7}, "thm2": {"D0": 0.7}, "table1": {"D0": 0.7}, "table2": {"n_w": 3, "n_phi": 2}}
 FACTS |= {name: {"d0": 1.0} for name in ("unrolled", "implicit")}
+FACTS["imaml"] = {"d": 0.5, "slope": 1.0}
 
 
 def setting(name: str) -> tuple[Constants, Schedule]:
     constants = NONCONVEX if name == "thm2" else CONVEX
-    schedule = Schedule.paper(constants, 2, batch=2, outer_steps=10)
+    schedule = Schedule.paper(constants, 2, batch=2, outer_steps=10, lam=0.5)
     return constants, step_sizes(constants, schedule, constants.geometry, Kind.EXPLICIT)
 
 
@@ -45,6 +46,7 @@ def test_a_registered_claim_raises_for_the_fact_that_it_needs_and_evaluates_with
     expected |= {
         name: [c.name for c in STATEMENTS[name].claims if "started" in c.block] for name in ("unrolled", "implicit")
     }
+    expected["imaml"] = [c.name for c in STATEMENTS["imaml"].claims if c.block in ("distance", "steps")]
     rates = [c.name for c in STATEMENTS[name].claims if c.kind is not Kind.ORDER]
     assert needy(name) == expected.get(name, rates)
     for claim in STATEMENTS[name].given(**FACTS[name]).claims:

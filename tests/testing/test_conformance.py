@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anil_theory._admissible import InvalidParameter
 from anil_theory._registry import NotOfTheKind
 from anil_theory.checks import MEASUREMENTS
 from anil_theory.constants import Constants
@@ -18,7 +19,17 @@ from anil_theory.statements import STATEMENTS, Bound, Kind, Statement
 from anil_theory.tasks import FAMILIES, CosineFamily, Family, TaskSet
 from anil_theory.testing import conforms_claims, conforms_family, conforms_measurement, conforms_statement, strategies
 
-COSTLY = ("blocks", "rate", "terms", "identity", "constants", "hypergradient-error", "exact-objective")
+COSTLY = (
+    "blocks",
+    "rate",
+    "terms",
+    "identity",
+    "constants",
+    "hypergradient-error",
+    "exact-objective",
+    "imaml",
+    "imaml-steps",
+)
 """Measurements that compile for seconds; other tests run them too."""
 
 
@@ -60,6 +71,10 @@ def with_claim(**changes: Any) -> Statement:
     return dataclasses.replace(PROP, claims=(dataclasses.replace(WW, **changes),))
 
 
+def refusing(constants: Constants, schedule: Schedule) -> Bound:
+    raise InvalidParameter("alpha", "another", schedule.alpha)
+
+
 STATEMENT_FAULTS: dict[str, tuple[Any, str]] = {
     "not a statement": (3, "is not a Statement"),
     "no title": (dataclasses.replace(PROP, title=""), "has no title"),
@@ -77,6 +92,10 @@ STATEMENT_FAULTS: dict[str, tuple[Any, str]] = {
     ),
     "zero": (with_claim(evaluate=lambda constants, schedule: Bound(0.0, 0.0)), "the bound is 0"),
     "hypotheses": (with_claim(hypotheses=lambda constants, schedule: ("mu > 0",)), "is not a Hypothesis"),
+    "refuses": (
+        dataclasses.replace(with_claim(evaluate=refusing), facts=("D0",), build=lambda D0: (WW,)),
+        "refuses a setting at which its hypotheses hold: alpha must be another",
+    ),
     "unknown fact": (dataclasses.replace(PROP, facts=("moon",), build=lambda moon: PROP.claims), "needs moon"),
 }
 

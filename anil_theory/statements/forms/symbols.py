@@ -43,6 +43,8 @@ sigma_w, sigma_phi = sp.symbols("sigma_w sigma_phi", nonnegative=True)
 c_w, c_phi = sp.symbols("c_w c_phi", positive=True)
 V = sp.Symbol("V", nonnegative=True)
 """Of Theorem J: what each block keeps of its descent, and the bound on the second moment of a step."""
+lam = sp.Symbol("lam", positive=True)
+"""The weight of iMAML's proximal term."""
 
 BLOCK_SYMBOLS = {"ww": L_ww, "wphi": L_wphi, "phiw": L_phiw, "phiphi": L_phiphi}
 
@@ -51,6 +53,7 @@ _PRINTED = {
     L_phiw: r"L_{\phi w}",
     L_phiphi: r"L_{\phi\phi}",
     L_x: r"L_{\times}",
+    lam: r"\lambda",
 }
 
 

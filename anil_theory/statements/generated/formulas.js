@@ -244,4 +244,40 @@ const formulas = {
   ghadimi_wang({ L, M, mu, rho, tau }) {
     return (times(rho, M, Math.pow(L, 2)) / Math.pow(mu, 3)) + L + ((times(2, Math.pow(L, 2)) + times(tau, M)) / mu) + ((Math.pow(L, 3) + times(rho, L, M) + times(tau, L, M)) / Math.pow(mu, 2));
   },
+  /* The error of iMAML's gradient per unit of distance. */
+  imaml_slope({ L, M, k, lam, rho }) {
+    return times(L, k) + (times(rho, M, Math.pow(k, 2)) / lam);
+  },
+  /* That error at a distance, in proportion. */
+  imaml_far({ L, M, d, k, lam, rho }) {
+    return times(d, times(L, k) + (times(rho, M, Math.pow(k, 2)) / lam));
+  },
+  /* That error at a distance, by angles. */
+  imaml_near({ M, R, c, k, x, y }) {
+    return (times(2, M, k, (times(c, Math.pow(y, 2)) / (R + times(c, x) + y)) + x) / ((times(Math.pow(c, 2), Math.pow(y, 2)) / times(R + times(c, x), R + times(c, x) + y)) + 1));
+  },
+  /* The tangent c of its formula. */
+  imaml_turn({ k, lam, moved }) {
+    return (times(moved, k) / times(2, lam));
+  },
+  /* The root R of its formula. */
+  imaml_root({ c, x, y }) {
+    return times(Math.sqrt(c), Math.sqrt(c + times(x, y)));
+  },
+  /* That error after N gradient steps. */
+  imaml_steps({ L, M, N, k, lam, r, rho, slope }) {
+    return (times(slope, k, Math.pow(r, N), times(L, k) + (times(rho, M, Math.pow(k, 2)) / lam)) / lam);
+  },
+  /* What a Neumann series leaves of iMAML's gradient. */
+  imaml_series({ M, N, k, q }) {
+    return times(M, k, Math.pow(q, N));
+  },
+  /* What conjugate gradients leave of it. */
+  imaml_conjugate({ L, M, N, k, lam, q }) {
+    return (times(2, M, Math.pow(q, N), Math.pow(Math.sqrt(k), 3), Math.sqrt(L + lam)) / Math.sqrt(lam));
+  },
+  /* The smoothness of iMAML's objective. */
+  imaml_smoothness({ L, M, k, lam, rho }) {
+    return times(L, Math.pow(k, 2)) + (times(rho, M, Math.pow(k, 3)) / lam);
+  },
 };

@@ -344,3 +344,50 @@ def exact_objective(*, L: Scaled, M: Scaled, Y: Scaled, mu: Scaled) -> Scaled:
 def ghadimi_wang(*, L: Scaled, M: Scaled, mu: Scaled, rho: Scaled, tau: Scaled) -> Scaled:
     """The smoothness of Phi as printed."""
     return rho * M * L**2 / mu**3 + L + (2 * L**2 + tau * M) / mu + (L**3 + rho * L * M + tau * L * M) / mu**2
+
+
+def imaml_slope(*, L: Scaled, M: Scaled, k: Scaled, lam: Scaled, rho: Scaled) -> Scaled:
+    """The error of iMAML's gradient per unit of distance."""
+    return L * k + rho * M * k**2 / lam
+
+
+def imaml_far(*, L: Scaled, M: Scaled, d: Scaled, k: Scaled, lam: Scaled, rho: Scaled) -> Scaled:
+    """That error at a distance, in proportion."""
+    return d * (L * k + rho * M * k**2 / lam)
+
+
+def imaml_near(*, M: float, R: float, c: float, k: float, x: float, y: float) -> float:
+    """That error at a distance, by angles."""
+    return 2 * M * k * (c * y**2 / (R + c * x + y) + x) / (c**2 * y**2 / ((R + c * x) * (R + c * x + y)) + 1)
+
+
+def imaml_turn(*, k: float, lam: float, moved: float) -> float:
+    """The tangent c of its formula."""
+    return moved * k / (2 * lam)
+
+
+def imaml_root(*, c: float, x: float, y: float) -> float:
+    """The root R of its formula."""
+    return sqrt(c) * sqrt(c + x * y)
+
+
+def imaml_steps(
+    *, L: Scaled, M: Scaled, N: int, k: Scaled, lam: Scaled, r: Scaled, rho: Scaled, slope: Scaled
+) -> Scaled:
+    """That error after N gradient steps."""
+    return slope * k * r**N * (L * k + rho * M * k**2 / lam) / lam
+
+
+def imaml_series(*, M: Scaled, N: int, k: Scaled, q: Scaled) -> Scaled:
+    """What a Neumann series leaves of iMAML's gradient."""
+    return M * k * q**N
+
+
+def imaml_conjugate(*, L: Scaled, M: Scaled, N: int, k: Scaled, lam: Scaled, q: Scaled) -> Scaled:
+    """What conjugate gradients leave of it."""
+    return 2 * M * q**N * sqrt(k) ** 3 * sqrt(L + lam) / sqrt(lam)
+
+
+def imaml_smoothness(*, L: Scaled, M: Scaled, k: Scaled, lam: Scaled, rho: Scaled) -> Scaled:
+    """The smoothness of iMAML's objective."""
+    return L * k**2 + rho * M * k**3 / lam

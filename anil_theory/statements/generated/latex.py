@@ -407,6 +407,38 @@ CLAIMS: dict[str, str] = {
         r"= \sqrt{L^{2} - \mu^{2}},\quad Y = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {k}^{2}"
         " + 2 b {k} + d)"
     ),
+    "imaml/slope/sharp": (
+        r"\mathrm{Lip}\left((I + H/\lambda)^{-1} \nabla L_D\right) \le L k + \frac{M k^{2} \rho}{\lambda},\quad k = "
+        r"\frac{\lambda}{h + \lambda},\quad h = \mu \text{ or } -L"
+    ),
+    "imaml/distance/explicit": (
+        r"\|g(w) - g(w^{*})\| \le d \left(L k + \frac{M k^{2} \rho}{\lambda}\right),\quad k = \frac{\lambda}{h + "
+        r"\lambda},\quad h = \mu \text{ or } -L"
+    ),
+    "imaml/distance/refined": (
+        r"\|g(w) - g(w^{*})\| \le \frac{2 M k \left(\frac{c y^{2}}{R + c x + y} + x\right)}{\frac{c^{2} y^{2}}{\left(R"
+        r" + c x\right) \left(R + c x + y\right)} + 1},\quad k = \frac{\lambda}{h + \lambda},\quad R = \sqrt{c} "
+        r"\sqrt{c + x y},\quad y = \sqrt{1 - x^{2}},\quad x = \min\left(1, \frac{L d}{2 M}\right),\quad c = "
+        r"\frac{\delta k}{2 \lambda},\quad \delta = \min(\rho d, L - h),\quad h = \mu \text{ or } -L"
+    ),
+    "imaml/steps/explicit": (
+        r"\|g(w) - g(w^{*})\| \le \frac{G k r^{N} \left(L k + \frac{M k^{2} \rho}{\lambda}\right)}{\lambda},\quad k = "
+        r"\frac{\lambda}{h + \lambda},\quad r = \max\left(-1 + \alpha \left(\lambda + L\right), 1 - \alpha "
+        r"\left(\lambda + h\right)\right),\quad G = \|\nabla L_S(w_0)\|,\quad h = \mu \text{ or } -L"
+    ),
+    "imaml/smoothness/sharp": (
+        r"\|\nabla^{2} L_D(w^{*}(w_0))\| \le L k^{2} + \frac{M k^{3} \rho}{\lambda},\quad k = \frac{\lambda}{h + "
+        r"\lambda},\quad h = \mu \text{ or } -L"
+    ),
+    "imaml/neumann/sharp": (
+        r"\|g(w) - g(w^{*})\| \le M k q^{N},\quad k = \frac{\lambda}{h + \lambda},\quad q = \frac{- h + L}{\lambda + "
+        r"L},\quad h = \mu \text{ or } -L"
+    ),
+    "imaml/cg/explicit": (
+        r"\|g(w) - g(w^{*})\| \le \frac{2 M k^{\frac{3}{2}} q^{N} \sqrt{L + \lambda}}{\sqrt{\lambda}},\quad k = "
+        r"\frac{\lambda}{h + \lambda},\quad q = \frac{- h + L}{\left(\sqrt{\lambda + h} + \sqrt{\lambda + "
+        r"L}\right)^{2}},\quad h = \mu \text{ or } -L"
+    ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
     "table2/anil_hessian_w/identity": "B N",

@@ -194,13 +194,14 @@ def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
         "batch": schedule.batch,
         "outer_steps": schedule.outer_steps,
         "beta": (schedule.beta_w, schedule.beta_phi),
+        "lam": schedule.lam,
         "shape": (cell.n_w, cell.n_phi),
     }
     return tuple(values[name] for name in measurement.depends_on)
 
 
 def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Measurement) -> list[Schedule]:
-    """The schedule for every B, K and beta that the measurement depends on.
+    """The schedule for every B, K, lam and beta that the measurement depends on.
 
     Explicit limits of the step sizes are below the refined ones, so both bounds apply. Without a contraction factor
     there are no limits, and no runs.
@@ -208,7 +209,8 @@ def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Mea
     depends = measurement.depends_on
     batches = axes.batch if "batch" in depends else (schedule.batch,)
     lengths = axes.outer_steps if "outer_steps" in depends else (schedule.outer_steps,)
-    runs = [replace(schedule, batch=B, outer_steps=K) for B, K in product(batches, lengths)]
+    weights = axes.lam if "lam" in depends else (None,)
+    runs = [replace(schedule, batch=B, outer_steps=K, lam=w) for B, K, w in product(batches, lengths, weights)]
     if "beta" not in depends:
         return runs
     if not contracts(constants, schedule):

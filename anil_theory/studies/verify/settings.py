@@ -18,6 +18,7 @@ class Axes(Options):
     n_w, n_phi        dimensions, paired; one of them may be a single value;
     alpha             inner step sizes; where none is given, the paper's mu/L^2 (strongly convex) and 0.1/L (nonconvex);
     c                 c of alpha = c/(N L) (nonconvex);
+    lam               weights of iMAML's proximal term (statement imaml only);
     batch, outer_steps, beta   B, K and both outer step sizes (theorems and Table 2 only); without beta, the largest
                       that the explicit bounds allow;
     geometry          which geometries to cover;
@@ -35,6 +36,7 @@ class Axes(Options):
     n_phi: tuple[int, ...] = option((2,), "Dimensions of phi (0: MAML, needs --tau 0).")
     alpha: tuple[float, ...] = option((), "Inner step sizes; mu/L^2 and, nonconvex, 0.1/L if left out.")
     c: tuple[float, ...] = option((0.7,), "c of alpha = c/(N L), nonconvex.")
+    lam: tuple[float, ...] = option((2.0,), "Weight of iMAML's proximal term lam/2 |w - w_0|^2 (imaml).")
     geometry: tuple[Geometry, ...] = option(tuple(Geometry), "Which geometries.")
     batch: tuple[int, ...] = option((4,), "B, tasks per outer step (theorems).")
     outer_steps: tuple[int, ...] = option((1000,), "K, outer steps (theorems).")
