@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, positive
+from anil_theory.algorithm.positive_solve import solve_positive
 from anil_theory.tasks.base import Loss, Losses
 
 SETTLED = 1e-8
@@ -49,7 +50,7 @@ def proximal_minimum(
 
     def shifted(w: Array, gradient: Array, shift: Any) -> Array:
         H = shifted_hessian(support, w, phi, data, lam=lam + shift)
-        return w - jnp.linalg.solve(H, gradient)
+        return w - solve_positive(H, gradient)
 
     def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         w, _, count = state
@@ -70,7 +71,7 @@ def proximal_minimum(
 def implicit_meta_gradient(losses: Losses, w: Array, phi: Array, data: PyTree, *, lam: Any) -> Float[Array, " n_w"]:
     """(I + H/lam)^(-1) D_w L_D at w: the gradient of iMAML where w = w*(w_0), and an approximation of it near there."""
     p = jax.grad(losses.query, argnums=0)(w, phi, data)
-    return jnp.linalg.solve(shifted_hessian(losses.support, w, phi, data, lam=lam), lam * p)
+    return solve_positive(shifted_hessian(losses.support, w, phi, data, lam=lam), lam * p)
 
 
 def shifted_hessian(support: Loss, w: Array, phi: Array, data: PyTree, *, lam: Any) -> Float[Array, "n_w n_w"]:

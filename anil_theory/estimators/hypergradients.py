@@ -16,7 +16,7 @@ from anil_theory.algorithm.hypergradients import (
 )
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction
-from anil_theory.estimators.matrix_norm import symmetric_norm
+from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.estimators.point_norms import Rows, largest_norms
 from anil_theory.problem import Problem
@@ -72,7 +72,7 @@ def hessian_at(
     pair, (L, mu) = Losses(*losses), dials
     w, phi = z[: sizes[0]], z[sizes[0] :]
     best = inner_minimum(pair.support, w, phi, data, L=L, mu=mu)
-    return symmetric_norm(exact_hessian(pair, best, phi, data))[None]
+    return spectral_norm(exact_hessian(pair, best, phi, data))[None]
 
 
 def _conditioned(power: int) -> Rows:

@@ -15,8 +15,10 @@ from anil_theory.algorithm.implicit_maml import (
     proximal_steps,
     shifted_hessian,
 )
+from anil_theory.algorithm.positive_solve import solve_positive
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction
+from anil_theory.estimators.matrix_norm import TO_ROUNDING, spectral_norm, top_directions
 from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
 from anil_theory.estimators.point_norms import Rows, largest_norms
 from anil_theory.problem import Problem
@@ -56,13 +58,14 @@ def near_minimum(
     w_0, phi = z[: sizes[0]], z[sizes[0] :]
     best = proximal_minimum(pair.support, w_0, phi, data, lam=lam, rho=rho)
     changes = gradient_derivative(pair, best, phi, data, lam=lam)
-    _, norms, directions = jnp.linalg.svd(changes)
+    left, right = top_directions(changes, squarings=TO_ROUNDING)
     exact = implicit_meta_gradient(pair, best, phi, data, lam=lam)
-    points = best + DISTANCE * jnp.stack([directions[0], -directions[0]])
+    points = best + DISTANCE * jnp.stack([right, -right])
     far = jax.vmap(lambda w: implicit_meta_gradient(pair, w, phi, data, lam=lam))(points)
-    moves = jnp.linalg.inv(shifted_hessian(pair.support, best, phi, data, lam=lam)) * lam
+    matrix = shifted_hessian(pair.support, best, phi, data, lam=lam)
+    moves = solve_positive(matrix, lam * jnp.eye(best.size))
     distant = jnp.max(jnp.linalg.norm(far - exact, axis=1))
-    return jnp.stack([norms[0], distant, jnp.linalg.norm(changes @ moves, 2)])
+    return jnp.stack([left @ changes @ right, distant, spectral_norm(changes @ moves)])
 
 
 def after_steps(

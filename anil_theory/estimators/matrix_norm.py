@@ -34,10 +34,10 @@ def top_directions(
     return u / jnp.maximum(jnp.linalg.norm(u), 1e-300), v
 
 
-def symmetric_norm(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
-    """The spectral norm of a small symmetric matrix, to rounding and never above it by more; it may be differentiated.
+def spectral_norm(matrix: Float[Array, "m n"]) -> Float[Array, ""]:
+    """The spectral norm of a small matrix, to rounding and never above it by more; it may be differentiated.
 
-    >>> print(symmetric_norm(jnp.array([[0.0, 2.0], [2.0, 3.0]])))
+    >>> print(spectral_norm(jnp.array([[0.0, 2.0], [2.0, 3.0]])))
     4.0
     """
     u, v = top_directions(jax.lax.stop_gradient(matrix), squarings=TO_ROUNDING)

@@ -20,7 +20,7 @@ from anil_theory.constants import Constants
 from anil_theory.estimators.adam_ascent import adam_ascent
 from anil_theory.estimators.local_program import BLOCKS
 from anil_theory.estimators.local_witness import TensorChoice, hessian_of_tensors, unit_sphere
-from anil_theory.estimators.matrix_norm import symmetric_norm
+from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.schedule import Schedule
 
 DIRECTIONS = 200
@@ -88,7 +88,7 @@ def tensors_of(point: dict[str, Array], dials: Float[Array, " 5"]) -> TensorChoi
         C,
         T * scale[:, None, None, None],
         M * point["p"] / jnp.sqrt(jnp.sum(point["p"] ** 2) + 1e-30),
-        L * D / symmetric_norm(D),
+        L * D / spectral_norm(D),
     )
 
 

@@ -73,7 +73,7 @@ def tanh_features(dimension: int, input_norm: float = 1.0) -> FeatureBounds:
     return FeatureBounds(1.0, TANH[0] * input_norm * scale, TANH[1] * input_norm**2 * scale)
 
 
-def symmetric_norm(a: float, b: float, c: float) -> float:
+def spectral_norm(a: float, b: float, c: float) -> float:
     """The spectral norm of [[a, b], [b, c]] for a, b, c >= 0: its largest eigenvalue."""
     return (a + c) / 2 + math.hypot((a - c) / 2, b)
 
@@ -97,8 +97,8 @@ def loss_constants(
     wwphi = l3 * o.w**2 * o.phi + l2 * (2 * o.w * o.wphi + o.phi * o.ww) + l1 * o.wwphi
     wphiphi = l3 * o.w * o.phi**2 + l2 * (2 * o.phi * o.wphi + o.w * o.phiphi) + l1 * o.wphiphi
     smooth = min(
-        symmetric_norm(ww + regularisation, wphi, phiphi),
-        l2 * o.total**2 + l1 * symmetric_norm(o.ww, o.wphi, o.phiphi) + regularisation,
+        spectral_norm(ww + regularisation, wphi, phiphi),
+        l2 * o.total**2 + l1 * spectral_norm(o.ww, o.wphi, o.phiphi) + regularisation,
     )
     mu = regularisation if strongly_convex and regularisation > 0 else None
     return upper_bound_constants(

@@ -41,7 +41,7 @@ from anil_theory.tasks.output_bounds import (
     TANH,
     OutputBounds,
     loss_constants,
-    symmetric_norm,
+    spectral_norm,
     tanh_features,
 )
 
@@ -119,11 +119,11 @@ def two_layer_constants(
     o = OutputBounds(
         w=o_w,
         phi=o_phi,
-        ww=symmetric_norm(0.0, g1 * F, R * g2 * F**2),
+        ww=spectral_norm(0.0, g1 * F, R * g2 * F**2),
         wphi=math.hypot(R * g1 * f1, half * g2 * F * f1 + R * g1 * f1),
         phiphi=c3 * R**3 * g2 * f1**2 + half * g1 * f2,
         www=3 * c3 * g2 * F**2 + R * g3 * F**3,
-        wwphi=symmetric_norm(0.0, a, b),
+        wwphi=spectral_norm(0.0, a, b),
         wphiphi=math.hypot(outer, inner),
         total=math.hypot(o_w, o_phi),
     )

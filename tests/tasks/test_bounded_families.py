@@ -16,7 +16,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS
 from anil_theory.tasks import LinearBodyFamily, SoftmaxHeadFamily, TwoLayerHeadFamily
 from anil_theory.tasks.few_shot import BoundedFamily
-from anil_theory.tasks.output_bounds import CROSS_ENTROPY, TANH, symmetric_norm
+from anil_theory.tasks.output_bounds import CROSS_ENTROPY, TANH, spectral_norm
 from anil_theory.verdict import Outcome, judge
 
 EXAMPLES: dict[str, BoundedFamily] = {
@@ -144,7 +144,7 @@ def test_the_scalar_bounds_are_suprema() -> None:
 
 def test_the_norm_of_a_symmetric_two_by_two_matrix() -> None:
     for a, b, c in np.random.default_rng(0).uniform(0, 3, (20, 3)):
-        assert symmetric_norm(a, b, c) == pytest.approx(np.linalg.norm([[a, b], [b, c]], 2))
+        assert spectral_norm(a, b, c) == pytest.approx(np.linalg.norm([[a, b], [b, c]], 2))
 
 
 @pytest.mark.parametrize("make", [SoftmaxHeadFamily, TwoLayerHeadFamily, LinearBodyFamily])
