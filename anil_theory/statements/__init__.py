@@ -8,6 +8,7 @@ from anil_theory.statements import (
     bilevel_smoothness,
     first_order_bias,
     implicit_hypergradient,
+    maml_smoothness,
     prop1_meta_gradient,
     prop2_strongly_convex,
     prop3_nonconvex,
@@ -48,6 +49,9 @@ STATEMENTS: Registry[Statement] = Registry(
         unrolled_hypergradient.STATEMENT,
         implicit_hypergradient.STATEMENT,
         bilevel_smoothness.STATEMENT,
+        maml_smoothness.ONE_STEP,
+        maml_smoothness.STEPS,
+        maml_smoothness.CONVEX_STEPS,
     ),
 )
 

@@ -46,18 +46,20 @@ SEARCH_ERROR = 1e-10
 """Relative, of that search. Near its maximum the function is flat, and SciPy's error in the angle enters squared."""
 
 
-def largest_displacement(low: float, high: float, steps: int) -> float:
-    """Z = max |1 - zeta^N| over the disk with the diameter [low, high], 0 <= low <= high <= 1, for N = steps.
+def largest_displacement(low: float, high: float, steps: int, target: float = 1.0) -> float:
+    """Z = max |target - zeta^N| over the disk with the diameter [low, high], low + high >= 0, for N = steps.
+
+    target   >= 0; how far a vector that was carried through N steps is from so many times itself.
 
     By the maximum principle zeta lies on the circle, centre + radius e^(i psi). It goes no further than where N arg
-    zeta = pi: beyond, its modulus is smaller, and |1 - zeta^N| <= 1 + |zeta|^N.
+    zeta = pi: beyond, its modulus is smaller, and |target - zeta^N| <= target + |zeta|^N.
     """
     centre, radius = (low + high) / 2, (high - low) / 2
 
     def displacement(psi: Any) -> Any:
         zeta = centre + radius * np.exp(1j * np.asarray(psi))
         with np.errstate(under="ignore"):
-            return np.abs(1 - np.abs(zeta) ** steps * np.exp(1j * steps * np.angle(zeta)))
+            return np.abs(target - np.abs(zeta) ** steps * np.exp(1j * steps * np.angle(zeta)))
 
     turn = math.pi / steps
     # The ray at the angle `turn` meets the circle where radius sin(psi - turn) = centre sin(turn).

@@ -9,7 +9,16 @@ import sympy as sp
 
 from anil_theory.constants import Geometry
 from anil_theory.statements.base import Kind
-from anil_theory.statements.forms import block_constants, counts, first_order, hypergradients, orders, rate_bounds
+from anil_theory.statements.forms import (
+    biased_descent,
+    block_constants,
+    counts,
+    first_order,
+    hypergradients,
+    maml_smoothness,
+    orders,
+    rate_bounds,
+)
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.formula import POLY, Formula
 from anil_theory.statements.forms.symbols import (
@@ -200,5 +209,7 @@ FORMULAS: dict[str, Formula] = {
     **_table_1(),
     **first_order.formulas(),
     **hypergradients.formulas(),
+    **biased_descent.formulas(),
+    **maml_smoothness.formulas(),
     **{f"table2/{name}/identity": Formula("", "", count) for name, count in counts.TABLE_2.items()},
 }
