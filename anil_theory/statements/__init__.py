@@ -5,6 +5,7 @@ from anil_theory._registry import Registry
 from anil_theory.constants import Geometry
 from anil_theory.statements import (
     assumptions,
+    biased_descent,
     bilevel_smoothness,
     first_order_bias,
     implicit_hypergradient,
@@ -46,6 +47,8 @@ STATEMENTS: Registry[Statement] = Registry(
         table2_cost_comparison.STATEMENT,
         first_order_bias.CONVEX,
         first_order_bias.NONCONVEX,
+        biased_descent.CONVEX,
+        biased_descent.NONCONVEX,
         unrolled_hypergradient.STATEMENT,
         implicit_hypergradient.STATEMENT,
         bilevel_smoothness.STATEMENT,

@@ -10,10 +10,10 @@ S_N = sum_{j<N} r^j. Then ||D^2 (l o w_N)(w)|| is at most
 
 with h_p = max of h (1 - alpha h)^(p N) over mu <= h <= L, U_N = sum_{m<N} sum_{m<=j<N} r^j.
 
-Proof. With P = T_0 .. T_(N-1), T_m = I - alpha H_m, the second derivative is P H_N P^T less alpha sum_m of D^3 l(w_m) on
-two moves of length r^m and the carried gradient, of length r^(N-1-m) ||D l(w_N)||; and ||D l(w_m)|| <= r^m G, because a
-step multiplies the gradient by I - alpha times a mean Hessian. Near one quadratic: all H_m are within rho |w_m - w_N| of
-H_N, so that P is within alpha^2 rho G r^(N-1) U_N of (I - alpha H_N)^N, which commutes with H_N.
+Proof. With P = T_0 .. T_(N-1), T_m = I - alpha H_m, the second derivative is P H_N P^T less alpha sum_m of D^3 l(w_m)
+on two moves of length r^m and the carried gradient, of length r^(N-1-m) ||D l(w_N)||; and ||D l(w_m)|| <= r^m G,
+because a step multiplies the gradient by I - alpha times a mean Hessian. Near one quadratic: H_m is within rho |w_m -
+w_N| of H_N, so that P is within alpha^2 rho G r^(N-1) U_N of (I - alpha H_N)^N, which commutes with H_N.
 
 Kind: SHARP for r = 1 + alpha L, attained for every G (`tasks.maml_witness`). The convex form is not: one l cannot have
 the curvature mu along the loop and L at its end, unless G is large. REFINED is the smaller of it and of the last line,

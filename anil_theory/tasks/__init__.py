@@ -5,6 +5,7 @@ from anil_theory.problem import Loss, Losses, Padded, TaskSet, masked_mean
 from anil_theory.tasks.base import Family
 from anil_theory.tasks.cosine import CosineFamily
 from anil_theory.tasks.extremal import ExtremalFamily
+from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
@@ -26,6 +27,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         OrthogonalNoiseFamily,
         DecayFamily,
         FirstOrderWitness,
+        FirstOrderFloor,
         MamlWitness,
     ),
     classes=True,
@@ -37,6 +39,7 @@ __all__ = [
     "DecayFamily",
     "ExtremalFamily",
     "Family",
+    "FirstOrderFloor",
     "FirstOrderWitness",
     "LinearBodyFamily",
     "Loss",

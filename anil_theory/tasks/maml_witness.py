@@ -1,4 +1,4 @@
-"""One loss of one variable, l = L_S, for which MAML is as curved at a point as statement G allows; MAML, so phi is empty.
+"""One loss of one variable, l = L_S, for which MAML is as curved at a point as statement G allows; phi is empty.
 
 The curvature of l is one number, h = -L or h in [mu, L], along the whole loop, but for a tooth at each iterate: there
 it rises, or falls, at the rate rho, over a way so short (TOOTH) that the gradient does not feel it. At the point, just
@@ -11,7 +11,7 @@ this project; docs/next_statements.md, statement G.
 """
 
 import math
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -176,7 +176,7 @@ class MamlWitness(Family):
         return jnp.full((*shape, 1), inside)
 
     @classmethod
-    def smallest(cls, **options: float) -> "MamlWitness":
+    def smallest(cls, **options: Any) -> "MamlWitness":
         """The task for one step."""
         return cls(Constants(None, 1.0, 1.0, 0.0, 1.0), Schedule(0.5, 1), **options)
 

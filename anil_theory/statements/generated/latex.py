@@ -415,10 +415,10 @@ CLAIMS: dict[str, str] = {
     ),
     "fo_descent_convex/weighted/refined": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
-        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda = \max_{x, y} Q(x, y)/(x^{2}/\beta_w +"
-        r" y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b^{2} = M^{2} \max_{x^{2} + y^{2} = "
-        r"1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L +"
-        r" \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
+        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda \ge \max_{x, y} Q(x, y)/(x^{2}/\beta_w"
+        r" + y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b^{2} = M^{2} \max_{x^{2} + y^{2} ="
+        r" 1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L "
+        r"+ \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
     ),
     "fo_descent_nonconvex/weighted/explicit": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
@@ -428,10 +428,10 @@ CLAIMS: dict[str, str] = {
     ),
     "fo_descent_nonconvex/weighted/refined": (
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
-        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda = \max_{x, y} Q(x, y)/(x^{2}/\beta_w +"
-        r" y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b^{2} = M^{2} \max_{x^{2} + y^{2} = "
-        r"1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L +"
-        r" \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
+        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda \ge \max_{x, y} Q(x, y)/(x^{2}/\beta_w"
+        r" + y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b^{2} = M^{2} \max_{x^{2} + y^{2} ="
+        r" 1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L "
+        r"+ \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
     ),
     "maml_one_step/ww/explicit": r"\|\nabla^{2} (l \circ w_N)(w)\| \le 2 G \alpha \rho + 4 L,\quad G = \|\nabla l(w)\|",
     "maml_steps/ww/sharp": (
