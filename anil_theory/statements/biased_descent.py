@@ -6,27 +6,28 @@ noise have mean 0 and second moment at most s^2. Then (`biased_descent`)
     (1/K) sum_{k<K} E||D L_meta(z_k)||^2 <= 2 Lam D0/K + b^2 + s^2.
 
 For runs of first-order ANIL at any steps beta_w, beta_phi > 0 it reads, with |.| the norm sqrt(beta_w |x|^2 + beta_phi
-|y|^2), lam the curvature along a step (Theorem J), Lambda >= lam, and F the mean of the tasks' (D_w L_D, D_phi L_D)(w_N),
+|y|^2), lam the curvature along a step (Theorem J), Lambda >= lam, F the tasks' mean of (D_w L_D, D_phi L_D)(w_N), and
+|D L_meta - Lambda F| <= b,
 
-    (1/K) sum_{k<K} E|D L_meta(z_k)|^2 <= 2 Lambda D0/K + b^2 + Lambda^2 max(beta_w, beta_phi) M^2/B
+    (1/K) sum_{k<K} E|D L_meta(z_k)|^2 <= 2 Lambda D0/K + b^2 + Lambda^2 max(beta_w, beta_phi) M^2/B.
 
-where |D L_meta - Lambda F| <= b.
+Proof: in coordinates in which both steps are 1, the descent lemma is -<D, F> + Lambda (|F|^2 + noise)/2, which is
+(-|D|^2 + |D - Lambda F|^2 + Lambda^2 noise)/2 over Lambda, exactly. No step is too long; at Lambda = 1 and one block it
+is the line above.
 
-Proof: in coordinates in which both steps are 1, the descent lemma is -<D, F> + Lambda (|F|^2 + noise)/2, which is (-|D|^2
-+ |D - Lambda F|^2 + Lambda^2 noise)/2 over Lambda, exactly. No step is too long; at Lambda = 1 and one block it is the
-line above.
-
-Kind: upper bounds. EXPLICIT takes Lambda = lam, b_w and b_phi of statement A, and |F - Lambda F| apart from them. REFINED
-bounds |D - Lambda F| itself (the products of statement A stay within Z = max |zeta^N - Lambda| of Lambda I, zeta in the
-disk) and takes the best Lambda. It is attained for rho = 0 and an empty phi (`tasks.first_order_floor`), as K -> infinity,
-where lam is at most half of (1 - alpha mu)^N + (1 - alpha L)^N (nonconvex: -L for mu). Regime: that of statement A;
-independent batches, or those of statement H. Units: as in `rates`. Errors: MissingFact without D0 and n_phi. Source: A.
-Fallah, A. Mokhtari, A. Ozdaglar 2019 (FO-MAML does not reach every eps); derived here, docs/next_statements.md.
+Kind: upper bounds. EXPLICIT takes Lambda = lam, b_w and b_phi of statement A, and |F - Lambda F| apart from them.
+REFINED bounds |D - Lambda F| itself (the products of statement A stay within Z = max |zeta^N - Lambda| of Lambda times
+the identity, zeta in the disk) and takes the best Lambda. It is attained for rho = 0 and an empty phi
+(`tasks.first_order_floor`), as K -> infinity, where lam is at most half of (1 - alpha mu)^N + (1 - alpha L)^N
+(nonconvex: -L for mu). Regime: that of statement A; independent batches, or those of statement H. Units: as in `rates`.
+Errors: MissingFact without D0 and n_phi. Source: A. Fallah, A. Mokhtari, A. Ozdaglar 2019 (FO-MAML does not reach every
+eps); derived here, docs/next_statements.md.
 """
 
 import math
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,7 +49,7 @@ from anil_theory.statements.rates import FURTHER_ROUNDINGS, betas_of
 from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
 QUANTITY = "first_order_average/weighted"
-"""The mean over k = 0..K-1 of E[beta_w ||D_w L_meta||^2 + beta_phi ||D_phi L_meta||^2] over a run of first-order ANIL."""
+"""The mean over the steps of a run of first-order ANIL of E[beta_w ||D_w L_meta||^2 + beta_phi ||D_phi L_meta||^2]."""
 
 
 def biased_descent(Lam: float, D0: float, outer_steps: int, *, bias: float, second_moment: float) -> float:
@@ -84,6 +85,14 @@ SCANNED = 48
 """Values of Lambda that are tried."""
 
 
+class Loop(NamedTuple):
+    """What a step meets: the contraction factor r, lam, and how far w_N moves with phi (s_N)."""
+
+    r: float
+    curvature: Scaled
+    moved: Scaled
+
+
 @dataclass(frozen=True)
 class FirstOrderRun:
     """The right-hand side at one setting. `phi` is false where phi is empty (MAML)."""
@@ -100,67 +109,70 @@ class FirstOrderRun:
         N = self.schedule.inner_steps
         r = contraction_factor(self.constants, self.schedule, self.geometry)
         operations = roundings(N) + FURTHER_ROUNDINGS
-        factor = self.best_factor(r)
-        used = self.curvature(r) * factor
+        here = self.loop(r)
+        factor = self.best_factor(here)
+        used = here.curvature * factor
         note = f"Lambda = {float(used):.6g}, D0 = {self.D0:.6g}"
-        bound = RoundingRange.of(lambda r: self.value(r, factor), r).bound(operations, note)
+        bound = RoundingRange.of(lambda r: self.value(self.loop(r), factor), r).bound(operations, note)
+        if math.isinf(bound.value):
+            return bound
         # Differences such as 1 - Lambda are rounded as what they are made of, and Z is searched for.
         made_of = scaled(max(r, 1.0)) ** N + used + 1.0
         differences = float(made_of * made_of * self.second_moment()) * gamma(operations)
         further = SEARCH_ERROR * 2 * bound.value + differences
-        return replace(bound, rounding=bound.rounding + further) if math.isfinite(bound.value) else bound
+        return replace(bound, rounding=bound.rounding + further)
 
-    def best_factor(self, r: float) -> float:
+    def loop(self, r: float) -> Loop:
+        """What a step meets if the contraction factor is r."""
+        form = Form.of(self.constants, self.schedule, self.geometry, r)
+        unit = replace(self.constants, M=1.0)
+        moved = dropped_phi(self.geometry, unit, self.schedule, r) if self.phi else scaled(0.0)
+        return Loop(r, curvature_of_a_step(form, self.schedule, phi=self.phi), moved)
+
+    def best_factor(self, loop: Loop) -> float:
         """By how much Lambda is above lam: EXPLICIT not at all, REFINED so that the bound is small, by a scan.
 
         Every factor >= 1 is valid. Beyond 2 r^N both the bias and the rest grow.
         """
-        lam = self.curvature(r)
-        farthest = float(scaled(r) ** self.schedule.inner_steps * 2.0 / lam) if lam else 1.0
+        N, lam = self.schedule.inner_steps, loop.curvature
+        farthest = float(scaled(loop.r) ** N * 2.0 / lam) if lam else 1.0
         if self.kind is Kind.EXPLICIT or not 1 < farthest < math.inf:
             return 1.0
         factors = [1.0, *np.geomspace(1.0, farthest, SCANNED)[1:].tolist()]
-        if self._in_range(r):
+        if self._in_range(loop.r):
             # The middle of what the loop does to a vector where the Hessians commute.
-            N = self.schedule.inner_steps
-            middle = (r**N + max(self._lowest(), 0.0) ** N) / 2
+            middle = (loop.r**N + max(self._lowest(), 0.0) ** N) / 2
             factors.append(max(1.0, middle / float(lam)))
-        return min(factors, key=lambda factor: self.value(r, factor))
+        return min(factors, key=lambda factor: self.value(loop, factor))
 
-    def value(self, r: float, factor: float) -> Scaled:
-        """The bound as a function of the contraction factor, at Lambda = factor * lam."""
-        used = self.curvature(r) * factor
+    def value(self, loop: Loop, factor: float) -> Scaled:
+        """The bound at Lambda = factor * lam."""
+        used = loop.curvature * factor
         return formulas.biased_descent(
             B=scaled(self.schedule.effective_batch),
             D_0=scaled(self.D0),
             K=self.schedule.outer_steps,
             Lambda=used,
-            b=self.bias(r, used),
+            b=self.bias(loop, used),
             s=self.second_moment().sqrt(),
         )
-
-    def curvature(self, r: float) -> Scaled:
-        """lam: the curvature along a step."""
-        form = Form.of(self.constants, self.schedule, self.geometry, r)
-        return curvature_of_a_step(form, self.schedule, phi=self.phi)
 
     def second_moment(self) -> Scaled:
         """s^2: the square of a query's gradient in the norm of the steps, at most."""
         return scaled(self.constants.M) ** 2 * max(betas_of(self.schedule, self.phi))
 
-    def bias(self, r: float, used: Scaled) -> Scaled:
+    def bias(self, loop: Loop, used: Scaled) -> Scaled:
         """b, in the norm of the steps: how far D L_meta is from Lambda = `used` times F, at most."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        unit = replace(self.constants, M=1.0)
-        moved = dropped_phi(self.geometry, unit, self.schedule, r) if self.phi else scaled(0.0)
+        moved = loop.moved
         # Far away 1 does not show beside it.
         left = used if used > FARTHEST else scaled(abs(1 - float(used)))
         if self.kind is Kind.EXPLICIT:
-            carried = self.carried(r, scaled(1.0))
+            carried = self.carried(loop.r, scaled(1.0))
             apart = (carried * carried * beta_w + moved * moved * beta_phi).sqrt()
             return apart * self.constants.M + self.second_moment().sqrt() * left
         # A quadratic form in the sizes of the query's two gradients: its maximum is that of a matrix of two rows.
-        carried = self.carried(r, used)
+        carried = self.carried(loop.r, used)
         mixed = moved * left * beta_phi
         direct = left * left * beta_phi if self.phi else scaled(0.0)
         of_w = carried * carried * beta_w + moved * moved * beta_phi
