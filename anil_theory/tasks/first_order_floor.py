@@ -2,13 +2,14 @@
 
     L_S = h w^2/2,   L_D(w) = +- f(w),   h = mu and L (nonconvex: -L and L), one sign for each
 
-f is an S of height M^2/L whose slope is M at w = 0 and falls to 0 at the distance M/L, at the rate L. First-order MAML
+f = (M/c) tanh(c w) has the slope M at w = 0, and c = 3 sqrt(3) L/(4 M) makes its largest curvature L. First-order MAML
 starts at 0, where the slopes of both cancel. The meta-gradient of L_meta is M ((1 - alpha mu)^N - (1 - alpha L)^N)/2
 there, and stays. A step takes both tasks where they are drawn without replacement; there is then no noise.
 
 Constants: exact, with rho = 0; phi is empty. Source: derived for this project; docs/next_statements.md, statement B.
 """
 
+import math
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,14 +20,14 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants
 from anil_theory.problem import Problem
 from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
-from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
 
 
 class FloorTask(NamedTuple):
-    """One task: h of L_S, and f of L_D with its sign."""
+    """One task: h of L_S, c of f, and its slope at 0, with the sign."""
 
     h: Float[Array, "*T"]
-    query: PiecewiseCubic
+    c: Float[Array, "*T"]
+    slope: Float[Array, "*T"]
 
 
 def support_loss(w: Array, phi: Array, task: FloorTask) -> Array:
@@ -36,7 +37,7 @@ def support_loss(w: Array, phi: Array, task: FloorTask) -> Array:
 
 def query_loss(w: Array, phi: Array, task: FloorTask) -> Array:
     """L_D(w)."""
-    return task.query(w[0])
+    return task.slope / task.c * jnp.tanh(task.c * w[0])
 
 
 class FirstOrderFloor(Family):
@@ -56,20 +57,14 @@ class FirstOrderFloor(Family):
         """`num_tasks` tasks, the two in turn: there is nothing random in them, and the key is not used."""
         T = check_num_tasks(num_tasks)
         L, M = self.constants.L, self.constants.M
-        rising = integrate([-M / L, 0.0, M / L], [0.0, L, -L, 0.0], [0.0] * 4, {0: 0.0, 1: M, 2: 0.0})
-        which = jnp.arange(T) % 2
-        signs = jnp.where(which == 0, 1.0, -1.0)
-        shape = rising._asdict()
-        query = PiecewiseCubic(
-            **{name: jnp.broadcast_to(shape[name], (T, *shape[name].shape)) for name in ("breaks", "anchor")},
-            **{name: signs[:, None] * shape[name] for name in ("value", "slope", "curvature", "jerk")},
-        )
-        h = jnp.where(which == 0, self.constants.lowest_curvature, L)
-        return TaskSet(support_loss, query_loss, FloorTask(h, query))
+        first = jnp.arange(T) % 2 == 0
+        h = jnp.where(first, self.constants.lowest_curvature, L)
+        c = jnp.full(T, 3 * math.sqrt(3) * L / (4 * M))
+        return TaskSet(support_loss, query_loss, FloorTask(h, c, jnp.where(first, M, -M)))
 
     def query_infimum(self, data: FloorTask) -> Array:
-        """0 for the task that rises, and -M^2/L for the one that falls."""
-        return jnp.minimum(data.query.value[..., -1], 0.0)
+        """-M/c, far to the left or to the right."""
+        return -jnp.abs(data.slope) / data.c
 
     @classmethod
     def smallest(cls, **options: Any) -> "FirstOrderFloor":

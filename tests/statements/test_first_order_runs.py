@@ -39,7 +39,7 @@ def floor_row(constants: Constants, at: Schedule, broken: str | None = None) -> 
 def schedule_of(constants: Constants, N: int, share: float = 1.0) -> Schedule:
     """All tasks at every step, at `share` of the step at which Lambda is the middle of the loop's two factors."""
     alpha = (0.7 if constants.mu else 0.3) / constants.L
-    unit = Schedule(alpha, N, beta_w=1.0, batch=2, population=2, outer_steps=4000)
+    unit = Schedule(alpha, N, beta_w=1.0, batch=2, population=2, outer_steps=8000)
     run = FirstOrderRun(constants.geometry, Kind.REFINED, constants, unit, 0.0, False)
     high, low = 1 - alpha * constants.lowest_curvature, 1 - alpha * constants.L
     middle = (high**N + low**N) / 2
@@ -54,7 +54,7 @@ def test_two_tasks_attain_the_floor_and_refute_half_of_it(constants: Constants, 
     assert attained.outcome == "CONFIRMED" and 0.995 < attained.tightness <= 1, attained.reason
     assert floor_row(constants, at, broken="weighted").outcome == "REFUTED"
     # Shorter steps decay more slowly, and have the same floor.
-    shorter = floor_row(constants, dataclasses.replace(schedule_of(constants, N, 0.5), outer_steps=8000))
+    shorter = floor_row(constants, dataclasses.replace(schedule_of(constants, N, 0.5), outer_steps=16_000))
     assert shorter.outcome == "CONFIRMED" and shorter.tightness > 0.995
 
 

@@ -12,7 +12,7 @@ from anil_theory.constants import Geometry
 from anil_theory.statements.forms.block_constants import CONTRACTION_FACTOR, partial_sum
 from anil_theory.statements.forms.formula import Formula
 from anil_theory.statements.forms.names import MAML
-from anil_theory.statements.forms.symbols import Expr, L, N, S, alpha, j, m, r, rho
+from anil_theory.statements.forms.symbols import Expr, L, N, S, alpha, m, r, rho
 
 G = sp.Symbol("G", nonnegative=True)
 """||D l(w)||."""
@@ -28,7 +28,8 @@ MULTI_STEP = r ** (2 * N) * L + rho * alpha * r ** (2 * N - 1) * S[N] * G
 APART = S[N] + r * sp.Sum(r ** (N - 1 - m) * S[m], (m, 0, N - 1))
 """The sum over m of |w_m - w_N|, at most, in units of alpha G."""
 
-APART_PLAIN = sp.Sum(sp.Sum(r**j, (j, m, N - 1)), (m, 0, N - 1))
+APART_PLAIN = sp.Sum(r**m * partial_sum(N - m), (m, 0, N - 1))
+"""The same as it is derived: w_m and w_N are r^m + .. + r^(N-1) = r^m S_(N-m) apart."""
 
 FLAT = h_2 + alpha**2 * rho * G * r ** (N - 1) * APART * (L * r**N + h_1) + rho * alpha * r ** (2 * N - 1) * S[N] * G
 
