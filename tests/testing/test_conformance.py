@@ -18,7 +18,16 @@ from anil_theory.statements import STATEMENTS, Bound, Kind, Statement
 from anil_theory.tasks import FAMILIES, CosineFamily, Family, TaskSet
 from anil_theory.testing import conforms_claims, conforms_family, conforms_measurement, conforms_statement, strategies
 
-COSTLY = ("blocks", "rate", "terms", "identity", "constants", "hypergradient-error", "exact-objective")
+COSTLY = (
+    "blocks",
+    "rate",
+    "terms",
+    "identity",
+    "constants",
+    "hypergradient-error",
+    "exact-objective",
+    "first-order-rate",
+)
 """Measurements that compile for seconds; other tests run them too."""
 
 

@@ -33,7 +33,7 @@ APART_PLAIN = sp.Sum(r**m * partial_sum(N - m), (m, 0, N - 1))
 
 FLAT = h_2 + alpha**2 * rho * G * r ** (N - 1) * APART * (L * r**N + h_1) + rho * alpha * r ** (2 * N - 1) * S[N] * G
 
-_LEFT = r"\|\nabla^{2} (l \circ w_N)(w)\|"
+_LEFT = r"\|\nabla^{2} l(w_N(w))\|"
 _SIZE = r"G = \|\nabla l(w)\|"
 _QUADRATIC = r"{h}_{p} = \max_{\mu \le h \le L} h (1 - \alpha h)^{p N}"
 

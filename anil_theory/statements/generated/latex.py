@@ -433,21 +433,20 @@ CLAIMS: dict[str, str] = {
         r" 1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L "
         r"+ \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
     ),
-    "maml_one_step/ww/explicit": r"\|\nabla^{2} (l \circ w_N)(w)\| \le 2 G \alpha \rho + 4 L,\quad G = \|\nabla l(w)\|",
+    "maml_one_step/ww/explicit": r"\|\nabla^{2} l(w_N(w))\| \le 2 G \alpha \rho + 4 L,\quad G = \|\nabla l(w)\|",
     "maml_steps/ww/sharp": (
-        r"\|\nabla^{2} (l \circ w_N)(w)\| \le G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N},\quad r = 1 + L "
-        r"\alpha,\quad {S}_{N} = \sum_{j=0}^{N - 1} r^{j},\quad G = \|\nabla l(w)\|"
+        r"\|\nabla^{2} l(w_N(w))\| \le G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N},\quad r = 1 + L \alpha,\quad "
+        r"{S}_{N} = \sum_{j=0}^{N - 1} r^{j},\quad G = \|\nabla l(w)\|"
     ),
     "maml_steps_convex/ww/explicit": (
-        r"\|\nabla^{2} (l \circ w_N)(w)\| \le G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N},\quad r = 1 - \alpha "
-        r"\mu,\quad {S}_{N} = \sum_{j=0}^{N - 1} r^{j},\quad G = \|\nabla l(w)\|"
+        r"\|\nabla^{2} l(w_N(w))\| \le G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N},\quad r = 1 - \alpha \mu,\quad "
+        r"{S}_{N} = \sum_{j=0}^{N - 1} r^{j},\quad G = \|\nabla l(w)\|"
     ),
     "maml_steps_convex/ww/refined": (
-        r"\|\nabla^{2} (l \circ w_N)(w)\| \le \min\left(G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N}, G \alpha^{2} "
-        r"r^{N - 1} \rho \left(L r^{N} + h_{1}\right) \left(r \sum_{m=0}^{N - 1} r^{N - m - 1} {S}_{m} + "
-        r"{S}_{N}\right) + G \alpha r^{2 N - 1} \rho {S}_{N} + h_{2}\right),\quad r = 1 - \alpha \mu,\quad {S}_{m} = "
-        r"\sum_{j=0}^{m - 1} r^{j},\quad G = \|\nabla l(w)\|,\quad {h}_{p} = \max_{\mu \le h \le L} h (1 - \alpha "
-        "h)^{p N}"
+        r"\|\nabla^{2} l(w_N(w))\| \le \min\left(G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N}, G \alpha^{2} r^{N - 1}"
+        r" \rho \left(L r^{N} + h_{1}\right) \left(r \sum_{m=0}^{N - 1} r^{N - m - 1} {S}_{m} + {S}_{N}\right) + G "
+        r"\alpha r^{2 N - 1} \rho {S}_{N} + h_{2}\right),\quad r = 1 - \alpha \mu,\quad {S}_{m} = \sum_{j=0}^{m - 1} "
+        r"r^{j},\quad G = \|\nabla l(w)\|,\quad {h}_{p} = \max_{\mu \le h \le L} h (1 - \alpha h)^{p N}"
     ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
