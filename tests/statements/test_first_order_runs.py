@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm._inner_loop import inner_loop
@@ -19,7 +21,7 @@ from anil_theory.estimators import Effort
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, MissingFact
 from anil_theory.statements.biased_descent import FirstOrderRun
-from anil_theory.statements.first_order_bias import largest_displacement
+from anil_theory.statements.first_order_bias import SEARCH_ERROR, largest_displacement
 from anil_theory.statements.forms.names import FIRST_ORDER, FIRST_ORDER_DESCENT
 from anil_theory.tasks import FirstOrderFloor, SeparableFamily, TaskSet
 
@@ -176,9 +178,33 @@ def test_a_target_other_than_the_identity_is_as_far_as_a_scan_says() -> None:
         assert largest_displacement(low, high, N, target) == pytest.approx(scanned, rel=1e-9)
 
 
+@settings(max_examples=60)
+@given(
+    ends=st.tuples(st.floats(-0.9, 2.0), st.floats(-0.9, 2.0)),
+    N=st.integers(1, 12),
+    target=st.floats(0.0, 3.0),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_products_stay_as_close_to_a_multiple_of_the_identity(
+    ends: tuple[float, float], N: int, target: float, seed: int
+) -> None:
+    """Random symmetric matrices of three dimensions, half of them with their spectrum at the ends of the interval."""
+    low, high = sorted(ends)
+    high = max(high, -low)
+    bound = largest_displacement(low, high, N, target)
+    generator = np.random.default_rng(seed)
+    for extreme in (False, True):
+        product = np.eye(3)
+        for _ in range(N):
+            rotation = np.linalg.qr(generator.standard_normal((3, 3)))[0]
+            spectrum = generator.choice([low, high], 3) if extreme else generator.uniform(low, high, 3)
+            product = product @ (rotation * spectrum) @ rotation.T
+        assert np.linalg.norm(target * np.eye(3) - product, 2) <= bound * (1 + SEARCH_ERROR) + 1e-12
+
+
 def test_bounds_beyond_float64_keep_their_logarithm() -> None:
     constants = Constants(None, 1.0, 1.0, 0.5, 1.0)
-    at = Schedule(1.0, 600, beta_w=0.1, beta_phi=0.1, batch=4, outer_steps=10)
+    at = Schedule(1.0, 350, beta_w=0.1, beta_phi=0.1, batch=4, outer_steps=10)
     for claim in STATEMENTS[FIRST_ORDER_DESCENT[constants.geometry]].given(D0=0.5, n_phi=2).claims:
         bound = claim.evaluate(constants, at)
         assert bound.value == float("inf") and 308 < bound.log10 < 5000

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory._registry import NotOfTheKind
-from anil_theory.checks import Row, check
+from anil_theory.checks import Row, check, check_by
 from anil_theory.constants import Constants
 from anil_theory.estimators import Direction, Effort, Estimate, Finding, Measurement
 from anil_theory.estimators.maml_smoothness import MEASUREMENT, QUANTITY, standing_out
@@ -293,6 +293,27 @@ def test_bad_input_is_refused_by_its_name() -> None:
         MamlWitness(CONVEX, Schedule(1.2, 1))
     (large,) = [m for m in (MEASUREMENT,) if m.why_not(SeparableFamily(CONVEX, 65, 0).problem(), Schedule(0.1, 1))]
     assert "at most 64 entries" in large.refusal(SeparableFamily(CONVEX, 65, 0).problem(), Schedule(0.1, 1))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_every_point_is_judged_at_its_own_facts_and_the_row_is_the_nearest_to_its_bound(order: tuple[int, ...]) -> None:
+    """At N = 1, alpha = 0.5, L = rho = 1 the general bound is 2.25 + 0.75 G."""
+    at = Schedule(0.5, 1)
+    problem = SeparableFamily(NONCONVEX, 1, 0).problem(tasks=1)
+
+    def judged(values: tuple[float, ...], sizes: tuple[float, ...]) -> Row:
+        estimates = tuple(Estimate(QUANTITY, values[i], Direction.LOWER, "points") for i in order)
+        finding = Finding(estimates, facts=tuple({"gradient_norm": sizes[i]} for i in order))
+        statement = STATEMENTS[MAML["steps"]]
+        rows = check_by(statement, MEASUREMENT, problem, at, effort=EFFORT, findings=lambda: {QUANTITY: finding})
+        (only,) = rows
+        return only
+
+    held = judged((2.0, 2.9, 3.0), (0.0, 1.0, 10.0))
+    assert held.outcome == "CONSISTENT" and held.measured == 2.9 and held.power == pytest.approx(2.9 / 3)
+    # The largest value is within its bound: the smallest is not.
+    exceeded = judged((2.3, 2.9, 9.0), (0.0, 1.0, 10.0))
+    assert exceeded.outcome == "REFUTED" and exceeded.measured == 2.3
 
 
 def test_facts_come_with_every_estimate_or_with_none() -> None:
