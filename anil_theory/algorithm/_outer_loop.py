@@ -3,7 +3,7 @@
     z_{k+1} = z_k - (beta_w mean_i g_w^i(z_k), beta_phi mean_i g_phi^i(z_k)),   i_1..i_B i.i.d. uniform over T tasks
 
 or, where the schedule has a `population`, drawn without replacement at every step (docs/next_statements.md, statement
-H); at B = T that is gradient descent on L_meta.
+H); at B = T that is gradient descent on L_meta. With `first_order` the steps take D L_D(w_N) for the meta-gradient.
 
 The population is finite, so L_meta and its gradient are exact at every recorded iterate. The theorems average the
 squared block norms over *all* steps k = 0..K-1; three ways to get that average, all unbiased:
@@ -58,6 +58,7 @@ class _Static(NamedTuple):
     average: str
     method: str
     replace: bool
+    first_order: bool
 
 
 class _Traced(NamedTuple):
@@ -89,6 +90,7 @@ def outer_loop(
     method: str = "recursion",
     max_inner_steps: int | None = None,
     frames: Frames | None = None,
+    first_order: bool = False,
 ) -> OuterRun:
     """Run Algorithm 1 from (w, phi) with `seeds` independent seeds.
 
@@ -98,13 +100,16 @@ def outer_loop(
     seeds, seed      how many, and the integer their keys are made from;
     records          R: L_meta and the exact squared norms are kept at R + 1 steps from 0 to K ("sampled": R + 2, one
                      uniform step per stratum, 0 and K), R <= K (a larger R is cut). Memory is the records only;
-    average          "batch", "every", "sampled", or None: "every" with eps, else "batch" (B >= 2) or "sampled" (B = 1);
+    average          "batch", "every", "sampled", or None: "every" with eps, else "batch" (B >= 2 independent tasks,
+                     exact meta-gradients) or "sampled";
     eps              accuracy (squared norm): a seed whose averages over all K steps are below it has CONVERGED. Not
                      with "batch", whose noise in one seed would pass for accuracy;
     limit            see the module docstring;
     method           how a meta-gradient is computed ("recursion" was the fastest here);
     max_inner_steps  compile for this many inner steps and run N of them;
-    frames           an equivalent population whose inner loop is cheaper, from `separable_frames`.
+    frames           an equivalent population whose inner loop is cheaper, from `separable_frames`;
+    first_order      step along D L_D(w_N) (FO-ANIL, FO-MAML). What is recorded is D L_meta itself, so that its average
+                     is never "batch".
 
     One compilation serves all alpha, beta, N <= max_inner_steps, K and limits; B, R, S, T and dimensions are shapes.
     Raises InvalidParameter for non-positive counts and step sizes, missing beta, blocks that are not float64, K beyond
@@ -112,11 +117,16 @@ def outer_loop(
     """
     S = count("seeds", seeds)
     R = min(count("records", records), schedule.outer_steps)
-    average = one_of("average", usual_average(schedule, eps) if average is None else average, AVERAGES)
+    if average is None:
+        average = usual_average(schedule, eps, first_order=first_order)
+    average = one_of("average", average, AVERAGES)
     if schedule.population not in (None, len(tasks)):
         raise InvalidParameter("population", f"the number of tasks, {len(tasks)}, or None", schedule.population)
     if average == "batch" and schedule.population is not None:
         allowed = "'every' or 'sampled' without replacement: draws of one step are then not independent"
+        raise InvalidParameter("average", allowed, average)
+    if average == "batch" and first_order:
+        allowed = "'every' or 'sampled' with first_order: the gradients of a step are not those of L_meta"
         raise InvalidParameter("average", allowed, average)
     if average == "batch" and (schedule.batch < 2 or eps is not None):
         allowed = "'every' or 'sampled' when batch = 1 (no pair of draws) or eps is given (one seed's can be negative)"
@@ -143,7 +153,15 @@ def outer_loop(
     steps = _recorded_steps(generator, K, R, average)
     drawn_step = generator.integers(0, K, S)
     raw = _run(
-        _Static(used.support, used.query, schedule.batch, average, method, schedule.population is None),
+        _Static(
+            support=used.support,
+            query=used.query,
+            batch=schedule.batch,
+            average=average,
+            method=method,
+            replace=schedule.population is None,
+            first_order=first_order,
+        ),
         _Traced(
             loop=loop,
             beta_w=beta_w,
@@ -177,11 +195,12 @@ def check_run_size(schedule: Schedule, *, inner_steps: int, seeds: int, tasks: i
     require_memory("the records", FLOAT64 * 5 * seeds * records, {"seeds": seeds, "records": records})
 
 
-def usual_average(schedule: Schedule, eps: float | None = None) -> str:
+def usual_average(schedule: Schedule, eps: float | None = None, *, first_order: bool = False) -> str:
     """The average that `outer_loop` takes where none is named."""
     if eps is not None:
         return "every"
-    return "batch" if schedule.batch > 1 and schedule.population is None else "sampled"
+    independent = schedule.batch > 1 and schedule.population is None
+    return "batch" if independent and not first_order else "sampled"
 
 
 def _step_sizes(schedule: Schedule, phi: PyTree) -> tuple[Array, Array]:
@@ -225,6 +244,7 @@ def _run(
         beta_phi=traced.beta_phi,
         largest_norm=_largest_norm(population, start, traced.limit),
         replace=static.replace,
+        first_order=static.first_order,
     )
     over_seeds = jax.vmap(partial(outer_step, population, rule), in_axes=(None, 0, 0, 0))
 

@@ -3,6 +3,7 @@
 All functions are traced inside the compiled loop of `outer_loop`.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -75,18 +76,23 @@ class Population:
     loop: UnrolledLoop
     method: str
 
-    def gradient(self, w: PyTree, phi: PyTree, index: Int[Array, ""]) -> tuple[PyTree, PyTree]:
-        """The meta-gradient of one task in w and in phi."""
+    def gradient(
+        self, w: PyTree, phi: PyTree, index: Int[Array, ""], *, first_order: bool = False
+    ) -> tuple[PyTree, PyTree]:
+        """The meta-gradient of one task in w and in phi, or what first-order ANIL takes for it."""
         data = self.tasks.task(index)
-        gradient = meta_gradient(self.tasks.losses, *self._framed(w, phi, index), data, self.loop, method=self.method)
+        loop = dataclasses.replace(self.loop, first_order=first_order)
+        gradient = meta_gradient(self.tasks.losses, *self._framed(w, phi, index), data, loop, method=self.method)
         if self.rotations is None:
             return gradient.w, gradient.phi
         rotation_w, rotation_phi = self.rotations
         return rotation_w[index] @ gradient.w, rotation_phi[index] @ gradient.phi
 
-    def gradients(self, w: PyTree, phi: PyTree, indices: Int[Array, " B"]) -> tuple[PyTree, PyTree]:
-        """The meta-gradients of several tasks, along a leading axis."""
-        return _over(self.gradient, w, phi, indices)
+    def gradients(
+        self, w: PyTree, phi: PyTree, indices: Int[Array, " B"], *, first_order: bool = False
+    ) -> tuple[PyTree, PyTree]:
+        """The same of several tasks, along a leading axis."""
+        return _over(partial(self.gradient, first_order=first_order), w, phi, indices)
 
     def squares(self, w: PyTree, phi: PyTree) -> Float[Array, "2"]:
         """||D_w L_meta||^2 and ||D_phi L_meta||^2, exactly: over all tasks."""
@@ -127,7 +133,8 @@ class Rule(NamedTuple):
 
     average        how the squared norms are estimated at every step: see `outer_loop`;
     largest_norm   of an iterate: a seed that would pass it has diverged;
-    replace        whether the tasks of a step are independent: see `task_indices`.
+    replace        whether the tasks of a step are independent: see `task_indices`;
+    first_order    whether it moves along D L_D(w_N) in place of the meta-gradient.
     """
 
     batch: int
@@ -136,6 +143,7 @@ class Rule(NamedTuple):
     beta_phi: Float[Array, ""]
     largest_norm: Float[Array, ""]
     replace: bool = True
+    first_order: bool = False
 
 
 class State(NamedTuple):
@@ -161,7 +169,7 @@ def outer_step(
 ) -> State:
     """Step k of one seed, from the tasks that its key draws."""
     drawn_tasks = task_indices(key, k, rule.batch, len(population.tasks), replace=rule.replace)
-    each = population.gradients(state.w, state.phi, drawn_tasks)
+    each = population.gradients(state.w, state.phi, drawn_tasks, first_order=rule.first_order)
     g_w, g_phi = _mean(each)
     moved = (
         jax.tree.map(lambda x, g: x - rule.beta_w * g, state.w, g_w),

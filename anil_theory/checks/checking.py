@@ -7,7 +7,7 @@ from functools import partial
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify.witness import is_replayable, replay_witness
 from anil_theory.checks.pairing import measurements_of
-from anil_theory.checks.rows import Measured, Row, halved, row_of
+from anil_theory.checks.rows import SEVERITY, Measured, Row, halved, row_of
 from anil_theory.constants import Constants
 from anil_theory.estimators import Effort, Finding, Measurement, NotFinite, fact
 from anil_theory.falsifier import QUANTITY, SEEDS, Evidence, worst_evidence
@@ -15,6 +15,12 @@ from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Claim, Kind, Statement
 from anil_theory.tasks import SeparableFamily
+from anil_theory.verdict import Outcome
+
+NO_FACTS = Finding()
+
+AtPoint = tuple[Finding, tuple[Claim, ...]]
+"""What was measured at a point, and the claims there."""
 
 
 def check(
@@ -72,17 +78,16 @@ def check_by(
     regime   how the inner step size was chosen, in words;
     findings returns, or raises, what was measured; default: the measurement is made here.
     """
-    claims = statement.claims
     measure = partial(measurement.run, problem, schedule, effort) if findings is None else findings
-    by_quantity: dict[str, Finding] = {}
+    informed = partial(with_facts, statement, measurement, problem, schedule)
     try:
-        by_quantity = measure()
-        claims = _with_facts(statement, measurement, problem, schedule).claims
+        by_quantity = {quantity: finding.by_point() for quantity, finding in measure().items()}
+        points = {quantity: [(f, informed(f).claims) for f in each] for quantity, each in by_quantity.items()}
     except NotFinite as error:
-        by_quantity = _nothing(statement, measurement, str(error))
+        points = _nothing(statement, measurement, str(error))
     except OverflowError as error:
         reason = f"not finite: a number of this setting is beyond float64 ({error})"
-        by_quantity = _nothing(statement, measurement, reason)
+        points = _nothing(statement, measurement, reason)
     common = {
         "statement": statement.name,
         "check": measurement.name,
@@ -91,35 +96,52 @@ def check_by(
         "setting": describe(problem, schedule, measurement),
     }
     rows = []
-    for quantity, finding in by_quantity.items():
-        about = [claim for claim in claims if claim.quantity == quantity]
-        for block in dict.fromkeys(claim.block for claim in about):
-            bounds = [claim for claim in about if claim.block == block]
-            judged = Measured(
-                estimates=finding.estimates,
-                claims=tuple(_broken(bounds) if block == broken else bounds),
-                own=_evidence(finding, problem, schedule),
-                worst=_worst(quantity, problem, schedule, effort),
-                remark=finding.remark,
-            )
-            rows.append(row_of(judged, problem.constants, schedule, block=block, **common))
+    for quantity, at_points in points.items():
+        worst = _worst(quantity, problem, schedule, effort)
+        for block in dict.fromkeys(claim.block for _, claims in at_points for claim in claims):
+            at_each = []
+            for finding, claims in at_points:
+                bounds = [claim for claim in claims if claim.quantity == quantity and claim.block == block]
+                if not bounds:
+                    continue
+                judged = Measured(
+                    estimates=finding.estimates,
+                    claims=tuple(_broken(bounds) if block == broken else bounds),
+                    own=_evidence(finding, problem, schedule),
+                    worst=worst,
+                    remark=finding.remark,
+                )
+                at_each.append(row_of(judged, problem.constants, schedule, block=block, **common))
+            rows += [min(at_each, key=_from_its_bound)] if at_each else []
     return rows
 
 
-def _with_facts(statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule) -> Statement:
-    """The statement with its claims at the facts of the problem, or at the units of the measurement."""
+def _from_its_bound(row: Row) -> tuple[int, float]:
+    """How far a row is from being refuted: its outcome, and then what is measured in units of the bound."""
+    share = -math.inf if math.isnan(row.tightness) else row.tightness
+    return SEVERITY.index(Outcome(row.outcome)), -share
+
+
+def with_facts(
+    statement: Statement,
+    measurement: Measurement,
+    problem: Problem,
+    schedule: Schedule,
+    finding: Finding = NO_FACTS,
+) -> Statement:
+    """The statement with its claims at the facts of a finding, at the units of its measurement, or at the problem's."""
     if not statement.facts:
         return statement
-    facts = {}
-    for name in statement.facts:
-        facts[name] = measurement.units[name] if name in measurement.units else fact(problem, name, schedule)
+    known = {**measurement.units, **(finding.facts[0] if finding.facts else {})}
+    facts = {name: known[name] if name in known else fact(problem, name, schedule) for name in statement.facts}
     return statement.given(**facts)
 
 
-def _nothing(statement: Statement, measurement: Measurement, reason: str) -> dict[str, Finding]:
+def _nothing(statement: Statement, measurement: Measurement, reason: str) -> dict[str, list[AtPoint]]:
     """What there is to say when the quantities are finite at none of the points: every block, without a number."""
     quantities = dict.fromkeys(claim.quantity for claim in statement.claims)
-    return {quantity: Finding((), reason) for quantity in quantities if measurement.measures(quantity)}
+    nothing = (Finding((), reason), statement.claims)
+    return {quantity: [nothing] for quantity in quantities if measurement.measures(quantity)}
 
 
 def _broken(claims: Sequence[Claim]) -> list[Claim]:

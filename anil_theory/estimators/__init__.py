@@ -7,9 +7,11 @@ from anil_theory.estimators import (
     block_lipschitz,
     constants_audit,
     first_order_bias,
+    first_order_runs,
     hypergradients,
     identity,
     imaml,
+    maml_smoothness,
 )
 from anil_theory.estimators._average_gradient import AverageGradient, average_gradient, initial_gap
 from anil_theory.estimators._cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
@@ -41,10 +43,12 @@ MEASUREMENTS: Registry[Measurement] = Registry(
         attained.MEASUREMENT,
         algorithm_runs.MEASUREMENT,
         first_order_bias.MEASUREMENT,
+        first_order_runs.MEASUREMENT,
         hypergradients.ERROR_MEASUREMENT,
         hypergradients.SMOOTHNESS_MEASUREMENT,
         imaml.POINT_MEASUREMENT,
         imaml.STEPS_MEASUREMENT,
+        maml_smoothness.MEASUREMENT,
     ),
 )
 """What can be measured; two more, which need numbers of the claimed side too, are added by `checks`."""

@@ -45,7 +45,8 @@ def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effor
     return {f"{QUANTITY}/{row}": Finding(estimates[row], remark) for row in rows}
 
 
-def _without_steps(problem: Problem, schedule: Schedule) -> str:
+def without_steps(problem: Problem, schedule: Schedule) -> str:
+    """Why Algorithm 1 cannot be run at a schedule; empty where it can."""
     needed = ("beta_w", "beta_phi") if problem.n_phi else ("beta_w",)
     missing = [name for name in needed if getattr(schedule, name) is None]
     return f"the schedule has no {' and no '.join(missing)}" if missing else ""
@@ -56,7 +57,7 @@ MEASUREMENT = Measurement(
     quantities=(f"{QUANTITY}/",),
     direction=Direction.MEAN,
     measure=measure_average_gradient,
-    refusal=_without_steps,
+    refusal=without_steps,
     depends_on=OF_ALGORITHM_1,
     costly=True,
 )

@@ -50,11 +50,22 @@ class Effort:
 class Finding:
     """Estimates of one quantity, and a remark on them.
 
+    facts   where a bound depends on the point: for each estimate the facts at its own point, by name. Each estimate is
+            then judged by the claims there, and a row shows the one that is nearest to its bound.
+
     There is no estimate where a run ended without one (it diverged); the remark then says so.
     """
 
     estimates: tuple[Estimate, ...] = ()
     remark: str = ""
+    facts: tuple[Mapping[str, float], ...] = ()
+
+    def by_point(self) -> "list[Finding]":
+        """One finding for each estimate that has facts of its own; otherwise this one alone."""
+        if not self.facts:
+            return [self]
+        pairs = zip(self.estimates, self.facts, strict=True)
+        return [Finding((estimate,), self.remark, (facts,)) for estimate, facts in pairs]
 
 
 Found = Mapping[str, Finding | Estimate | Sequence[Estimate]]
@@ -172,6 +183,7 @@ class Measurement:
             promised = ", ".join(self.quantities)
             raise NotOfTheKind(f"measurement {self.name!r} measures {promised}; it returned {quantity!r}")
         remark = value.remark if isinstance(value, Finding) else ""
+        facts = value.facts if isinstance(value, Finding) else ()
         offered = value.estimates if isinstance(value, Finding) else value
         estimates = (offered,) if isinstance(offered, Estimate) else tuple(offered)
         for estimate in estimates:
@@ -180,7 +192,10 @@ class Measurement:
             if estimate.direction is not self.direction:
                 directions = f"{self.direction.value} estimates; it returned one that is {estimate.direction.value}"
                 raise NotOfTheKind(f"measurement {self.name!r} promises {directions}")
-        return Finding(estimates, remark)
+        if len(facts) not in (0, len(estimates)):
+            counts = f"{len(facts)} for {len(estimates)} estimates"
+            raise NotOfTheKind(f"measurement {self.name!r} must return facts for each estimate, or none; got {counts}")
+        return Finding(estimates, remark, facts)
 
 
 class _Group:

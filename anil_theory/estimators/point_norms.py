@@ -62,19 +62,16 @@ def largest_norms(
     Points at which a row is not finite are left out and counted. Raises NotFinite when it is finite nowhere, and
     InvalidParameter for tasks that are not float64.
     """
+    z, values, reach = norms_at_points(
+        rows.norms, problem, schedule, seed=seed, max_inner_steps=max_inner_steps, dials=dials, points=points
+    )
     tasks = problem.tasks
-    require_float64("tasks", tasks.data)
-    z = problem.points(np.random.default_rng(seed), (len(tasks), points))
-    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
-    losses, sizes = (tasks.support, tasks.query), (problem.n_w, problem.n_phi)
-    traced = jnp.asarray(tuple(dials), jnp.float64)
-    values, reach = map(np.asarray, _over_points(rows.norms, losses, sizes, tasks.data, z, loop, traced))
     rounding = _rounding(problem, schedule, float(np.max(reach, where=np.isfinite(reach), initial=0.0)))
     rounding = min(rounding * rows.condition(problem, schedule), 1e300)
     estimates = {}
     for i, quantity in enumerate(rows.quantities):
         explain_first = partial(explain, tasks, schedule, problem.n_w, "w")
-        dropped, reason = left_out(values[..., i], np.asarray(z), explain_first, quantity)
+        dropped, reason = left_out(values[..., i], z, explain_first, quantity)
         finite = np.where(np.isfinite(values[..., i]), values[..., i], -np.inf)
         task, point = np.unravel_index(np.argmax(finite), finite.shape)
         estimates[quantity] = Estimate(
@@ -88,9 +85,33 @@ def largest_norms(
             seed=seed,
             dropped=dropped,
             first_dropped=reason,
-            witness=Witness({"z": np.asarray(z[task, point]).tolist()}, int(task)),
+            witness=Witness({"z": z[task, point].tolist()}, int(task)),
         )
     return estimates
+
+
+def norms_at_points(
+    norms: Norms,
+    problem: Problem,
+    schedule: Schedule,
+    *,
+    seed: int,
+    max_inner_steps: int | None,
+    dials: Sequence[float] = (),
+    points: int = POINTS,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Random points of every task (T, P, n), every row there (T, P, rows), and how far the loop goes from 0 (T, P).
+
+    Raises InvalidParameter for tasks that are not float64.
+    """
+    tasks = problem.tasks
+    require_float64("tasks", tasks.data)
+    z = problem.points(np.random.default_rng(seed), (len(tasks), points))
+    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
+    losses, sizes = (tasks.support, tasks.query), (problem.n_w, problem.n_phi)
+    traced = jnp.asarray(tuple(dials), jnp.float64)
+    values, reach = _over_points(norms, losses, sizes, tasks.data, z, loop, traced)
+    return np.asarray(z), np.asarray(values), np.asarray(reach)
 
 
 def _rounding(problem: Problem, schedule: Schedule, reach: float) -> float:

@@ -6,7 +6,7 @@ from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, identity, nonnegative, sum_by_induction
 from anil_theory.statements.forms.block_constants import double_sum, partial_sum
 from anil_theory.statements.forms.hypergradients import EXACT, GHADIMI_WANG, Y_inf
-from anil_theory.statements.forms.maml_smoothness import MULTI_STEP, ONE_STEP
+from anil_theory.statements.forms.maml_smoothness import APART, APART_PLAIN, MULTI_STEP, ONE_STEP
 from anil_theory.statements.forms.symbols import B, L, N, S, alpha, j, m, mu, r, rho, tau
 
 T = sp.Symbol("T", integer=True, positive=True)
@@ -129,4 +129,94 @@ def _biased_step() -> Fact:
     )
 
 
-FACTS = (_biased_step(), _dropped(), _product_sum(), _outer(), _without_replacement(), _below_printed(), _one_step())
+def _longer_step() -> Fact:
+    slope, followed = sp.symbols("g F", real=True)
+    Lambda = sp.Symbol("Lambda", positive=True)
+    step = -slope * followed + Lambda * followed**2 / 2
+    claimed = (-(slope**2) + (slope - Lambda * followed) ** 2) / (2 * Lambda)
+    return Fact(
+        name="6/a step along another direction",
+        statement="the descent lemma along F, in coordinates in which the step is 1: statement B at every step",
+        section="6",
+        assumptions=("||D^2 L_meta|| <= Lambda", "an inner product is the sum of its coordinates' products"),
+        claimed=claimed,
+        prove=lambda claimed: identity(step, claimed),
+        latex=f"{sp.latex(step)} = {sp.latex(claimed)}",
+        controls={"F for Lambda F": claimed.subs(Lambda * followed, followed), "Lambda twice": claimed / Lambda},
+    )
+
+
+def _stand_still() -> Fact:
+    high, low, size = sp.symbols("h l M", positive=True)
+    middle = (high + low) / 2
+    claimed = (high * size - low * size) / 2
+    return Fact(
+        name="6/two tasks between which first-order MAML stands still",
+        statement="their mean meta-gradient is the bias of either at Lambda = (h + l)/2, h and l what the loop leaves",
+        section="6",
+        assumptions=("the gradients after the loop are M and -M, so that their mean is 0",),
+        claimed=claimed,
+        prove=lambda claimed: identity((high - middle) * size, claimed) & identity((middle - low) * size, claimed),
+        latex=f"{sp.latex((high - middle) * size)} = {sp.latex(claimed)}",
+        controls={"the larger one alone": (high - 1) * size, "without the half": 2 * claimed},
+    )
+
+
+def _apart() -> Fact:
+    geometric = (r**N - 1) / (r - 1)
+    claimed = geometric + r * (N * r ** (N - 1) - geometric) / (r - 1)
+    carried = sp.Sum(r ** (N - 1 - m) * partial_sum(m), (m, 0, N - 1))
+
+    def prove(claimed: Expr):
+        evaluated = sum_by_induction(carried, (claimed - geometric) / r, ratio=r)
+        return sum_by_induction(APART_PLAIN, claimed, ratio=r) & evaluated
+
+    return Fact(
+        name="6/iterates from the last one",
+        statement="sum_{m<N} r^m S_(N-m), and S_N + r sum_{m<N} r^(N-1-m) S_m, which is evaluated: U_N of statement G",
+        section="6",
+        assumptions=("r > 0, r != 1",),
+        claimed=claimed,
+        prove=prove,
+        latex=f"{sp.latex(APART_PLAIN)} = {sp.latex(APART)} = {sp.latex(claimed)}",
+        controls={"without r": geometric + (N * r ** (N - 1) - geometric) / (r - 1), "r^N": claimed * r},
+    )
+
+
+def _kept_curvature() -> Fact:
+    h = sp.Symbol("h", positive=True)
+    value = h * (1 - alpha * h) ** N
+    claimed = (1 - alpha * h) ** (N - 1) * (1 - (N + 1) * alpha * h)
+    return Fact(
+        name="6/curvature that a quadratic keeps",
+        statement="the derivative of h (1 - alpha h)^N: its one sign change in (0, 1/alpha) is at 1/(alpha (N + 1))",
+        section="6",
+        assumptions=("0 < alpha h < 1",),
+        claimed=claimed,
+        prove=lambda claimed: identity(sp.expand(sp.diff(value, h) / (1 - alpha * h) ** (N - 1)), _over(claimed, h)),
+        latex=f"\\frac{{d}}{{dh}} {sp.latex(value)} = {sp.latex(claimed)}",
+        controls={
+            "N for N + 1": (1 - alpha * h) ** (N - 1) * (1 - N * alpha * h),
+            "a power": claimed * (1 - alpha * h),
+        },
+    )
+
+
+def _over(derivative: Expr, h: Expr) -> Expr:
+    """The derivative without the power that both sides have."""
+    return sp.expand(sp.powsimp(derivative / (1 - alpha * h) ** (N - 1)))
+
+
+FACTS = (
+    _biased_step(),
+    _longer_step(),
+    _stand_still(),
+    _dropped(),
+    _product_sum(),
+    _outer(),
+    _without_replacement(),
+    _below_printed(),
+    _one_step(),
+    _apart(),
+    _kept_curvature(),
+)

@@ -5,10 +5,12 @@ from anil_theory._registry import Registry
 from anil_theory.constants import Geometry
 from anil_theory.statements import (
     assumptions,
+    biased_descent,
     bilevel_smoothness,
     first_order_bias,
     imaml,
     implicit_hypergradient,
+    maml_smoothness,
     prop1_meta_gradient,
     prop2_strongly_convex,
     prop3_nonconvex,
@@ -46,10 +48,15 @@ STATEMENTS: Registry[Statement] = Registry(
         table2_cost_comparison.STATEMENT,
         first_order_bias.CONVEX,
         first_order_bias.NONCONVEX,
+        biased_descent.CONVEX,
+        biased_descent.NONCONVEX,
         unrolled_hypergradient.STATEMENT,
         implicit_hypergradient.STATEMENT,
         bilevel_smoothness.STATEMENT,
         imaml.STATEMENT,
+        maml_smoothness.ONE_STEP,
+        maml_smoothness.STEPS,
+        maml_smoothness.CONVEX_STEPS,
     ),
 )
 

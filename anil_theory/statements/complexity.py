@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from anil_theory._admissible import InvalidParameter, count, nonnegative, positive
+from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory.constants import Constants
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.rates import Terms, partial_sum
-from anil_theory.statements.scaled import Scaled, scaled
+from anil_theory.statements.rates import Terms
+from anil_theory.statements.scaled import Scaled
 
 MOST_CANDIDATES = 20_000
 """CHEAPEST compares every pair that can win up to this many; beyond, the rounded optimum of the relaxation, which is
@@ -178,42 +178,6 @@ def _cheapest(pairs: Sequence[tuple[Fraction, Fraction]], limit: Fraction, even:
     _, x, y = best
     back = _forced([(Q, P) for P, Q in pairs], limit, y)
     return (x if back is None else min(x, back)), y
-
-
-def one_step_maml_smoothness(L: float, rho: float, alpha: float, gradient_norm: float) -> float:
-    """4 L + 2 rho alpha E||D f_i(w)||: smoothness of one-step MAML at w, for 0 < alpha <= 1/L.
-
-    Kind: upper bound; unlike ours it needs no M, but depends on the point. Source: Fallah, Mokhtari, Ozdaglar 2019.
-    """
-    L, alpha = positive("L", L), positive("alpha", alpha)
-    if alpha > 1 / L:
-        raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}]", alpha)
-    rho = nonnegative("rho", rho)
-    return formulas.one_step_maml(G=nonnegative("gradient_norm", gradient_norm), L=L, alpha=alpha, rho=rho)
-
-
-def multi_step_maml_smoothness(L: float, rho: float, alpha: float, inner_steps: int, gradient_norm: float) -> float:
-    """A^(2N) L + C_L E||D l_i(w)||, A = 1 + alpha L, C_L = (rho/L) A^(2N-1) (A^N - 1); inf where it overflows.
-
-    Kind: upper bound, derived; it becomes our L_ww at r = A when A^N ||D l_i(w)||, which bounds the gradient after the
-    inner loop, is replaced by M. Source of the form: K. Ji, J. Yang, Y. Liang 2020.
-    """
-    L = positive("L", L)
-    alpha = positive("alpha", alpha)
-    N = count("inner_steps", inner_steps)
-    rho = nonnegative("rho", rho)
-    size = nonnegative("gradient_norm", gradient_norm)
-    A = formulas.expanding(L=L, alpha=alpha)
-    bound = formulas.multi_step_maml(
-        G=scaled(size),
-        L=scaled(L),
-        N=N,
-        S_N=partial_sum(A, N),
-        alpha=scaled(alpha),
-        r=scaled(A),
-        rho=scaled(rho),
-    )
-    return float(bound)
 
 
 def maml_constants(constants: Constants) -> Constants:

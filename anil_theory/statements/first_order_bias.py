@@ -20,6 +20,7 @@ Source: first-order MAML as Fallah, Mokhtari, Ozdaglar 2019 study it; derived he
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,18 +47,20 @@ SEARCH_ERROR = 1e-10
 """Relative, of that search. Near its maximum the function is flat, and SciPy's error in the angle enters squared."""
 
 
-def largest_displacement(low: float, high: float, steps: int) -> float:
-    """Z = max |1 - zeta^N| over the disk with the diameter [low, high], 0 <= low <= high <= 1, for N = steps.
+def largest_displacement(low: float, high: float, steps: int, target: float = 1.0) -> float:
+    """Z = max |target - zeta^N| over the disk with the diameter [low, high], low + high >= 0, for N = steps.
+
+    target   >= 0; how far a vector that was carried through N steps is from so many times itself.
 
     By the maximum principle zeta lies on the circle, centre + radius e^(i psi). It goes no further than where N arg
-    zeta = pi: beyond, its modulus is smaller, and |1 - zeta^N| <= 1 + |zeta|^N.
+    zeta = pi: beyond, its modulus is smaller, and |target - zeta^N| <= target + |zeta|^N.
     """
     centre, radius = (low + high) / 2, (high - low) / 2
 
     def displacement(psi: Any) -> Any:
         zeta = centre + radius * np.exp(1j * np.asarray(psi))
         with np.errstate(under="ignore"):
-            return np.abs(1 - np.abs(zeta) ** steps * np.exp(1j * steps * np.angle(zeta)))
+            return np.abs(target - np.abs(zeta) ** steps * np.exp(1j * steps * np.angle(zeta)))
 
     turn = math.pi / steps
     # The ray at the angle `turn` meets the circle where radius sin(psi - turn) = centre sin(turn).
@@ -108,25 +111,21 @@ def _summed_w(geometry: Geometry, constants: Constants, schedule: Schedule) -> B
     return RoundingRange.of(lambda r: _dropped_w(constants, schedule, r), r).bound(roundings(schedule.inner_steps))
 
 
-def _convex_phi(constants: Constants, schedule: Schedule) -> Bound:
-    r = contraction_factor(constants, schedule, Geometry.STRONGLY_CONVEX)
-    cbar = mixed_norm(constants, Geometry.STRONGLY_CONVEX, Kind.REFINED)
-    numbers = {"M": scaled(constants.M), "alpha": scaled(schedule.one_alpha), "cbar": scaled(cbar)}
-
-    def at(r: float) -> Scaled:
-        return formulas.dropped_phi(**numbers, S_N=partial_sum(r, schedule.inner_steps))
-
-    return RoundingRange.of(at, r).bound(roundings(schedule.inner_steps))
-
-
-def _nonconvex_phi(constants: Constants, schedule: Schedule) -> Bound:
-    alpha, N, L = schedule.one_alpha, schedule.inner_steps, constants.L
-
-    def at(r: float) -> Scaled:
-        kept = moves(r=r, alpha=alpha, inner_steps=N, L=L, cbar=L, contracts=False)
+def dropped_phi(geometry: Geometry, constants: Constants, schedule: Schedule, r: float) -> Scaled:
+    """The bound on the phi row as a function of the contraction factor."""
+    alpha, N = schedule.one_alpha, schedule.inner_steps
+    if geometry is Geometry.NONCONVEX:
+        kept = moves(r=r, alpha=alpha, inner_steps=N, L=constants.L, cbar=constants.L, contracts=False)
         return scaled(r) ** N * float(kept[N]) * constants.M
+    cbar = mixed_norm(constants, geometry, Kind.REFINED)
+    numbers = {"M": scaled(constants.M), "alpha": scaled(alpha), "cbar": scaled(cbar)}
+    return formulas.dropped_phi(**numbers, S_N=partial_sum(r, N))
 
-    return RoundingRange.of(at, formulas.expanding(L=L, alpha=alpha)).bound(roundings(N))
+
+def _phi(geometry: Geometry, constants: Constants, schedule: Schedule) -> Bound:
+    r = contraction_factor(constants, schedule, geometry)
+    bound = RoundingRange.of(lambda r: dropped_phi(geometry, constants, schedule, r), r)
+    return bound.bound(roundings(schedule.inner_steps))
 
 
 def _claim(geometry: Geometry, block: str, kind: Kind, evaluate: Any) -> Claim:
@@ -161,7 +160,7 @@ CONVEX = _statement(
     (
         _claim(Geometry.STRONGLY_CONVEX, "w", Kind.EXPLICIT, _summed_convex),
         _claim(Geometry.STRONGLY_CONVEX, "w", Kind.SHARP, bias_w),
-        _claim(Geometry.STRONGLY_CONVEX, "phi", Kind.SHARP, _convex_phi),
+        _claim(Geometry.STRONGLY_CONVEX, "phi", Kind.SHARP, partial(_phi, Geometry.STRONGLY_CONVEX)),
     ),
 )
 
@@ -169,6 +168,6 @@ NONCONVEX = _statement(
     Geometry.NONCONVEX,
     (
         _claim(Geometry.NONCONVEX, "w", Kind.SHARP, _summed_nonconvex),
-        _claim(Geometry.NONCONVEX, "phi", Kind.SHARP, _nonconvex_phi),
+        _claim(Geometry.NONCONVEX, "phi", Kind.SHARP, partial(_phi, Geometry.NONCONVEX)),
     ),
 )

@@ -72,10 +72,7 @@ class JointRate:
 
     def curvature(self) -> Scaled:
         """lam: the largest Q over the directions of length 1 in the norm of the steps."""
-        beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        if not self.phi:
-            return self.form.unit * _on_axis(self.form.curvature(*W)) * beta_w
-        return self.form.largest("curvature", beta_w / beta_phi) * beta_w
+        return curvature_of_a_step(self.form, self.schedule, phi=self.phi)
 
     def pair(self, row: str) -> Pair:
         """The pair at which a row is smallest, of the one that is found and the one at the ratio of the steps."""
@@ -219,6 +216,14 @@ class JointRate:
             return np.where(least > 0, value, 1e3 + np.maximum(np.log(used_w), np.log(used_phi)))
 
         return float(np.exp(Rays(self.form, start).least(cost)))
+
+
+def curvature_of_a_step(form: Form, schedule: Schedule, *, phi: bool) -> Scaled:
+    """lam: the largest Q over the directions of length 1 in the norm of the steps; `phi` is false where it is empty."""
+    beta_w, beta_phi = betas_of(schedule, phi)
+    if not phi:
+        return form.unit * _on_axis(form.curvature(*W)) * beta_w
+    return form.largest("curvature", beta_w / beta_phi) * beta_w
 
 
 BEYOND = scaled(2.0) ** 10**6

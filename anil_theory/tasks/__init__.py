@@ -5,8 +5,10 @@ from anil_theory.problem import Loss, Losses, Padded, TaskSet, masked_mean
 from anil_theory.tasks.base import Family
 from anil_theory.tasks.cosine import CosineFamily
 from anil_theory.tasks.extremal import ExtremalFamily
+from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
+from anil_theory.tasks.maml_witness import MamlWitness
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
 from anil_theory.tasks.proximal_witness import ProximalWitness
 from anil_theory.tasks.separable import SeparableFamily
@@ -27,6 +29,8 @@ FAMILIES: Registry[type[Family]] = Registry(
         DecayFamily,
         FirstOrderWitness,
         ProximalWitness,
+        FirstOrderFloor,
+        MamlWitness,
     ),
     classes=True,
 )
@@ -37,10 +41,12 @@ __all__ = [
     "DecayFamily",
     "ExtremalFamily",
     "Family",
+    "FirstOrderFloor",
     "FirstOrderWitness",
     "LinearBodyFamily",
     "Loss",
     "Losses",
+    "MamlWitness",
     "OrthogonalNoiseFamily",
     "Padded",
     "ProximalWitness",

@@ -1,6 +1,7 @@
 """What a family must keep."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -20,6 +21,9 @@ ROUNDING = 1e-10
 
 EXAMPLES = (Constants(0.3, 1.0, 1.0, 0.5, 1.0), Constants(None, 1.0, 1.0, 0.5, 1.0))
 """The constants that are tried for a family that takes any."""
+
+FLAT = tuple(replace(constants, rho=0.0, tau=0.0) for constants in EXAMPLES)
+"""Those for one that refuses all of these: witnesses of what holds for quadratics."""
 
 
 def conforms_family(family: type[Family] | Family) -> None:
@@ -41,13 +45,20 @@ def _members(family: type[Family] | Family) -> Sequence[Family]:
     assert isinstance(family, type) and issubclass(family, Family), f"{family!r} is not a class derived from Family"
     if not family.takes_constants:
         return [family.smallest()]
+    members = _at(family, EXAMPLES) or _at(family, FLAT)
+    assert members, f"family {family.name!r} takes constants and refuses all of {(*EXAMPLES, *FLAT)}"
+    return members
+
+
+def _at(family: type[Family], examples: Sequence[Constants]) -> list[Family]:
+    """The family at those constants that it takes, at a schedule with all its steps."""
     members = []
-    for constants in EXAMPLES:
+    for constants in examples:
+        schedule = Schedule.paper(constants, 2, beta_w=0.1, beta_phi=0.1)
         try:
-            members.append(family.at(constants, Schedule.paper(constants, 2)))
+            members.append(family.at(constants, schedule))
         except InvalidParameter:
             continue
-    assert members, f"family {family.name!r} takes constants and refuses all of {EXAMPLES}"
     return members
 
 

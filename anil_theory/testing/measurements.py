@@ -3,11 +3,12 @@
 import math
 
 from anil_theory._registry import NotOfTheKind
+from anil_theory.checks.checking import with_facts
 from anil_theory.constants import Constants
-from anil_theory.estimators import Budget, Effort, Estimate, Measurement, fact
+from anil_theory.estimators import Budget, Effort, Estimate, Finding, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS, Kind, Statement
+from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements.rates import step_sizes
 from anil_theory.tasks import ExtremalFamily, SeparableFamily
 from anil_theory.verdict import Outcome, judge
@@ -51,30 +52,23 @@ def conforms_measurement(
         assert not any(map(math.isnan, values)), f"{where}: {quantity} is NaN"
         again = [estimate.value for estimate in second[quantity].estimates]
         assert again == values, f"{where}: {quantity} is {values} and, from the same seed, {again}"
-        for estimate in finding.estimates:
-            _refutes_nothing(measurement, estimate, problem, schedule)
+        for part in finding.by_point():
+            for estimate in part.estimates:
+                _refutes_nothing(measurement, part, estimate, problem, schedule)
 
 
-def _refutes_nothing(measurement: Measurement, estimate: Estimate, problem: Problem, schedule: Schedule) -> None:
+def _refutes_nothing(
+    measurement: Measurement, finding: Finding, estimate: Estimate, problem: Problem, schedule: Schedule
+) -> None:
     constants = problem.constants
     for statement in STATEMENTS.values():
         if statement.geometry not in (None, constants.geometry):
             continue
         if all(claim.quantity != estimate.quantity for claim in statement.claims):
             continue
-        for claim in _informed(statement, measurement, problem, schedule).claims:
+        for claim in with_facts(statement, measurement, problem, schedule, finding).claims:
             if claim.quantity == estimate.quantity and claim.kind in PROVED:
                 verdict = judge(claim, constants, schedule, estimate)
                 refuted = verdict.outcome is Outcome.REFUTED
                 text = f"measurement {measurement.name!r}: {estimate.value:.6g} refutes {claim.name}, which is proved"
                 assert not refuted, f"{text} ({verdict.reason})"
-
-
-def _informed(statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule) -> Statement:
-    """The statement at the facts of the problem, or at the units of the measurement."""
-    if not statement.facts:
-        return statement
-    units = measurement.units
-    return statement.given(
-        **{name: units[name] if name in units else fact(problem, name, schedule) for name in statement.facts}
-    )

@@ -11,7 +11,7 @@ from anil_theory.statements import Bound, Claim, Hypothesis, Kind, MissingFact, 
 from anil_theory.statements.base import NoBound
 from anil_theory.statements.rates import step_sizes
 
-FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0, "d": 0.5, "slope": 1.0}
+FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0, "d": 0.5, "slope": 1.0, "gradient_norm": 0.4}
 """Values of the facts that this package knows, at which claims are evaluated."""
 
 CONSTANTS = (
@@ -26,7 +26,7 @@ STEPS = (1, 4)
 def conforms_statement(statement: Statement, *, facts: Mapping[str, float] | None = None) -> None:
     """A statement has a name, a title and a source; its claims are well formed, evaluate, and are measured.
 
-    facts   values for facts of the statement's own, beside D0, n_w and n_phi.
+    facts   values for facts of the statement's own, beside FACTS.
 
     Claims are evaluated at constants of the statement's geometry where its hypotheses hold: a bound is a number >= 0
     that agrees with its logarithm (`conforms_claims`, which property-based tests call at settings of their own).
@@ -54,7 +54,7 @@ def conforms_claims(
 ) -> None:
     """The claims of a statement evaluate at one setting, for a property-based test to call at many.
 
-    facts   values for facts of the statement's own, beside D0, n_w and n_phi.
+    facts   values for facts of the statement's own, beside FACTS.
 
     Where its hypotheses hold, a bound is a number >= 0 that agrees with its logarithm, and the same number when it is
     asked for again. A claim that needs a fact says so by MissingFact until it has it.

@@ -21,8 +21,10 @@ from anil_theory.tasks import (
     DecayFamily,
     ExtremalFamily,
     Family,
+    FirstOrderFloor,
     FirstOrderWitness,
     LinearBodyFamily,
+    MamlWitness,
     OrthogonalNoiseFamily,
     SeparableFamily,
     SoftmaxHeadFamily,
@@ -54,6 +56,8 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     FirstOrderWitness.name: lambda constants, schedule: FirstOrderWitness(
         dataclasses.replace(constants, rho=0.0, tau=0.0), schedule
     ),
+    FirstOrderFloor.name: lambda constants, schedule: FirstOrderFloor(dataclasses.replace(constants, rho=0.0, tau=0.0)),
+    MamlWitness.name: lambda constants, schedule: MamlWitness(dataclasses.replace(constants, rho=0.0), schedule),
     LinearBodyFamily.name: lambda constants, schedule: LinearBodyFamily(
         regularisation=constants.mu if constants.mu else 0.0
     ),

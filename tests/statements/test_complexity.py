@@ -20,11 +20,8 @@ from anil_theory.statements.complexity import (
     demand,
     exact,
     maml_count,
-    multi_step_maml_smoothness,
-    one_step_maml_smoothness,
     printed_anil_gradient_entries,
 )
-from anil_theory.statements.contraction import block_constants
 from anil_theory.statements.plans import OBJECTIVES, Question, cheapest_count, plan, recommended_plan
 from anil_theory.statements.rates import Rate, Terms, Weight
 from anil_theory.statements.scaled import Scaled
@@ -174,28 +171,3 @@ def test_table_2_judges_equality_in_both_directions():
             estimate = Estimate(claim.quantity, float(abs(error)), Direction.EXACT, "counted")
             assert judge(claim, CONVEX, schedule, estimate).outcome is outcome
         assert str(exact_counts[claim.block]) in claim.evaluate(CONVEX, schedule).note
-
-
-@given(log_uniform(0.1, 10), log_uniform(0.01, 10), st.floats(0.01, 1), st.integers(1, 30), log_uniform(0.1, 10))
-def test_multi_step_maml_becomes_our_constant_when_M_carries_the_growth(L, rho, fraction, N, M):
-    alpha = fraction / L
-    growth = 1 + alpha * L
-    ours = block_constants(
-        r=growth, alpha=alpha, inner_steps=N, L=L, rho=rho, tau=0, M=M, cbar=L, kind=Kind.EXPLICIT
-    ).ww
-    theirs = multi_step_maml_smoothness(L, rho, alpha, N, M / growth**N)
-    assert math.isclose(float(ours), theirs, rel_tol=1e-12)
-
-
-@given(log_uniform(0.1, 10), log_uniform(0.01, 10), st.floats(0.01, 1), log_uniform(0.1, 10))
-def test_one_step_maml_is_the_worst_step_of_the_multi_step_form(L, rho, fraction, size):
-    alpha = min(fraction / L, 1 / L)
-    assert multi_step_maml_smoothness(L, rho, alpha, 1, size) <= one_step_maml_smoothness(L, rho, alpha, size) * (
-        1 + 1e-13
-    )
-    with pytest.raises(InvalidParameter, match="alpha"):
-        one_step_maml_smoothness(L, rho, 2 / L, size)
-
-
-def test_multi_step_maml_overflows_to_infinity():
-    assert multi_step_maml_smoothness(1.0, 1.0, 1.0, 5000, 1.0) == math.inf

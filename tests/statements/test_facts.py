@@ -9,6 +9,7 @@ from anil_theory.constants import Constants
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, MissingFact
+from anil_theory.statements.forms.names import FIRST_ORDER_DESCENT, MAML
 from anil_theory.statements.rates import step_sizes
 from anil_theory.verdict import Outcome, judge
 
@@ -17,10 +18,12 @@ NONCONVEX = dataclasses.replace(CONVEX, mu=None)
 FACTS = {"thm1": {"D0": 0.7}, "thm2": {"D0": 0.7}, "table1": {"D0": 0.7}, "table2": {"n_w": 3, "n_phi": 2}}
 FACTS |= {name: {"d0": 1.0} for name in ("unrolled", "implicit")}
 FACTS["imaml"] = {"d": 0.5, "slope": 1.0}
+FACTS |= {name: {"D0": 0.7, "n_phi": 2} for name in FIRST_ORDER_DESCENT.values()}
+FACTS |= {name: {"gradient_norm": 0.4} for name in MAML.values()}
 
 
 def setting(name: str) -> tuple[Constants, Schedule]:
-    constants = NONCONVEX if name == "thm2" else CONVEX
+    constants = NONCONVEX if name in ("thm2", FIRST_ORDER_DESCENT[NONCONVEX.geometry]) else CONVEX
     schedule = Schedule.paper(constants, 2, batch=2, outer_steps=10, lam=0.5)
     return constants, step_sizes(constants, schedule, constants.geometry, Kind.EXPLICIT)
 

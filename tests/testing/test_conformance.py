@@ -29,6 +29,7 @@ COSTLY = (
     "exact-objective",
     "imaml",
     "imaml-steps",
+    "first-order-rate",
 )
 """Measurements that compile for seconds; other tests run them too."""
 

@@ -10,11 +10,13 @@ import sympy as sp
 from anil_theory.constants import Geometry
 from anil_theory.statements.base import Kind
 from anil_theory.statements.forms import (
+    biased_descent,
     block_constants,
     counts,
     first_order,
     hypergradients,
     imaml,
+    maml_smoothness,
     orders,
     rate_bounds,
 )
@@ -209,5 +211,7 @@ FORMULAS: dict[str, Formula] = {
     **first_order.formulas(),
     **hypergradients.formulas(),
     **imaml.formulas(),
+    **biased_descent.formulas(),
+    **maml_smoothness.formulas(),
     **{f"table2/{name}/identity": Formula("", "", count) for name, count in counts.TABLE_2.items()},
 }

@@ -10,6 +10,7 @@ import sympy as sp
 
 from anil_theory.constants import Geometry
 from anil_theory.statements.forms import (
+    biased_descent,
     block_constants,
     claims,
     counts,
@@ -167,12 +168,19 @@ FUNCTIONS = (
         "int",
         counts.PRINTED_GRADIENT_ENTRIES,
     ),
-    Single("one_step_maml", "Smoothness of one-step MAML at a point.", "float", maml_smoothness.ONE_STEP),
+    Single("one_step_maml", "Smoothness of one-step MAML at a point.", "Scaled", maml_smoothness.ONE_STEP),
     Single(
         "multi_step_maml",
         "Smoothness of MAML at a point.",
         "Scaled",
         maml_smoothness.MULTI_STEP.subs(S[N], S_N),
+    ),
+    Single("flat_maml", "The same near one quadratic.", "Scaled", maml_smoothness.FLAT),
+    Single(
+        "biased_descent",
+        "The average squared gradient of runs along a biased one.",
+        "Scaled",
+        biased_descent.BIASED.subs(B, ANY_BATCH),
     ),
     Single("dropped_w", "What first-order ANIL drops of g_w.", "Scaled", first_order.DROPPED_W.subs(S[N], S_N)),
     Single("dropped_phi", "What first-order ANIL drops of g_phi.", "Scaled", first_order.DROPPED_PHI.subs(S[N], S_N)),

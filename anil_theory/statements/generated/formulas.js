@@ -208,6 +208,14 @@ const formulas = {
   multi_step_maml({ G, L, N, S_N, alpha, r, rho }) {
     return times(G, S_N, rho, alpha, Math.pow(r, times(2, N) + (-1))) + times(L, Math.pow(r, times(2, N)));
   },
+  /* The same near one quadratic. */
+  flat_maml({ G, L, N, S, alpha, carried, h_1, h_2, r, rho }) {
+    return times(G, rho, Math.pow(alpha, 2), Math.pow(r, N + (-1)), times(L, Math.pow(r, N)) + h_1, times(r, sum(N, (m) => times(S[m], carried[m]))) + S[N]) + times(G, rho, alpha, Math.pow(r, times(2, N) + (-1)), S[N]) + h_2;
+  },
+  /* The average squared gradient of runs along a biased one. */
+  biased_descent({ B, D_0, K, Lambda, b, s }) {
+    return (times(2, D_0, Lambda) / K) + Math.pow(b, 2) + (times(Math.pow(s, 2), Math.pow(Lambda, 2)) / B);
+  },
   /* What first-order ANIL drops of g_w. */
   dropped_w({ L, M, S_N, alpha }) {
     return times(S_N, L, M, alpha);

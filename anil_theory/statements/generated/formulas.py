@@ -271,7 +271,7 @@ def printed_gradient_entries(*, B: int, N: int, n_phi: int, n_w: int) -> int:
     return B * (N * n_w + n_phi)
 
 
-def one_step_maml(*, G: float, L: float, alpha: float, rho: float) -> float:
+def one_step_maml(*, G: Scaled, L: Scaled, alpha: Scaled, rho: Scaled) -> Scaled:
     """Smoothness of one-step MAML at a point."""
     return 2 * G * rho * alpha + 4 * L
 
@@ -279,6 +279,32 @@ def one_step_maml(*, G: float, L: float, alpha: float, rho: float) -> float:
 def multi_step_maml(*, G: Scaled, L: Scaled, N: int, S_N: Scaled, alpha: Scaled, r: Scaled, rho: Scaled) -> Scaled:
     """Smoothness of MAML at a point."""
     return G * S_N * rho * alpha * r ** (2 * N - 1) + L * r ** (2 * N)
+
+
+def flat_maml(
+    *,
+    G: Scaled,
+    L: Scaled,
+    N: int,
+    S: Growing,
+    alpha: Scaled,
+    carried: Growing,
+    h_1: Scaled,
+    h_2: Scaled,
+    r: Scaled,
+    rho: Scaled,
+) -> Scaled:
+    """The same near one quadratic."""
+    return (
+        G * rho * alpha**2 * r ** (N - 1) * (L * r**N + h_1) * (r * (S * carried).sum(N) + S[N])
+        + G * rho * alpha * r ** (2 * N - 1) * S[N]
+        + h_2
+    )
+
+
+def biased_descent(*, B: Scaled, D_0: Scaled, K: int, Lambda: Scaled, b: Scaled, s: Scaled) -> Scaled:
+    """The average squared gradient of runs along a biased one."""
+    return 2 * D_0 * Lambda / K + b**2 + s**2 * Lambda**2 / B
 
 
 def dropped_w(*, L: Scaled, M: Scaled, S_N: Scaled, alpha: Scaled) -> Scaled:

@@ -439,6 +439,47 @@ CLAIMS: dict[str, str] = {
         r"\frac{\lambda}{h + \lambda},\quad q = \frac{- h + L}{\left(\sqrt{\lambda + h} + \sqrt{\lambda + "
         r"L}\right)^{2}},\quad h = \mu \text{ or } -L"
     ),
+    "fo_descent_convex/weighted/explicit": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
+        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda = \max_{x, y} Q(x, y)/(x^{2}/\beta_w +"
+        r" y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b = \sqrt{\beta_w b_w^{2} + "
+        r"\beta_\phi b_\phi^{2}} + |1 - \Lambda| s"
+    ),
+    "fo_descent_convex/weighted/refined": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
+        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda \ge \max_{x, y} Q(x, y)/(x^{2}/\beta_w"
+        r" + y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b^{2} = M^{2} \max_{x^{2} + y^{2} ="
+        r" 1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L "
+        r"+ \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
+    ),
+    "fo_descent_nonconvex/weighted/explicit": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
+        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda = \max_{x, y} Q(x, y)/(x^{2}/\beta_w +"
+        r" y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b = \sqrt{\beta_w b_w^{2} + "
+        r"\beta_\phi b_\phi^{2}} + |1 - \Lambda| s"
+    ),
+    "fo_descent_nonconvex/weighted/refined": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le \frac{2 "
+        r"D_{0} \Lambda}{K} + b^{2} + \frac{\Lambda^{2} s^{2}}{B},\quad \Lambda \ge \max_{x, y} Q(x, y)/(x^{2}/\beta_w"
+        r" + y^{2}/\beta_\phi),\quad s^{2} = M^{2} \max(\beta_w, \beta_\phi),\quad b^{2} = M^{2} \max_{x^{2} + y^{2} ="
+        r" 1} (\beta_w Z^{2} x^{2} + \beta_\phi (|1 - \Lambda| y + {s}_{N} x)^{2}),\quad Z = \max_{|q - 1 + \alpha (L "
+        r"+ \mu)/2| \le \alpha (L - \mu)/2} |q^{N} - \Lambda|"
+    ),
+    "maml_one_step/ww/explicit": r"\|\nabla^{2} l(w_N(w))\| \le 2 G \alpha \rho + 4 L,\quad G = \|\nabla l(w)\|",
+    "maml_steps/ww/sharp": (
+        r"\|\nabla^{2} l(w_N(w))\| \le G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N},\quad r = 1 + L \alpha,\quad "
+        r"{S}_{N} = \sum_{j=0}^{N - 1} r^{j},\quad G = \|\nabla l(w)\|"
+    ),
+    "maml_steps_convex/ww/explicit": (
+        r"\|\nabla^{2} l(w_N(w))\| \le G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N},\quad r = 1 - \alpha \mu,\quad "
+        r"{S}_{N} = \sum_{j=0}^{N - 1} r^{j},\quad G = \|\nabla l(w)\|"
+    ),
+    "maml_steps_convex/ww/refined": (
+        r"\|\nabla^{2} l(w_N(w))\| \le \min\left(G \alpha r^{2 N - 1} \rho {S}_{N} + L r^{2 N}, G \alpha^{2} r^{N - 1}"
+        r" \rho \left(L r^{N} + h_{1}\right) \left(r \sum_{m=0}^{N - 1} r^{N - m - 1} {S}_{m} + {S}_{N}\right) + G "
+        r"\alpha r^{2 N - 1} \rho {S}_{N} + h_{2}\right),\quad r = 1 - \alpha \mu,\quad {S}_{m} = \sum_{j=0}^{m - 1} "
+        r"r^{j},\quad G = \|\nabla l(w)\|,\quad {h}_{p} = \max_{\mu \le h \le L} h (1 - \alpha h)^{p N}"
+    ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
     "table2/anil_hessian_w/identity": "B N",

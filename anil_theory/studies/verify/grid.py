@@ -160,6 +160,8 @@ def _cell(
     """The cell, with the dimensions that the family has there; why a witness does not exist, where that is so."""
     witness = FAMILIES[family].is_witness
     try:
+        if axes.without_replacement and measurement.runs_outer_loop:
+            schedule = _without_replacement(schedule, axes, family)
         cell = Cell(
             measurement=measurement.name,
             statement=statement,
@@ -182,6 +184,13 @@ def _cell(
         raise
     dimensions = (cell.source.n_w, cell.source.n_phi)
     return cell if dimensions == shape else replace(cell, n_w=dimensions[0], n_phi=dimensions[1])
+
+
+def _without_replacement(schedule: Schedule, axes: Axes, family: str) -> Schedule:
+    """The schedule with batches of different tasks. Raises InvalidParameter where a family has a number of its own."""
+    if FAMILIES[family].is_witness:
+        raise InvalidParameter("without_replacement", f"left out: {family} has tasks of its own number", True)
+    return replace(schedule, population=axes.tasks)
 
 
 def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:

@@ -16,10 +16,10 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements import table2_cost_comparison as table2
 from anil_theory.statements.base import Bound, Statement
-from anil_theory.statements.complexity import multi_step_maml_smoothness, one_step_maml_smoothness
 from anil_theory.statements.forms import counts, generate, maml_smoothness, orders, symbols
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.claims import DECLARED, FORMULAS, Formula
+from anil_theory.statements.forms.names import MAML
 from anil_theory.statements.rates import step_sizes
 from anil_theory.statements.sharp import cross_sensitivity, own_sensitivity
 from tests.statements.forms.plain_evaluation import DIGITS, Evaluation
@@ -164,19 +164,35 @@ def test_declared_constants_and_counts(setting: tuple[Constants, Schedule], n_w:
         assert exact == Evaluation(numbers)(counts.TABLE_2[name]), name
 
 
-@given(strongly_convex_constants(), st.integers(1, 9), st.floats(0.01, 1), log_uniform(1e-2, 1e2))
-def test_the_smoothness_of_maml_in_its_published_form(
+@given(strongly_convex_constants(), st.integers(1, 9), st.floats(0.01, 0.9), log_uniform(1e-2, 1e2))
+def test_the_smoothness_of_maml_in_its_published_form_and_as_printed(
     constants: Constants, steps: int, share: float, gradient: float
 ) -> None:
     L, rho = constants.L, constants.rho
-    alpha = share * (1 / L)
+    schedule = Schedule(share * (1 / L), steps)
+    numbers = numbers_of(constants, schedule) | {maml_smoothness.G: gradient}
+    for name in MAML.values():
+        for claim in STATEMENTS[name].given(gradient_norm=gradient).claims:
+            formula = FORMULAS[claim.name]
+            with mpmath.workdps(DIGITS):
+                known = dict(numbers)
+                for power, symbol in ((1, maml_smoothness.h_1), (2, maml_smoothness.h_2)):
+                    known[symbol] = kept_curvature(constants, schedule, power * steps)
+                exact = evaluate(formula, known)
+                assert agrees(claim.evaluate(constants, schedule), exact), claim.name
+    (sharp,) = STATEMENTS[MAML["steps"]].given(gradient_norm=gradient).claims
     with mpmath.workdps(DIGITS):
-        A = 1 + mpmath.mpf(alpha) * L
+        A = 1 + mpmath.mpf(schedule.one_alpha) * L
         published = A ** (2 * steps) * L + rho / mpmath.mpf(L) * A ** (2 * steps - 1) * (A**steps - 1) * gradient
-        assert mpmath.almosteq(multi_step_maml_smoothness(L, rho, alpha, steps, gradient), published, RELATIVE)
-        one = {symbols.L: L, symbols.rho: rho, symbols.alpha: alpha, maml_smoothness.G: gradient}
-        exact = Evaluation(one)(maml_smoothness.ONE_STEP)
-        assert mpmath.almosteq(one_step_maml_smoothness(L, rho, alpha, gradient), exact, RELATIVE)
+        assert agrees(sharp.evaluate(constants, schedule), published)
+
+
+def kept_curvature(constants: Constants, schedule: Schedule, power: int) -> Any:
+    """max h (1 - alpha h)^power over mu <= h <= L, from the three places where it can be."""
+    alpha, mu, L = (mpmath.mpf(number) for number in (schedule.one_alpha, constants.mu, constants.L))
+    inside = 1 / (alpha * (power + 1))
+    places = [mu, L, *([inside] if mu < inside < L else [])]
+    return max(h * (1 - alpha * h) ** power for h in places)
 
 
 def test_a_wrong_formula_would_be_seen() -> None:
