@@ -9,7 +9,7 @@ from anil_theory.certify.witness import is_replayable, replay_witness
 from anil_theory.checks.pairing import measurements_of
 from anil_theory.checks.rows import Measured, Row, halved, row_of
 from anil_theory.constants import Constants
-from anil_theory.estimators import Effort, Finding, Measurement, NotFinite, fact
+from anil_theory.estimators import Effort, Finding, Measurement, NotFinite
 from anil_theory.falsifier import QUANTITY, SEEDS, Evidence, worst_evidence
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
@@ -77,7 +77,7 @@ def check_by(
     by_quantity: dict[str, Finding] = {}
     try:
         by_quantity = measure()
-        claims = _with_facts(statement, measurement, problem, schedule).claims
+        claims = _with_facts(statement, measurement, problem, schedule, effort).claims
     except NotFinite as error:
         by_quantity = _nothing(statement, measurement, str(error))
     except OverflowError as error:
@@ -106,14 +106,13 @@ def check_by(
     return rows
 
 
-def _with_facts(statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule) -> Statement:
-    """The statement with its claims at the facts of the problem, or at the units of the measurement."""
+def _with_facts(
+    statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule, effort: Effort
+) -> Statement:
+    """The statement with its claims at the facts of the problem, or at those of the measurement."""
     if not statement.facts:
         return statement
-    facts = {}
-    for name in statement.facts:
-        facts[name] = measurement.units[name] if name in measurement.units else fact(problem, name, schedule)
-    return statement.given(**facts)
+    return statement.given(**measurement.facts_of(statement.facts, problem, schedule, effort))
 
 
 def _nothing(statement: Statement, measurement: Measurement, reason: str) -> dict[str, Finding]:

@@ -40,7 +40,8 @@ def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effor
     return {f"{QUANTITY}/{row}": Finding(estimates[row], remark) for row in rows}
 
 
-def _without_steps(problem: Problem, schedule: Schedule) -> str:
+def without_steps(problem: Problem, schedule: Schedule) -> str:
+    """Which outer step sizes a run needs and the schedule lacks, in words; empty where none is missing."""
     needed = ("beta_w", "beta_phi") if problem.n_phi else ("beta_w",)
     missing = [name for name in needed if getattr(schedule, name) is None]
     return f"the schedule has no {' and no '.join(missing)}" if missing else ""
@@ -51,7 +52,7 @@ MEASUREMENT = Measurement(
     quantities=(f"{QUANTITY}/",),
     direction=Direction.MEAN,
     measure=measure_average_gradient,
-    refusal=_without_steps,
+    refusal=without_steps,
     depends_on=FIELDS,
     costly=True,
 )

@@ -8,6 +8,7 @@ from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
+from anil_theory.tasks.population_witness import PairDecayFamily, PairNoiseFamily
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
 from anil_theory.tasks.two_layer_head import TwoLayerHeadFamily
@@ -24,6 +25,8 @@ FAMILIES: Registry[type[Family]] = Registry(
         LinearBodyFamily,
         OrthogonalNoiseFamily,
         DecayFamily,
+        PairNoiseFamily,
+        PairDecayFamily,
         FirstOrderWitness,
     ),
     classes=True,
@@ -41,6 +44,8 @@ __all__ = [
     "Losses",
     "OrthogonalNoiseFamily",
     "Padded",
+    "PairDecayFamily",
+    "PairNoiseFamily",
     "SeparableFamily",
     "SoftmaxHeadFamily",
     "TaskSet",

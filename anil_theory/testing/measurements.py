@@ -4,7 +4,7 @@ import math
 
 from anil_theory._registry import NotOfTheKind
 from anil_theory.constants import Constants
-from anil_theory.estimators import Budget, Effort, Estimate, Measurement, fact
+from anil_theory.estimators import Budget, Effort, Estimate, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, Statement
@@ -15,7 +15,7 @@ from anil_theory.verdict import Outcome, judge
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 LITTLE = Effort(seeds=2, budget=Budget(pairs=2, points=2, lanczos_steps=2, starts=1, iterations=2))
 
-PROVED = (Kind.IDENTITY, Kind.EXPLICIT, Kind.REFINED, Kind.SHARP, Kind.DECLARED)
+PROVED = (Kind.IDENTITY, Kind.EXPLICIT, Kind.REFINED, Kind.SHARP, Kind.CERTIFIED, Kind.DECLARED)
 """The kinds of claims that nothing may refute: orders hide a factor, and conjectures may be false."""
 
 
@@ -71,10 +71,7 @@ def _refutes_nothing(measurement: Measurement, estimate: Estimate, problem: Prob
 
 
 def _informed(statement: Statement, measurement: Measurement, problem: Problem, schedule: Schedule) -> Statement:
-    """The statement at the facts of the problem, or at the units of the measurement."""
+    """The statement at the facts of the problem, or at those of the measurement."""
     if not statement.facts:
         return statement
-    units = measurement.units
-    return statement.given(
-        **{name: units[name] if name in units else fact(problem, name, schedule) for name in statement.facts}
-    )
+    return statement.given(**measurement.facts_of(statement.facts, problem, schedule, LITTLE))
