@@ -147,26 +147,35 @@ def measure_in_region(problem: Problem, schedule: Schedule, effort: Effort) -> d
     Raises NotFinite where a pilot diverges.
     """
     numbers = numbers_of(problem, schedule, effort)
+    return watched_averages(problem, schedule, effort, numbers.region, numbers.remark)
+
+
+def watched_averages(
+    problem: Problem, schedule: Schedule, effort: Effort, region: BoxRegion, remark: str, average: str | None = None
+) -> dict[str, Finding]:
+    """The averages of runs, as findings with a remark, and how far an iterate left a box; `average` as in `outer_loop`.
+    """
     run = run_algorithm(
         problem,
         schedule,
         seed=effort.seed,
         seeds=effort.seeds,
         records=20,
+        average=average,
         max_inner_steps=effort.max_inner_steps,
     )
-    average = average_gradient(run)
-    around = np.array(numbers.region.lower), np.array(numbers.region.upper)
+    averages = average_gradient(run)
+    around = np.array(region.lower), np.array(region.upper)
     outside = distance_outside(visited_box(run), around)
     rows = ("weighted", "w", "phi") if problem.n_phi else ("weighted", "w")
     findings = {}
     for row in rows:
         estimates = ()
-        if row in average.estimates:
-            estimate = average.estimates[row]
+        if row in averages.estimates:
+            estimate = averages.estimates[row]
             quantity = f"{QUANTITY}/{row}"
-            estimates = (replace(estimate, quantity=quantity, outside=outside, region=str(numbers.region)),)
-        findings[f"{QUANTITY}/{row}"] = Finding(estimates, average.reason or numbers.remark)
+            estimates = (replace(estimate, quantity=quantity, outside=outside, region=str(region)),)
+        findings[f"{QUANTITY}/{row}"] = Finding(estimates, averages.reason or remark)
     return findings
 
 

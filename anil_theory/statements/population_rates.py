@@ -98,14 +98,15 @@ class PopulationRate:
 
 
 def population_steps(
-    curvature: float, second_moment: float, D0: float, eps: float, batch: int = 1
+    curvature: float, second_moment: float, D0: float, eps: float, batch: int = 1, longest: float = math.inf
 ) -> tuple[float, int]:
     """(beta, K): steps of one length and how many, with which Theorem I brings both blocks to eps.
 
-    curvature, second_moment   lam_1 and V_1, those at beta_w = beta_phi = 1.
+    curvature, second_moment   lam_1 and V_1, those at beta_w = beta_phi = 1;
+    longest   a length that the steps do not exceed: beyond it they would leave the set that lam_1 is of.
 
     beta = 1/q, K = 2 D0 q/eps, q = lam_1 (1 - 1/B) + lam_1 V_1/(eps B): the smallest K for this B; K B is smallest at
-    B = 1.
+    B = 1. Shorter steps serve too: 2 D0/K <= 2 eps beta - eps q beta^2, which is positive below 2/q.
     """
     eps = positive("eps", eps)
     B = count("batch", batch)
@@ -114,5 +115,7 @@ def population_steps(
     if q == 0:
         # Without noise and at B = 1 the descent lemma allows beta = 1/lam.
         q = lam
-    K = max(1, math.ceil(2 * nonnegative("D0", D0) * q / eps * (1 + 1e-12)))
-    return 1 / q, K
+    beta = 1 / q if math.isinf(longest) else min(1 / q, positive("longest", longest))
+    room = beta * (2 - q * beta) * eps
+    K = max(1, math.ceil(2 * nonnegative("D0", D0) / room * (1 + 1e-12)))
+    return beta, K
