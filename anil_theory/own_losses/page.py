@@ -100,6 +100,8 @@ def paragraphs(study: Study) -> Iterator[str]:
         yield "no assumption fails along the run"
     if study["rows"] and study["constants"]["known"] == "estimated":
         yield "the constants are estimated: CONSISTENT rests on estimates, and nothing can be CONFIRMED or REFUTED"
+        if any("certified" in row["bounds"] for row in study["rows"]):
+            yield "Theorem I does not use the constants: its numbers are certified, and its rows may be CONFIRMED"
     yield from study["notes"]
 
 
