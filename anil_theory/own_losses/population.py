@@ -23,7 +23,7 @@ from anil_theory.checks import Row
 from anil_theory.checks.checking import check_by
 from anil_theory.estimators import Effort, NotFinite
 from anil_theory.estimators.population_form import DENSE, PopulationForm, population_form
-from anil_theory.estimators.visited_box import Corners, expected_box
+from anil_theory.estimators.visited_box import MARGIN, Corners, expected_box, is_deterministic
 from anil_theory.own_losses.auditing import CLOSE
 from anil_theory.own_losses.effort import StudyEffort
 from anil_theory.problem import Problem
@@ -162,14 +162,21 @@ def _estimated(problem: Problem, schedule: Schedule, box: Corners, generator: np
 def _needed(
     problem: Problem, schedule: Schedule, visited: Corners, numbers: _Estimates, eps: float, seed: int
 ) -> Corners:
-    """The box that pilots at the estimated settings need; that of the training run where they diverge."""
-    beta, K = _steps(numbers.curvature, numbers.second_moment, numbers.gap, eps, np.inf)
-    run = _run_schedule(problem, schedule, beta, K)
+    """The box that pilots at the estimated step need; that of the training run where they diverge.
+
+    They take all MOST_STEPS: the estimates know little of how far the minimum is. Their step is the longest that the
+    certified numbers, which are larger, can give, so they go as far as what is judged.
+    """
+    beta, _ = _steps(numbers.curvature, numbers.second_moment, numbers.gap, eps, np.inf)
+    run = _run_schedule(problem, schedule, beta, MOST_STEPS)
     pilots = [seed + further for further in range(1, 1 + PILOTS)]
     try:
-        return expected_box(problem, run, pilots=pilots, seeds=SEEDS)
+        lower, upper = expected_box(problem, run, pilots=pilots, seeds=SEEDS)
     except NotFinite:
         return visited
+    # Runs that are all equal have a path each for every length of the steps.
+    widths = upper - lower if is_deterministic(problem, run) else np.zeros_like(lower)
+    return lower - MARGIN * widths, upper + MARGIN * widths
 
 
 def _run_schedule(problem: Problem, schedule: Schedule, beta: float, K: int) -> Schedule:
