@@ -37,7 +37,7 @@ PILOTS = 8
 OPERATIONS = 1e9
 """For the three searches together: enough for six tasks in two dimensions at N = 4."""
 
-GAP = 0.05
+GAP = 0.02
 
 POINTS = 256
 FEW_POINTS = 8

@@ -111,7 +111,7 @@ def test_the_advice_works_beside_a_step_size_ten_times_off() -> None:
 def test_a_study_prints_exports_and_shows_itself_in_a_notebook() -> None:
     study = proved()
     text = str(study)
-    assert "4 CONFIRMED" in repr(study) and len(repr(study)) < 120
+    assert "7 CONFIRMED" in repr(study) and len(repr(study)) < 120
     assert "certified" in text and "no assumption fails along the run" in text
     assert all(len(line.rstrip()) <= 100 for line in text.splitlines())
     page = study._repr_html_()
