@@ -10,7 +10,8 @@
 
 NOT_APPLICABLE comes first: a failed hypothesis is reported with the amount by which it failed. With constants that are
 estimated from samples the right-hand side is no bound: CONFIRMED and REFUTED become INCONCLUSIVE, and a CONSISTENT says
-in its reason that it rests on estimates. The slack is rounding
+in its reason that it rests on estimates. A claim of kind CERTIFIED does not use the constants, and one of kind
+ESTIMATED is INCONCLUSIVE whatever is measured. The slack is rounding
 (of the estimate and of the bound) plus k standard errors. No slack is chosen for a single test. The rounding of an
 estimate is derived from its program, to first order and doubled, or it is a heuristic, a count of roundings that knows
 nothing of the loss; `Estimate.rounding_kind` says which, and so does every report.
@@ -97,7 +98,7 @@ def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Esti
         raise Incomparable(f"claim {claim.name} bounds {claim.quantity!r}; the estimate measures {estimate.quantity!r}")
     hypotheses = claim.hypotheses(constants, schedule)
     if estimate.outside > 0:
-        condition = f"every iterate stays in {constants.region}"
+        condition = f"every iterate stays in {estimate.region or constants.region}"
         hypotheses = (*hypotheses, Hypothesis(condition, -estimate.outside))
     failed = [h for h in hypotheses if not h.holds]
     if failed:
@@ -108,9 +109,11 @@ def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Esti
     bound = claim.evaluate(constants, schedule)
     slack = estimate.rounding + bound.rounding + STANDARD_ERRORS * estimate.stderr
     outcome, reason = _compare(claim.kind, estimate, bound, slack)
-    if constants.known is Knowledge.ESTIMATED and outcome in (Outcome.CONFIRMED, Outcome.REFUTED):
+    # A certified claim is made of the problem's own numbers, whatever is known of the constants.
+    rests = constants.known is Knowledge.ESTIMATED and claim.kind is not Kind.CERTIFIED
+    if rests and outcome in (Outcome.CONFIRMED, Outcome.REFUTED):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but the constants are estimates, so it is not a bound"
-    elif constants.known is Knowledge.ESTIMATED and outcome is Outcome.CONSISTENT:
+    elif rests and outcome is Outcome.CONSISTENT:
         reason = f"{reason}; {RESTS_ON_ESTIMATES}"
     return Verdict(
         outcome,
@@ -151,6 +154,8 @@ def _compare(kind: Kind, estimate: Estimate, bound: Bound, slack: float) -> tupl
     value, limit = estimate.value, bound.value
     if kind is Kind.ORDER:
         return Outcome.INCONCLUSIVE, "an order hides a factor poly(L, M, rho, tau): one measurement cannot judge it"
+    if kind is Kind.ESTIMATED:
+        return Outcome.INCONCLUSIVE, "estimated: the numbers that the bound is made of are no enclosures"
     if not math.isfinite(value):
         return Outcome.INCONCLUSIVE, f"the estimate is {value}, which is compared with nothing"
     if value > limit + slack:
@@ -212,7 +217,8 @@ def _tightness(value: float, limit: float) -> float:
 def _power(kind: Kind, estimate: Estimate, bound: Bound) -> float:
     """The largest factor f with estimate > f bound + slack, the slack's share of the bound taken as its rounding."""
     limit = bound.value + bound.rounding
-    if kind is Kind.ORDER or estimate.direction is Direction.UPPER or not 0 < bound.value < math.inf:
+    judged = kind not in (Kind.ORDER, Kind.ESTIMATED)
+    if not judged or estimate.direction is Direction.UPPER or not 0 < bound.value < math.inf:
         return math.nan
     error = estimate.rounding + STANDARD_ERRORS * estimate.stderr
     return max(estimate.value - error, 0.0) / limit

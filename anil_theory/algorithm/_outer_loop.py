@@ -258,7 +258,15 @@ def _run(
 
     S = keys.shape[0]
     w, phi = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (S, *leaf.shape)), start)
-    state = State(w=w, phi=phi, sums=jnp.zeros((S, 2)), drawn=(w, phi), diverged_at=jnp.full(S, -1))
+    state = State(
+        w=w,
+        phi=phi,
+        sums=jnp.zeros((S, 2)),
+        drawn=(w, phi),
+        diverged_at=jnp.full(S, -1),
+        lowest=(w, phi),
+        highest=(w, phi),
+    )
     # One more segment, without steps, evaluates the drawn iterates: the gradient is compiled once for both uses.
     low = jnp.append(0, recorded)
     high = jnp.append(recorded, recorded[-1])
@@ -271,6 +279,8 @@ def _run(
         "sums": sums[:, :-1],
         "drawn": squares[:, -1],
         "final": (state.w, state.phi),
+        "lowest": state.lowest,
+        "highest": state.highest,
         "diverged_at": state.diverged_at,
     }
 

@@ -36,6 +36,8 @@ class OuterRun:
                   steps that it took, and NaN when it took none;
     drawn_step    (S,) one uniform step in 0..K-1 per seed;  drawn_w, drawn_phi  (S,) exact squared norms there;
     final_w, final_phi       the last iterate, leaves with a leading axis S;
+    lowest, highest          (w, phi) with leaves as those: of each entry, over the iterates z_0 .. z_{K-1} from which a
+                  step was taken;
     diverged_at   (S,) index k >= 1 of the first iterate that was not finite or beyond the limit, or -1;
     status        one RunStatus per seed;
     thinning_stderr          {"w", "phi"}: standard error that thinning adds to the mean over seeds of the last running
@@ -57,6 +59,8 @@ class OuterRun:
     drawn_phi: np.ndarray
     final_w: PyTree
     final_phi: PyTree
+    lowest: tuple[PyTree, PyTree]
+    highest: tuple[PyTree, PyTree]
     diverged_at: np.ndarray
     status: tuple[RunStatus, ...]
     thinning_stderr: dict[str, float]
@@ -107,6 +111,8 @@ def assemble_run(
         drawn_phi=raw["drawn"][:, 1],
         final_w=raw["final"][0],
         final_phi=raw["final"][1],
+        lowest=raw["lowest"],
+        highest=raw["highest"],
         diverged_at=raw["diverged_at"],
         status=status,
         thinning_stderr={"w": float(errors[0]), "phi": float(errors[1])},

@@ -149,6 +149,8 @@ class Rule(NamedTuple):
 class State(NamedTuple):
     """One seed: the iterate, sums of squared norms over the steps so far, the drawn iterate, when it diverged.
 
+    lowest, highest   of each entry, over the iterates that a step was taken from.
+
     The compiled loop carries all seeds in one: its leaves have a leading axis over the seeds.
     """
 
@@ -157,6 +159,8 @@ class State(NamedTuple):
     sums: Float[Array, "2"]
     drawn: tuple[PyTree, PyTree]
     diverged_at: Int[Array, ""]
+    lowest: tuple[PyTree, PyTree]
+    highest: tuple[PyTree, PyTree]
 
 
 def outer_step(
@@ -185,6 +189,8 @@ def outer_step(
         sums=_where(good, sums, state.sums),
         drawn=_where(k == drawn_step, (state.w, state.phi), state.drawn),
         diverged_at=jnp.where(good | (state.diverged_at >= 0), state.diverged_at, k + 1),
+        lowest=jax.tree.map(jnp.minimum, state.lowest, (state.w, state.phi)),
+        highest=jax.tree.map(jnp.maximum, state.highest, (state.w, state.phi)),
     )
 
 

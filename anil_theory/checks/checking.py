@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify.witness import is_replayable, replay_witness
 from anil_theory.checks.pairing import measurements_of
 from anil_theory.checks.rows import SEVERITY, Measured, Row, halved, row_of
 from anil_theory.constants import Constants
-from anil_theory.estimators import Effort, Finding, Measurement, NotFinite, fact
+from anil_theory.estimators import Effort, Finding, Measurement, NotFinite
 from anil_theory.falsifier import QUANTITY, SEEDS, Evidence, worst_evidence
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
@@ -79,10 +79,14 @@ def check_by(
     findings returns, or raises, what was measured; default: the measurement is made here.
     """
     measure = partial(measurement.run, problem, schedule, effort) if findings is None else findings
-    informed = partial(with_facts, statement, measurement, problem, schedule)
+    informed = partial(with_facts, statement, measurement, problem, schedule, effort)
+    everywhere = cache(lambda: informed().claims)
     try:
         by_quantity = {quantity: finding.by_point() for quantity, finding in measure().items()}
-        points = {quantity: [(f, informed(f).claims) for f in each] for quantity, each in by_quantity.items()}
+        points = {
+            quantity: [(f, informed(f).claims if f.facts else everywhere()) for f in each]
+            for quantity, each in by_quantity.items()
+        }
     except NotFinite as error:
         points = _nothing(statement, measurement, str(error))
     except OverflowError as error:
@@ -127,14 +131,16 @@ def with_facts(
     measurement: Measurement,
     problem: Problem,
     schedule: Schedule,
+    effort: Effort,
     finding: Finding = NO_FACTS,
 ) -> Statement:
-    """The statement with its claims at the facts of a finding, at the units of its measurement, or at the problem's."""
+    """The statement with its claims at the facts of a finding, at those of its measurement, or at the problem's."""
     if not statement.facts:
         return statement
-    known = {**measurement.units, **(finding.facts[0] if finding.facts else {})}
-    facts = {name: known[name] if name in known else fact(problem, name, schedule) for name in statement.facts}
-    return statement.given(**facts)
+    at_point = dict(finding.facts[0]) if finding.facts else {}
+    others = [name for name in statement.facts if name not in at_point]
+    of_setting = measurement.facts_of(others, problem, schedule, effort)
+    return statement.given(**of_setting, **{name: at_point[name] for name in statement.facts if name in at_point})
 
 
 def _nothing(statement: Statement, measurement: Measurement, reason: str) -> dict[str, list[AtPoint]]:

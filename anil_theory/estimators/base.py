@@ -90,6 +90,7 @@ class Estimate(Displayed):
     samples    how many points, pairs, starts or seeds stand behind it;
     seed       the integer the random key was made from;
     outside    by how much (in norm) the computation left the region where the constants hold; 0 if it stayed inside;
+    region     the region that `outside` is about, in words, where it is not that of the constants;
     outside_kind   how the rounding that `outside` allows for was found, in the words of `rounding_kind`; empty where
                the region is the whole space;
     dropped    how many of the samples were left out because the quantity is not finite there;
@@ -112,6 +113,7 @@ class Estimate(Displayed):
     outside: float = 0.0
     rounding_kind: str = ""
     outside_kind: str = ""
+    region: str = ""
     dropped: int = 0
     first_dropped: str = ""
     witness: Witness | None = field(default=None, compare=False)

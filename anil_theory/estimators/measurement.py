@@ -14,6 +14,7 @@ from anil_theory._precision import need_float64
 from anil_theory._registry import NotOfTheKind
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.budget import Budget
+from anil_theory.estimators.facts import fact
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 
@@ -103,6 +104,8 @@ class Measurement:
                  measurements, and no other problem is;
     costly       whether `verify --quick` without names leaves its statements out;
     units        facts that the estimates are per unit of, for example {"D0": 1.0}: claims are evaluated there;
+    facts        `facts(problem, schedule, effort)` -> facts that this measurement finds out about the problem, by name:
+                 claims are evaluated at them. None: it finds none;
     together     `together(cases, effort)` -> for each case a function that returns, or raises, what `measure` would.
                  All cases have one compiled shape and one N. None: they are measured one by one.
     """
@@ -117,6 +120,7 @@ class Measurement:
     of_witness: bool = False
     costly: bool = False
     units: Mapping[str, float] = field(default_factory=dict)
+    facts: Callable[[Problem, Schedule, Effort], Mapping[str, float]] | None = None
     together: Callable[[Sequence[Case], Effort], Sequence[Callable[[], Found]]] | None = None
 
     def __post_init__(self) -> None:
@@ -152,6 +156,18 @@ class Measurement:
         if self.needs_phi and problem.n_phi == 0:
             return "phi is empty"
         return self.refusal(problem, schedule)
+
+    def facts_of(
+        self, names: Sequence[str], problem: Problem, schedule: Schedule, effort: Effort
+    ) -> dict[str, float | int]:
+        """The facts of these names: the units of the measurement, what it finds out, or `estimators.fact`.
+
+        Raises UnknownFact and NotFinite as that does, and NotFinite where the measurement finds no number.
+        """
+        own: dict[str, float | int] = {**self.units}
+        if self.facts is not None and any(name not in own for name in names):
+            own = {**self.facts(problem, schedule, effort), **own}
+        return {name: own[name] if name in own else fact(problem, name, schedule) for name in names}
 
     def run(self, problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, Finding]:
         """The findings by quantity.

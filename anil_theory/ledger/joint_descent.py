@@ -1,5 +1,5 @@
-"""Ledger sections 3.2 and 5: the joint form on its axis, the descent of Theorem J, and the steps that need the fewest
-tasks (`statements.joint`, `statements.joint_rates`, `statements.joint_plans`)."""
+"""Ledger sections 3.2 and 5: the joint form on its axis, the descent of Theorems J and I, and the steps that need the
+fewest tasks (`statements.joint`, `statements.joint_rates`, `statements.joint_plans`, `statements.population_rates`)."""
 
 import sympy as sp
 
@@ -20,6 +20,8 @@ from anil_theory.statements.forms.symbols import (
     alpha,
     beta_phi,
     beta_w,
+    c_I,
+    lambda_I,
     latex,
     r,
     rho,
@@ -163,4 +165,61 @@ def _fewest_tasks() -> Fact:
     )
 
 
-FACTS = (_axis(), _batch(), _one_step(), _best_step(), _fewest_tasks())
+def _population_step() -> Fact:
+    """In the norm of the steps: g is the weighted square of D L_meta, and V bounds that of a task in the mean."""
+    change = -g_w + lambda_I / 2 * moment(g_w, V)
+
+    def prove(claimed: Expr):
+        return identity(change, claimed)
+
+    claimed = lambda_I * V / (2 * B) - rate_bounds.POPULATION_KEPT * g_w / 2
+    noise = rf"\frac{{{latex(lambda_I * V)}}}{{2B}}"
+    return Fact(
+        name="5/descent of one outer step, Theorem I",
+        statement="with the population's own lam and V, a step gains c_I/2 of the weighted squares",
+        section="5",
+        assumptions=("D^2 L_meta <= lam on the step", "i.i.d. batch", "the mean of beta |g_i|^2 is at most V"),
+        claimed=claimed,
+        prove=prove,
+        latex=rf"\mathbb{{E}} L_{{k+1}} - L_k \le {noise} - \frac{{{latex(c_I)}}}{{2}} |D|^2",
+        controls={
+            "no batch": lambda_I * V / 2 - rate_bounds.POPULATION_KEPT * g_w / 2,
+            "c = 1": lambda_I * V / (2 * B) - g_w / 2,
+            "c = 2": lambda_I * V / (2 * B) - g_w,
+        },
+    )
+
+
+def _population_noise() -> Fact:
+    """The noise of a task is orthogonal to the iterate of a quadratic, so its square is V less that of D L_meta."""
+
+    def prove(claimed: Expr):
+        stays = identity((1 - lambda_I) ** 2 * claimed + lambda_I**2 * (V - claimed) / B, claimed)
+        bound = lambda_I * V / B / rate_bounds.POPULATION_KEPT
+        return stays & identity(bound, claimed)
+
+    claimed = lambda_I * V / (B * (2 - lambda_I) + lambda_I)
+    return Fact(
+        name="5/orthogonal noise attains Theorem I",
+        statement="noise orthogonal to the iterate of a quadratic keeps |D|^2 at the bound of a long run",
+        section="5",
+        assumptions=("L_meta quadratic, curvature lam in the norm of the steps", "every task has beta |g_i|^2 = V"),
+        claimed=claimed,
+        prove=prove,
+        latex=rf"|D|^2 = {latex(claimed)}",
+        controls={
+            "lam left out": lambda_I * V / (B * (2 - lambda_I)),
+            "halved": claimed / 2,
+        },
+    )
+
+
+FACTS = (
+    _axis(),
+    _batch(),
+    _one_step(),
+    _best_step(),
+    _fewest_tasks(),
+    _population_step(),
+    _population_noise(),
+)

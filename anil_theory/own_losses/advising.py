@@ -2,6 +2,8 @@
 
 guaranteed   alpha, beta, N, B, K of `advice.advise`: by Theorem 1 or 2 the averages of the squared gradients are at
              most eps, if the constants hold. Where these are estimated the guarantee is an estimate too;
+population   beta, K and B = 1 of Theorem I, from the population's own numbers at alpha and N as studied (`population`):
+             a guarantee for runs that stay in the box, where those numbers are certified;
 practical    alpha and N as studied, beta = 1/(its own block + the cross block) with the blocks as measured: the
              step size of the theorems with measured constants in place of their bounds. This is a
              heuristic, and so it is tried: the same descent with ten times and with a tenth of beta stands beside it.
@@ -16,17 +18,20 @@ import numpy as np
 from anil_theory._admissible import InvalidParameter
 from anil_theory._plain import to_plain
 from anil_theory.advice import advise
+from anil_theory.checks import Row
 from anil_theory.constants import Constants, Knowledge
 from anil_theory.errors import AnilTheoryError
 from anil_theory.estimators import Estimate
 from anil_theory.own_losses.effort import StudyEffort
 from anil_theory.own_losses.following import Followed
+from anil_theory.own_losses.population import OwnPopulation, study_population
 from anil_theory.own_losses.short_run import descend, gradients_at_start, lowest_query_losses
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 
 FACTORS = {"as advised": 1.0, "ten times larger": 10.0, "ten times smaller": 0.1}
 """The step sizes that the short run compares."""
+TINY = float(np.finfo(float).tiny)
 DESCENT = 200
 """Gradient steps on each query loss, to find how low it goes."""
 
@@ -36,8 +41,12 @@ class StudyAdvice:
     """What to run.
 
     eps          the accuracy, in units of a squared gradient;
-    D0           the initial gap; D0_direction says how it is known: "declared" or "estimated";
+    D0           the initial gap; D0_direction says how it is known: "declared", "certified" or "estimated", and
+                 D0_reason why;
     guaranteed   `Advice` as plain values; None where it cannot be computed, and why_not says why;
+    population   `OwnPopulation` as plain values, with "fewer_tasks": K B of Theorem J at the same alpha and N over its
+                 own, None where J gives no settings there; None where the numbers are not finite, and population_why
+                 says so;
     practical    alpha, beta_w, beta_phi, inner_steps, batch, outer_steps (None: eps was not reached in the short run);
     runs         by label: "loss", L_meta at z_0..z_K, and "squared_gradient", of both blocks together;
     sentence     what the short run showed.
@@ -46,8 +55,11 @@ class StudyAdvice:
     eps: float
     D0: float
     D0_direction: str
+    D0_reason: str
     guaranteed: dict[str, Any] | None
     why_not: str
+    population: dict[str, Any] | None
+    population_why: str
     practical: dict[str, Any]
     runs: dict[str, dict[str, list[float]]]
     sentence: str
@@ -68,12 +80,16 @@ def advise_own(
     accuracy: float,
     eps: float | None,
     query_infimum: float | None,
+    certify: bool,
     effort: StudyEffort,
-) -> StudyAdvice:
-    """Advice for a problem with its audited constants, from its measured blocks.
+    seed: int,
+) -> tuple[StudyAdvice, tuple[Row, ...]]:
+    """Advice for a problem with its audited constants, from its measured blocks; and the rows of Theorem I.
 
     accuracy        eps as a share of the larger squared block of the meta-gradient at the start, unless eps is given;
-    query_infimum   a number below which no query loss falls; None: estimated by descending on each query loss.
+    query_infimum   a number below which no query loss falls; None: certified on the box of the runs where that closes,
+                    or else estimated by descending on each query loss;
+    certify         whether certificates are tried.
     """
     slopes = gradients_at_start(problem, schedule)
     mean = slopes.mean(axis=0)
@@ -89,7 +105,9 @@ def advise_own(
         label: {"loss": losses[i].tolist(), "squared_gradient": sizes[i].sum(axis=-1).tolist()}
         for i, label in enumerate(FACTORS)
     }
-    D0, direction = _initial_gap(problem, run, float(losses[0, 0]), query_infimum)
+    own, own_why = _own_numbers(problem, schedule, run, chosen_eps, certify=certify, effort=effort, seed=seed)
+    D0, direction, reason = _initial_gap(problem, run, float(losses[0, 0]), query_infimum, own)
+    fewer = None if own is None else _fewer_tasks(problem, schedule, own, chosen_eps)
     guaranteed, why_not = _guaranteed(problem, chosen_eps, D0)
     reached = np.flatnonzero(sizes[0].max(axis=-1) <= chosen_eps)
     variance = float(np.mean(np.sum((slopes - mean) ** 2, axis=1)))
@@ -101,16 +119,57 @@ def advise_own(
         "batch": min(len(problem.tasks), max(1, math.ceil(2 * variance / chosen_eps))),
         "outer_steps": int(reached[0]) if len(reached) else None,
     }
-    return StudyAdvice(
+    advice = StudyAdvice(
         eps=chosen_eps,
         D0=D0,
         D0_direction=direction,
+        D0_reason=reason,
+        population=None if own is None else own.plain | {"fewer_tasks": fewer},
+        population_why=own_why,
         guaranteed=guaranteed,
         why_not=why_not,
         practical=practical,
         runs=runs,
         sentence=_sentence(runs, effort.short_run),
     )
+    return advice, () if own is None else own.rows
+
+
+def _own_numbers(
+    problem: Problem, schedule: Schedule, run: Followed, eps: float, *, certify: bool, effort: StudyEffort, seed: int
+) -> tuple[OwnPopulation | None, str]:
+    """Theorem I on what the training run visited, or why there is nothing to say."""
+    outer = run.trajectory.points[:, 0, 0]
+    visited = outer.min(axis=0), outer.max(axis=0)
+    try:
+        own = study_population(problem, schedule, visited, eps, certify=certify, effort=effort, seed=seed)
+    except (ArithmeticError, AnilTheoryError) as error:
+        return None, f"Theorem I has no numbers here: {error}"
+    return own, ""
+
+
+def _fewer_tasks(problem: Problem, schedule: Schedule, own: OwnPopulation, eps: float) -> float | None:
+    """K B of Theorem J at this alpha and N, over that of Theorem I; both with its D0."""
+    if problem.n_phi == 0:
+        return None
+    constants = problem.constants
+    try:
+        joint = advise(
+            constants.mu,
+            constants.L,
+            constants.rho,
+            constants.tau,
+            constants.M,
+            eps,
+            problem.n_w,
+            problem.n_phi,
+            D0=max(own.local_gap, TINY),
+            alpha=schedule.one_alpha,
+            inner_steps=schedule.inner_steps,
+        ).anil
+    except (AnilTheoryError, ArithmeticError):
+        return None
+    return joint.outer_steps * joint.batch / (own.outer_steps * own.batch)
 
 
 def _betas(measured: dict[str, Estimate]) -> tuple[float, float]:
@@ -124,16 +183,22 @@ def _betas(measured: dict[str, Estimate]) -> tuple[float, float]:
     return 1 / (w if w > 0 else fallback), 1 / (phi if phi > 0 else fallback)
 
 
-def _initial_gap(problem: Problem, run: Followed, at_start: float, query_infimum: float | None) -> tuple[float, str]:
-    """D0, and how it is known: a declared infimum gives an upper bound, a descent an estimate from below."""
+def _initial_gap(
+    problem: Problem, run: Followed, at_start: float, query_infimum: float | None, own: OwnPopulation | None
+) -> tuple[float, str, str]:
+    """D0, how it is known, and why: a declared infimum and a certified minimum bound it, a descent estimates it."""
     if query_infimum is not None:
         if query_infimum > at_start:
             raise InvalidParameter("query_infimum", f"at most L_meta at the start, {at_start:.6g}", query_infimum)
-        return max(at_start - query_infimum, np.finfo(float).tiny), "declared"
+        return max(at_start - query_infimum, TINY), "declared", "from the query_infimum that was declared"
+    if own is not None and own.gap_known == "certified":
+        return max(own.local_gap, TINY), "certified", own.gap_reason
     ends = np.stack([np.zeros_like(problem.start), run.trajectory.points[-1, 0, -1]])
     lowest = lowest_query_losses(problem, 1 / problem.constants.L, ends, DESCENT)
     gap = at_start - float(np.mean(lowest))
-    return max(gap, float(np.finfo(float).eps) * max(1.0, abs(at_start))), "estimated"
+    why = "no certificate" if own is None else own.gap_reason
+    descended = f"by {DESCENT} gradient steps on each query loss"
+    return max(gap, float(np.finfo(float).eps) * max(1.0, abs(at_start))), "estimated", f"{descended}; {why}"
 
 
 def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any] | None, str]:

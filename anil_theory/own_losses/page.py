@@ -21,6 +21,11 @@ Lines = list[list[str]]
 """A table: a heading and rows."""
 
 
+SIGNS = {"upper": "<=", "mean": ""}
+HOW = {"upper": "enclosed", "mean": "run"}
+"""How the value of a row is meant, by its direction; what is not listed is the largest that was found."""
+
+
 def constants_table(study: Study) -> Lines:
     """Each constant: what bounds use, how it is known, what a point shows, the interval, the certificate."""
     rows = [["constant", "value", "known", "a point shows", "extrapolated", "certified"]]
@@ -39,14 +44,15 @@ def verdicts_table(study: Study) -> Lines:
     rows = [["statement", "block", "how", "value", "sharp", "explicit", "outcome"]]
     for row in study["rows"]:
         bounds = row["bounds"]
-        tightest = bounds.get("sharp", bounds.get("refined", bounds.get("declared")))
-        sign = "<=" if row["direction"] == "upper" else ">="
+        kinds = ("sharp", "refined", "declared", "certified", "estimated")
+        tightest = next((bounds[kind] for kind in kinds if kind in bounds), None)
+        sign = SIGNS.get(row["direction"], ">=")
         rows.append(
             [
                 row["statement"],
                 str(BLOCK_LABELS.get(row["block"], row["block"])),
-                "enclosed" if row["direction"] == "upper" else "found",
-                f"{sign} {number(row['measured'])}",
+                HOW.get(row["direction"], "found"),
+                f"{sign} {number(row['measured'])}".strip(),
                 number(tightest),
                 number(bounds.get("explicit")),
                 row["outcome"],
@@ -56,11 +62,17 @@ def verdicts_table(study: Study) -> Lines:
 
 
 def advice_table(study: Study) -> Lines:
-    """The settings: guaranteed by a theorem, and those that the measured blocks suggest."""
+    """The settings: guaranteed by a theorem, those of Theorem I, and those that the measured blocks suggest."""
     advice = study["advice"]
     guaranteed = None if advice["guaranteed"] is None else advice["guaranteed"]["anil"]
     practical = advice["practical"]
-    rows = [["", "guaranteed", "practical"]]
+    own = advice.get("population")
+    # One length of the steps, at the alpha and N as studied.
+    same = None if own is None else {**practical, "beta_w": own["beta"], "batch": own["batch"]}
+    if own is not None and same is not None:
+        beta_phi = None if practical["beta_phi"] is None else own["beta"]
+        same |= {"beta_phi": beta_phi, "outer_steps": own["outer_steps"]}
+    rows = [["", "guaranteed", "Theorem I", "practical"]]
     for name, label in (
         ("alpha", "alpha"),
         ("beta_w", "beta_w"),
@@ -69,7 +81,8 @@ def advice_table(study: Study) -> Lines:
         ("batch", "B"),
         ("outer_steps", "K"),
     ):
-        rows.append([label, "-" if guaranteed is None else number(guaranteed[name]), number(practical[name])])
+        settings = (guaranteed, same, practical)
+        rows.append([label, *("-" if each is None else number(each[name]) for each in settings)])
     return rows
 
 
@@ -87,6 +100,8 @@ def paragraphs(study: Study) -> Iterator[str]:
         yield "no assumption fails along the run"
     if study["rows"] and study["constants"]["known"] == "estimated":
         yield "the constants are estimated: CONSISTENT rests on estimates, and nothing can be CONFIRMED or REFUTED"
+        if any("certified" in row["bounds"] for row in study["rows"]):
+            yield "Theorem I does not use the constants: its numbers are certified, and its rows may be CONFIRMED"
     yield from study["notes"]
 
 
@@ -95,13 +110,30 @@ def advice_lines(study: Study) -> Iterator[str]:
     advice = study["advice"]
     yield (
         f"advice for eps = {number(advice['eps'])} (a squared gradient), with D0 = {number(advice['D0'])} "
-        f"({advice['D0_direction']})"
+        f"({advice['D0_direction']}{': ' if advice.get('D0_reason') else ''}{advice.get('D0_reason', '')})"
     )
     if advice["why_not"]:
         yield f"guaranteed: {advice['why_not']}"
+    yield from population_lines(advice)
     yield f"practical: {advice['sentence']}"
     if advice["practical"]["outer_steps"] is None:
         yield "practical: eps was not reached in the short run, so that there is no K"
+
+
+def population_lines(advice: Study) -> Iterator[str]:
+    """The numbers of Theorem I, how they are known, and how many fewer tasks its settings need."""
+    own = advice.get("population")
+    if own is None:
+        if advice.get("population_why"):
+            yield f"Theorem I: {advice['population_why']}"
+        return
+    numbers = f"lam = {number(own['curvature'])}, V = {number(own['second_moment'])}, D0 = {number(own['local_gap'])}"
+    why = f": {own['why_not']}" if own["why_not"] else " on the box that the runs visit"
+    yield f"Theorem I: {numbers} at steps of length 1 ({own['known']}{why})"
+    if own["known"] == "certified":
+        yield "Theorem I: its settings reach eps as long as the iterates stay in that box"
+    if own["fewer_tasks"] is not None:
+        yield f"Theorem I: {number(own['fewer_tasks'])} times fewer tasks K B than Theorem J at this alpha and N"
 
 
 def print_study(console: Console, study: Study) -> None:

@@ -148,7 +148,7 @@ def study_losses(
     on_progress("measuring the blocks of the meta-gradient")
     blocks = study_blocks(problem, schedule, run.radius, certify=proving, effort=work, seed=seed)
     on_progress("trying the advice")
-    advice = advise_own(
+    advice, own_rows = advise_own(
         problem,
         schedule,
         run,
@@ -156,11 +156,13 @@ def study_losses(
         accuracy=accuracy,
         eps=chosen_eps,
         query_infimum=infimum,
+        certify=proving,
         effort=work,
+        seed=seed,
     )
     return replace(
         result,
-        rows=(*result.rows, *blocks.rows),
+        rows=(*result.rows, *blocks.rows, *own_rows),
         first_failure=failure,
         sentences=tuple(sentences),
         advice=advice,

@@ -13,6 +13,8 @@ Row = dict[str, Any]
 
 BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi, phi"}
 BOUND_KINDS = ("sharp", "refined", "explicit", "order")
+OTHER_KINDS = ("declared", "conjectured", "identity", "certified", "estimated")
+"""The kinds of which a row has one alone."""
 MARK = "~"
 """The sign behind a number or a verdict that rests on a heuristic rounding."""
 STYLES = {
@@ -128,9 +130,9 @@ def weakest_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def bound(row: Row, kind: str) -> str:
-    """One bound of a row; one that is declared, conjectured or an identity stands in the place of the refined bound."""
+    """One bound of a row; in the place of a refined bound that is not there stands one of OTHER_KINDS."""
     bounds = row["bounds"]
     if kind == "refined" and kind not in bounds:
-        others = [bounds[other] for other in ("declared", "conjectured", "identity") if other in bounds]
+        others = [bounds[other] for other in OTHER_KINDS if other in bounds]
         return number(others[0] if others else None)
     return number(bounds.get(kind))

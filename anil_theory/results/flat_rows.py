@@ -17,7 +17,7 @@ SCHEDULE = {
 }
 """What columns call the members of a schedule."""
 
-KINDS = ("sharp", "refined", "explicit", "order", "declared", "conjectured", "identity")
+KINDS = ("sharp", "refined", "explicit", "order", "declared", "conjectured", "identity", "certified", "estimated")
 """The kinds of bounds, each a column."""
 
 FIRST = (

@@ -40,7 +40,19 @@ AXES = (
 NONE_ASSUMED = 0.0
 """What stands on the axis of mu where nothing is assumed of the curvature."""
 
-VALUES = ("measured", "sampled", "sharp", "refined", "explicit", "order", "declared", "tightness", "power", "outcome")
+VALUES = (
+    "measured",
+    "sampled",
+    "sharp",
+    "refined",
+    "explicit",
+    "order",
+    "declared",
+    "certified",
+    "tightness",
+    "power",
+    "outcome",
+)
 """The columns that become arrays, and with them every axis that follows from others, as alpha from mu.
 
 A column that all rows share, as rho often is, becomes an attribute."""

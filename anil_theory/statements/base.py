@@ -44,6 +44,10 @@ class Kind(StrEnum):
     """the printed order of growth; its hidden factor poly(L, M, rho, tau) is set to 1"""
     DECLARED = "declared"
     """an upper bound that a family of tasks declares by construction"""
+    CERTIFIED = "certified"
+    """upper bound made of numbers of the problem itself, all of which are enclosed: the constants are not used"""
+    ESTIMATED = "estimated"
+    """what that bound would be at numbers that are estimates: it bounds nothing, and nothing is judged by it"""
     CONJECTURED = "conjectured"
     """an upper bound that somebody proposes, without a proof"""
 

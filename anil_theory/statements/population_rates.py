@@ -28,6 +28,7 @@ from anil_theory._admissible import InvalidParameter, count, nonnegative, one_of
 from anil_theory.constants import Knowledge
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Bound, Hypothesis
+from anil_theory.statements.generated import formulas
 from anil_theory.statements.rates import ROWS, betas_of
 
 ROUNDINGS = 20
@@ -65,7 +66,7 @@ class PopulationRate:
     @property
     def kept(self) -> float:
         """2 - lam (1 - 1/B)."""
-        return 2 - self.numbers.curvature * (1 - 1 / self.schedule.effective_batch)
+        return formulas.kept_of_population(B=self.schedule.effective_batch, lambda_I=self.numbers.curvature)
 
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """lam (1 - 1/B) < 2. That the iterates stay in the set is for who measures or encloses it."""
@@ -80,25 +81,32 @@ class PopulationRate:
             raise InvalidParameter("row", "'weighted' or 'w' where phi is empty", row)
         if self.kept <= 0:
             return Bound(math.inf, math.inf, 0.0, "lam (1 - 1/B) is not below 2")
-        over = {"weighted": 1.0, "w": beta_w, "phi": beta_phi}[row]
-        x = self.numbers
-        total = 2 * x.D0 / self.schedule.outer_steps + x.curvature * x.second_moment / self.schedule.effective_batch
-        value = total / self.kept / over
+        value = formulas.population_rate(
+            B=self.schedule.effective_batch,
+            D_0=self.numbers.D0,
+            K=self.schedule.outer_steps,
+            V=self.numbers.second_moment,
+            beta_phi=beta_phi,
+            beta_w=beta_w,
+            c_I=self.kept,
+            lambda_I=self.numbers.curvature,
+        )[row]
         cancelled = 1 + 2 / self.kept
         rounding = ROUNDINGS * cancelled * 2.0**-53 * value
         log10 = math.log10(value) if value > 0 else -math.inf
-        return Bound(value, log10, rounding, f"of the population; {x.known.value}")
+        return Bound(value, log10, rounding, f"of the population; {self.numbers.known.value}")
 
 
 def population_steps(
-    curvature: float, second_moment: float, D0: float, eps: float, batch: int = 1
+    curvature: float, second_moment: float, D0: float, eps: float, batch: int = 1, longest: float = math.inf
 ) -> tuple[float, int]:
     """(beta, K): steps of one length and how many, with which Theorem I brings both blocks to eps.
 
-    curvature, second_moment   lam_1 and V_1, those at beta_w = beta_phi = 1.
+    curvature, second_moment   lam_1 and V_1, those at beta_w = beta_phi = 1;
+    longest   a length that the steps do not exceed: beyond it they would leave the set that lam_1 is of.
 
     beta = 1/q, K = 2 D0 q/eps, q = lam_1 (1 - 1/B) + lam_1 V_1/(eps B): the smallest K for this B; K B is smallest at
-    B = 1.
+    B = 1. Shorter steps serve too: 2 D0/K <= 2 eps beta - eps q beta^2, which is positive below 2/q.
     """
     eps = positive("eps", eps)
     B = count("batch", batch)
@@ -107,5 +115,7 @@ def population_steps(
     if q == 0:
         # Without noise and at B = 1 the descent lemma allows beta = 1/lam.
         q = lam
-    K = max(1, math.ceil(2 * nonnegative("D0", D0) * q / eps * (1 + 1e-12)))
-    return 1 / q, K
+    beta = 1 / q if math.isinf(longest) else min(1 / q, positive("longest", longest))
+    room = beta * (2 - q * beta) * eps
+    K = max(1, math.ceil(2 * nonnegative("D0", D0) / room * (1 + 1e-12)))
+    return beta, K

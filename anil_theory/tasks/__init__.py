@@ -10,6 +10,7 @@ from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
+from anil_theory.tasks.population_witness import PairDecayFamily, PairNoiseFamily
 from anil_theory.tasks.proximal_witness import ProximalWitness
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
@@ -27,6 +28,8 @@ FAMILIES: Registry[type[Family]] = Registry(
         LinearBodyFamily,
         OrthogonalNoiseFamily,
         DecayFamily,
+        PairNoiseFamily,
+        PairDecayFamily,
         FirstOrderWitness,
         ProximalWitness,
         FirstOrderFloor,
@@ -49,6 +52,8 @@ __all__ = [
     "MamlWitness",
     "OrthogonalNoiseFamily",
     "Padded",
+    "PairDecayFamily",
+    "PairNoiseFamily",
     "ProximalWitness",
     "SeparableFamily",
     "SoftmaxHeadFamily",

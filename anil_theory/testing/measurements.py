@@ -16,7 +16,7 @@ from anil_theory.verdict import Outcome, judge
 CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 LITTLE = Effort(seeds=2, budget=Budget(pairs=2, points=2, lanczos_steps=2, starts=1, iterations=2))
 
-PROVED = (Kind.IDENTITY, Kind.EXPLICIT, Kind.REFINED, Kind.SHARP, Kind.DECLARED)
+PROVED = (Kind.IDENTITY, Kind.EXPLICIT, Kind.REFINED, Kind.SHARP, Kind.CERTIFIED, Kind.DECLARED)
 """The kinds of claims that nothing may refute: orders hide a factor, and conjectures may be false."""
 
 
@@ -66,7 +66,7 @@ def _refutes_nothing(
             continue
         if all(claim.quantity != estimate.quantity for claim in statement.claims):
             continue
-        for claim in with_facts(statement, measurement, problem, schedule, finding).claims:
+        for claim in with_facts(statement, measurement, problem, schedule, LITTLE, finding).claims:
             if claim.quantity == estimate.quantity and claim.kind in PROVED:
                 verdict = judge(claim, constants, schedule, estimate)
                 refuted = verdict.outcome is Outcome.REFUTED

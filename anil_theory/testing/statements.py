@@ -11,7 +11,19 @@ from anil_theory.statements import Bound, Claim, Hypothesis, Kind, MissingFact, 
 from anil_theory.statements.base import NoBound
 from anil_theory.statements.rates import step_sizes
 
-FACTS = {"D0": 0.7, "n_w": 3, "n_phi": 2, "d0": 1.0, "d": 0.5, "slope": 1.0, "gradient_norm": 0.4}
+FACTS = {
+    "D0": 0.7,
+    "n_w": 3,
+    "n_phi": 2,
+    "d0": 1.0,
+    "d": 0.5,
+    "slope": 1.0,
+    "gradient_norm": 0.4,
+    "curvature": 0.8,
+    "second_moment": 0.5,
+    "local_gap": 0.7,
+    "enclosed": 1.0,
+}
 """Values of the facts that this package knows, at which claims are evaluated."""
 
 CONSTANTS = (

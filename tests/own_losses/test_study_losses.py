@@ -1,6 +1,7 @@
 """From losses and data to constants, verdicts and advice: what is known of the losses, and what goes wrong."""
 
 import json
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from anil_theory.estimators import Budget, NotFinite
 from anil_theory.own_losses import LossStudy, StudyEffort, UnusableLoss, example, study_losses
 from anil_theory.own_losses.admission import admit
 from anil_theory.record import Record
+from anil_theory.schedule import Schedule
+from anil_theory.statements.population_rates import PopulationNumbers, PopulationRate
 from anil_theory.verdict import RESTS_ON_ESTIMATES
 
 FEW = StudyEffort(
@@ -41,12 +44,41 @@ def proved() -> LossStudy:
 def test_three_parameters_end_with_confirmed_rows() -> None:
     study = proved()
     assert study.constants.known is Knowledge.CERTIFIED
-    assert study.verdicts == {"CONSISTENT": 4, "CONFIRMED": 4}
-    enclosed = {row.block: row for row in study.rows if row.direction == "upper"}
-    for row in study.rows:
+    blocks = [row for row in study.rows if row.statement != "population"]
+    assert Counter(row.outcome for row in blocks) == {"CONSISTENT": 4, "CONFIRMED": 4}
+    enclosed = {row.block: row for row in blocks if row.direction == "upper"}
+    for row in blocks:
         assert row.measured <= row.bounds["explicit"]
         # The cube holds the ball: what is proved of it is above whatever was found in the ball.
         assert row.measured <= enclosed[row.block].measured <= 1.3 * row.measured + 1e-12
+
+
+def test_theorem_i_is_judged_by_certified_numbers() -> None:
+    study = proved()
+    rows = {row.block: row for row in study.rows if row.statement == "population"}
+    assert {block: row.outcome for block, row in rows.items()} == dict.fromkeys(("weighted", "w", "phi"), "CONFIRMED")
+    assert study.advice is not None and study.advice.population is not None
+    own = study.advice.population
+    assert own["known"] == own["gap_known"] == "certified" and own["why_not"] == ""
+    # Settings for eps: fewer tasks than Theorem J asks for, and the bound of all K steps is eps in both blocks.
+    assert own["fewer_tasks"] > 1
+    numbers = PopulationNumbers(
+        own["beta"] * own["curvature"], own["beta"] * own["second_moment"], own["local_gap"], Knowledge.CERTIFIED
+    )
+    schedule = Schedule(0.1, 1, own["beta"], own["beta"], own["batch"], own["outer_steps"])
+    for row in ("w", "phi"):
+        assert PopulationRate(numbers, schedule).bound(row).value <= study.advice.eps * (1 + 1e-9)
+    shown = str(study)
+    assert "Theorem I" in shown and "reach eps as long as the iterates stay in that box" in shown
+
+
+def test_theorem_i_on_estimates_judges_nothing_and_says_so() -> None:
+    study = declared()
+    assert study.advice is not None and study.advice.population is not None
+    own = study.advice.population
+    assert own["known"] == "estimated" and "no certificates were tried" in own["why_not"]
+    assert not [row for row in study.rows if row.statement == "population"]
+    assert "(estimated: no certificates were tried at n_w + n_phi = 3)" in " ".join(str(study).split())
 
 
 def test_what_a_point_shows_is_within_what_is_certified() -> None:
@@ -79,7 +111,7 @@ def test_the_advice_works_beside_a_step_size_ten_times_off() -> None:
 def test_a_study_prints_exports_and_shows_itself_in_a_notebook() -> None:
     study = proved()
     text = str(study)
-    assert "4 CONFIRMED" in repr(study) and len(repr(study)) < 120
+    assert "7 CONFIRMED" in repr(study) and len(repr(study)) < 120
     assert "certified" in text and "no assumption fails along the run" in text
     assert all(len(line.rstrip()) <= 100 for line in text.splitlines())
     page = study._repr_html_()
@@ -173,6 +205,7 @@ def test_what_is_left_out_is_estimated_and_D0_too() -> None:
     assert study.advice is not None and advice is not None
     # The lowest query losses are above 0, so the gap to them is below the one to 0.
     assert 0 < study.advice.D0 < advice.D0 and study.advice.D0_direction == "estimated"
+    assert "no certificates were tried" in study.advice.D0_reason
 
 
 def test_a_false_declaration_is_refuted_and_is_the_first_failure() -> None:

@@ -16,6 +16,7 @@ from anil_theory.verdict import Outcome, judge
 CONVEX = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 NONCONVEX = dataclasses.replace(CONVEX, mu=None)
 FACTS = {"thm1": {"D0": 0.7}, "thm2": {"D0": 0.7}, "table1": {"D0": 0.7}, "table2": {"n_w": 3, "n_phi": 2}}
+FACTS |= {"population": {"curvature": 0.8, "second_moment": 0.5, "local_gap": 0.7, "enclosed": 1.0}}
 FACTS |= {name: {"d0": 1.0} for name in ("unrolled", "implicit")}
 FACTS["imaml"] = {"d": 0.5, "slope": 1.0}
 FACTS |= {name: {"D0": 0.7, "n_phi": 2} for name in FIRST_ORDER_DESCENT.values()}

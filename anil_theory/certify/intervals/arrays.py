@@ -120,12 +120,20 @@ def _reverse(equation: Any, _: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 def _pad(equation: Any, a: Value, filling: Value) -> list[Value]:
     x, fill = floats(a), floats(filling)
-    if any(low < 0 or high < 0 or interior for low, high, interior in equation.params["padding_config"]):
-        raise NoEnclosure("pad with interior or negative padding has no enclosure in interval arithmetic")
+    config = equation.params["padding_config"]
+    if any(interior for _, _, interior in config):
+        raise NoEnclosure("pad with interior padding has no enclosure in interval arithmetic")
     if not np.all((fill.lo == 0) & (fill.hi == 0)):
         raise NoEnclosure("pad with another number than 0 has no enclosure in interval arithmetic")
-    widths = [(0, 0), *((low, high) for low, high, _ in equation.params["padding_config"])]
-    return [x.rearranged(lambda e: np.pad(e, widths))]
+    widths = [(0, 0), *((max(int(low), 0), max(int(high), 0)) for low, high, _ in config)]
+
+    def padded(e: np.ndarray) -> np.ndarray:
+        # Negative padding drops entries.
+        sizes = zip(e.shape[1:], config, strict=True)
+        kept = [slice(max(-int(low), 0), size - max(-int(high), 0)) for size, (low, high, _) in sizes]
+        return np.pad(e[(slice(None), *kept)], widths)
+
+    return [x.rearranged(padded)]
 
 
 def _split(equation: Any, a: Value) -> list[Value]:

@@ -35,6 +35,7 @@ from anil_theory.statements.forms.symbols import (
     N,
     S,
     alpha,
+    c_I,
     c_phi,
     c_w,
     cbar,
@@ -168,6 +169,23 @@ def _theorem(name: str, geometry: Geometry) -> dict[str, Formula]:
     return formulas
 
 
+_OF_POPULATION = (
+    r"\lambda_I = \max_{R^{+}} \lambda_{\max}(D^{1/2} \nabla^{2} L_{meta} D^{1/2})_{+}",
+    r"V = \max_{R} \frac{1}{T} \sum_{i} (\beta_w \|g_{i,w}\|^{2} + \beta_\phi \|g_{i,\phi}\|^{2})",
+    r"D_0 = L_{meta}(z_0) - \min_{R^{+}} L_{meta}",
+)
+
+
+def _population() -> dict[str, Formula]:
+    """Theorem I, whose formula does not tell whether its numbers are enclosed."""
+    kept = ((c_I, rate_bounds.POPULATION_KEPT),)
+    formulas = {}
+    for row in orders.ROWS:
+        right = rate_bounds.population_bound(row)
+        formulas[f"population/{row}/certified"] = Formula(_AVERAGE[row], r"\le", right, kept, _OF_POPULATION)
+    return formulas
+
+
 def printed_term(geometry: Geometry, term: str) -> str:
     """One printed entry of Table 1."""
     return latex(orders.THEOREMS[geometry][term])
@@ -207,6 +225,7 @@ FORMULAS: dict[str, Formula] = {
     **_proposition("prop3", Geometry.NONCONVEX, orders.PROPOSITION_3),
     **_theorem("thm1", Geometry.STRONGLY_CONVEX),
     **_theorem("thm2", Geometry.NONCONVEX),
+    **_population(),
     **_table_1(),
     **first_order.formulas(),
     **hypergradients.formulas(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from anil_theory.statements.forms.symbols import Expr, c_phi, c_w, latex, q, r
+from anil_theory.statements.forms.symbols import Expr, c_I, c_phi, c_w, latex, q, r
 
 POLY = r"\mathrm{poly} \cdot"
 """The hidden factor poly(L, M, rho, tau) of the printed orders."""
@@ -36,5 +36,5 @@ class Formula:
 
 def _defined(symbol: Expr, meaning: Expr) -> str:
     # The paper writes 1 - alpha mu, the constant first; other expressions stand in sympy's order.
-    order = "rev-lex" if symbol in (r, q, c_w, c_phi) else None
+    order = "rev-lex" if symbol in (r, q, c_w, c_phi, c_I) else None
     return f"{latex(symbol)} = {latex(meaning, order=order)}"

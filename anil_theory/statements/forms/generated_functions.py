@@ -143,6 +143,13 @@ FUNCTIONS = (
         "float",
         rate_bounds.JOINT_OVER,
     ),
+    Single("kept_of_population", "c_I of Theorem I.", "float", rate_bounds.POPULATION_KEPT.subs(B, ANY_BATCH)),
+    Family(
+        "population_rate",
+        "The rows of Theorem I.",
+        "float",
+        {row: rate_bounds.population_bound(row).subs(B, ANY_BATCH) for row in orders.ROWS},
+    ),
     Family(
         "table_1_decay",
         "The terms of Table 1 that are divided by K, at beta = 1/Lam.",

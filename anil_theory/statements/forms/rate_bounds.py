@@ -1,4 +1,5 @@
-"""Theorems 1 and 2 with explicit constants: the smoothness weights, the noise, the three rows, and Table 1's terms.
+"""Theorems 1 and 2 with explicit constants: the smoothness weights, the noise, the three rows, and Table 1's terms;
+Theorem J and Theorem I.
 
 Source: derived for this project. The ledger proves each of these (`ledger.descent`).
 """
@@ -19,8 +20,10 @@ from anil_theory.statements.forms.symbols import (
     beta_phi,
     beta_w,
     c,
+    c_I,
     c_phi,
     c_w,
+    lambda_I,
     sigma_phi,
     sigma_w,
 )
@@ -71,3 +74,12 @@ JOINT_OVER = {"weighted": sp.Min(c_w, c_phi), "w": c_w * beta_w, "phi": c_phi * 
 def joint_bound(row: str) -> Expr:
     """One right-hand side of Theorem J."""
     return (DECAY / K + V / B) / JOINT_OVER[row]
+
+
+POPULATION_KEPT = 2 - lambda_I * (1 - 1 / B)
+"""c_I of Theorem I."""
+
+
+def population_bound(row: str) -> Expr:
+    """One right-hand side of Theorem I."""
+    return (DECAY / K + lambda_I * V / B) / (c_I * OVER[row])

@@ -45,6 +45,9 @@ V = sp.Symbol("V", nonnegative=True)
 """Of Theorem J: what each block keeps of its descent, and the bound on the second moment of a step."""
 lam = sp.Symbol("lam", positive=True)
 """The weight of iMAML's proximal term."""
+lambda_I = sp.Symbol("lambda_I", nonnegative=True)
+c_I = sp.Symbol("c_I", positive=True)
+"""Of Theorem I: the largest eigenvalue of D^2 L_meta in the norm of the steps, and what is kept of the descent."""
 
 BLOCK_SYMBOLS = {"ww": L_ww, "wphi": L_wphi, "phiw": L_phiw, "phiphi": L_phiphi}
 

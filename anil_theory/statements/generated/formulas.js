@@ -104,6 +104,18 @@ const formulas = {
       "phi": times(beta_phi, c_phi),
     };
   },
+  /* c_I of Theorem I. */
+  kept_of_population({ B, lambda_I }) {
+    return times(-1, lambda_I, 1 + ((-1) / B)) + 2;
+  },
+  /* The rows of Theorem I. */
+  population_rate({ B, D_0, K, V, beta_phi, beta_w, c_I, lambda_I }) {
+    return {
+      "weighted": (((times(2, D_0) / K) + (times(V, lambda_I) / B)) / c_I),
+      "w": (((times(2, D_0) / K) + (times(V, lambda_I) / B)) / times(beta_w, c_I)),
+      "phi": (((times(2, D_0) / K) + (times(V, lambda_I) / B)) / times(beta_phi, c_I)),
+    };
+  },
   /* The terms of Table 1 that are divided by K, at beta = 1/Lam. */
   table_1_decay({ D_0, Lambda_phi, Lambda_w }) {
     return {

@@ -162,6 +162,22 @@ def joint_over(*, beta_phi: float, beta_w: float, c_phi: float, c_w: float) -> d
     }
 
 
+def kept_of_population(*, B: float, lambda_I: float) -> float:
+    """c_I of Theorem I."""
+    return 2 - lambda_I * (1 - 1 / B)
+
+
+def population_rate(
+    *, B: float, D_0: float, K: int, V: float, beta_phi: float, beta_w: float, c_I: float, lambda_I: float
+) -> dict[str, float]:
+    """The rows of Theorem I."""
+    return {
+        "weighted": (2 * D_0 / K + V * lambda_I / B) / c_I,
+        "w": (2 * D_0 / K + V * lambda_I / B) / (beta_w * c_I),
+        "phi": (2 * D_0 / K + V * lambda_I / B) / (beta_phi * c_I),
+    }
+
+
 def table_1_decay(*, D_0: Scaled, Lambda_phi: Scaled, Lambda_w: Scaled) -> dict[str, Scaled]:
     """The terms of Table 1 that are divided by K, at beta = 1/Lam."""
     return {

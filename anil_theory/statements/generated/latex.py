@@ -327,6 +327,27 @@ CLAIMS: dict[str, str] = {
         r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2} \le \mathrm{poly} \cdot \left(\frac{N}{K} + "
         r"\frac{N}{B}\right)"
     ),
+    "population/weighted/certified": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} [\beta_w \|\nabla_w\|^{2} + \beta_\phi \|\nabla_\phi\|^{2}] \le "
+        r"\frac{\frac{2 D_{0}}{K} + \frac{V \lambda_{I}}{B}}{c_{I}},\quad c_{I} = 2 - \lambda_{I} \left(- \frac{1}{B} "
+        r"+ 1\right),\quad \lambda_I = \max_{R^{+}} \lambda_{\max}(D^{1/2} \nabla^{2} L_{meta} D^{1/2})_{+},\quad V = "
+        r"\max_{R} \frac{1}{T} \sum_{i} (\beta_w \|g_{i,w}\|^{2} + \beta_\phi \|g_{i,\phi}\|^{2}),\quad D_0 = "
+        r"L_{meta}(z_0) - \min_{R^{+}} L_{meta}"
+    ),
+    "population/w/certified": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_w\|^{2} \le \frac{\frac{2 D_{0}}{K} + \frac{V "
+        r"\lambda_{I}}{B}}{\beta_{w} c_{I}},\quad c_{I} = 2 - \lambda_{I} \left(- \frac{1}{B} + 1\right),\quad "
+        r"\lambda_I = \max_{R^{+}} \lambda_{\max}(D^{1/2} \nabla^{2} L_{meta} D^{1/2})_{+},\quad V = \max_{R} "
+        r"\frac{1}{T} \sum_{i} (\beta_w \|g_{i,w}\|^{2} + \beta_\phi \|g_{i,\phi}\|^{2}),\quad D_0 = L_{meta}(z_0) - "
+        r"\min_{R^{+}} L_{meta}"
+    ),
+    "population/phi/certified": (
+        r"\frac{1}{K} \sum_{k<K} \mathbb{E} \|\nabla_\phi\|^{2} \le \frac{\frac{2 D_{0}}{K} + \frac{V "
+        r"\lambda_{I}}{B}}{\beta_{\phi} c_{I}},\quad c_{I} = 2 - \lambda_{I} \left(- \frac{1}{B} + 1\right),\quad "
+        r"\lambda_I = \max_{R^{+}} \lambda_{\max}(D^{1/2} \nabla^{2} L_{meta} D^{1/2})_{+},\quad V = \max_{R} "
+        r"\frac{1}{T} \sum_{i} (\beta_w \|g_{i,w}\|^{2} + \beta_\phi \|g_{i,\phi}\|^{2}),\quad D_0 = L_{meta}(z_0) - "
+        r"\min_{R^{+}} L_{meta}"
+    ),
     "table1/w_decay/explicit": r"2 D_{0} \Lambda_{w}",
     "table1/w_decay/refined": r"2 D_{0} \Lambda_{w}",
     "table1/w_decay/order": (
