@@ -270,9 +270,10 @@ def _cell(value: Any) -> str:
 
 
 def _origin(records: Sequence[Record]) -> dict[str, str]:
-    """The origin that the last record states. Those of the others may differ, in times at least."""
+    """The origin that the last record with one states. Those of the others may differ, in times at least."""
     if not records:
         return {}
-    origin = {name: str(value) for name, value in records[-1].provenance.items() if name not in UNREPORTED}
+    stated = next((record.provenance for record in reversed(records) if record.provenance), {})
+    origin = {name: str(value) for name, value in stated.items() if name not in UNREPORTED}
     differing = [name for name in origin if any(str(record.provenance.get(name)) != origin[name] for record in records)]
     return origin | ({"differs between records": ", ".join(differing)} if differing else {})
