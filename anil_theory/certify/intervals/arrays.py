@@ -120,12 +120,15 @@ def _reverse(equation: Any, _: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 def _pad(equation: Any, a: Value, filling: Value) -> list[Value]:
     x, fill = floats(a), floats(filling)
-    if any(low < 0 or high < 0 or interior for low, high, interior in equation.params["padding_config"]):
-        raise NoEnclosure("pad with interior or negative padding has no enclosure in interval arithmetic")
+    ends = equation.params["padding_config"]
+    if any(interior for _, _, interior in ends):
+        raise NoEnclosure("pad with interior padding has no enclosure in interval arithmetic")
     if not np.all((fill.lo == 0) & (fill.hi == 0)):
         raise NoEnclosure("pad with another number than 0 has no enclosure in interval arithmetic")
-    widths = [(0, 0), *((low, high) for low, high, _ in equation.params["padding_config"])]
-    return [x.rearranged(lambda e: np.pad(e, widths))]
+    widths = [(0, 0), *((max(low, 0), max(high, 0)) for low, high, _ in ends)]
+    # Negative padding takes entries away.
+    cropped = tuple(slice(max(-low, 0), -max(-high, 0) or None) for low, high, _ in ends)
+    return [x.rearranged(lambda e: np.pad(e[:, *cropped], widths))]
 
 
 def _split(equation: Any, a: Value) -> list[Value]:

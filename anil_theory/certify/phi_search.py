@@ -1,0 +1,259 @@
+"""A norm bounded over a ball of phi, where w*(phi) is enclosed box by box: the search, and what it says.
+
+Claim: `BilevelCertificate.upper` is at least the norm at every phi of the ball, and `lower` at most the norm at `phi`.
+Where w* could not be enclosed in some box, `upper` is inf, and the reason says what was in the way.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anil_theory._admissible import InvalidParameter, positive, within
+from anil_theory._display import Displayed, short
+from anil_theory.certify.general_blocks import subdivided
+from anil_theory.certify.inner_minima import REASONS, Code
+from anil_theory.certify.search.branch_and_bound import (
+    BoxBounds,
+    Boxes,
+    ClosingStatus,
+    Ended,
+    Maximum,
+    maximise,
+    widest_axis,
+)
+from anil_theory.estimators.base import Direction, Estimate, Witness
+
+METHOD = "Krawczyk, branch and bound"
+
+REACH_BOXES = 4096
+"""How far the points go is enclosed with so many boxes at most."""
+
+REACH_GAP = 0.02
+
+FIRST_BATCH = 256
+"""Boxes that a search starts from, about: a batch of so many costs hardly more than one."""
+
+
+@dataclass(frozen=True)
+class PhiBall:
+    """The ball of phi over which is searched."""
+
+    centre: tuple[float, ...]
+    radius: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "centre", tuple(map(float, self.centre)))
+        if not self.centre or not all(map(math.isfinite, self.centre)):
+            raise InvalidParameter("centre", "a point phi: n_phi >= 1 finite numbers", self.centre)
+        object.__setattr__(self, "radius", positive("radius", self.radius))
+
+    def __str__(self) -> str:
+        about = ", ".join(f"{x:g}" for x in self.centre)
+        return f"|phi - ({about})| <= {self.radius:g}"
+
+    @property
+    def box(self) -> Boxes:
+        """The cube about the ball."""
+        # One unit in the last place pays for the rounding of the corners.
+        lower = [math.nextafter(x - self.radius, -math.inf) for x in self.centre]
+        upper = [math.nextafter(x + self.radius, math.inf) for x in self.centre]
+        return Boxes.of(lower, upper)
+
+
+class Norms(NamedTuple):
+    """What is known of n boxes.
+
+    high    (n,) at least the norm, anywhere in the box;  low   (n,) at most the norm at the point that was asked;
+    code    (n,) see `inner_minima.Code`: `high` is no bound but where that is ENCLOSED;
+    reach   (n,) at least |(w, phi)|, for every w that the quantity looks at;  reached   (n,) at most that, at the point;
+    pull    (n, d) how much each coordinate widens the enclosure; None: not known.
+    """
+
+    high: np.ndarray
+    low: np.ndarray
+    code: np.ndarray
+    reach: np.ndarray
+    reached: np.ndarray
+    pull: np.ndarray | None = None
+
+
+Enclose = Callable[[Boxes, np.ndarray], Norms]
+"""Boxes (their last n_phi coordinates are those of phi), and a point of each."""
+
+
+@dataclass(frozen=True, repr=False)
+class BilevelCertificate(Displayed):
+    """One norm of one task over a ball of phi: its largest value lies in [lower, upper].
+
+    quantity  as in the claims;
+    phi       where it is at least `lower`;
+    reach     at least |(w, phi)| for every w that was looked at: constants have to hold that far;
+    status    CLOSED, or INCONCLUSIVE when the boxes allowed were used up (the enclosure is right and wider than asked),
+              or UNDECIDED_BRANCH: `upper` is inf, and the reason says whether w* was not enclosed and why;
+    """
+
+    quantity: str
+    lower: float
+    upper: float
+    phi: tuple[float, ...]
+    reach: float
+    region: PhiBall
+    status: ClosingStatus
+    reason: str
+    boxes: int
+    seconds: float
+    ended_by: Ended = Ended.GAP
+    task: int = 0
+
+    @property
+    def estimate(self) -> Estimate:
+        """The certified upper bound: with it a verdict can be CONFIRMED, on the ball."""
+        witness = Witness({"phi": list(self.phi)}, self.task)
+        return Estimate(self.quantity, self.upper, Direction.UPPER, METHOD, samples=self.boxes, witness=witness)
+
+    def _shown(self) -> dict[str, Any]:
+        shown = {"quantity": self.quantity, "norm": f"[{short(self.lower)}, {short(self.upper)}]"}
+        return shown | {"on": str(self.region), "status": self.status.value, "boxes": str(self.boxes)}
+
+
+def refused(quantity: str, region: PhiBall, reason: str) -> BilevelCertificate:
+    """No bound, and why."""
+    nothing = dict(lower=0.0, upper=math.inf, reach=math.inf, boxes=0, seconds=0.0)
+    status = ClosingStatus.INCONCLUSIVE
+    return BilevelCertificate(
+        quantity=quantity,
+        phi=region.centre,
+        region=region,
+        status=status,
+        reason=reason,
+        ended_by=Ended.RESOLUTION,
+        **nothing,
+    )
+
+
+def certified(
+    quantity: str,
+    enclose: Enclose,
+    ball: PhiBall,
+    boxes: Boxes,
+    *,
+    gap: float,
+    max_boxes: int,
+    seconds: float,
+) -> BilevelCertificate:
+    """Search the boxes for the largest norm, and then for the farthest point.
+
+    boxes   each covers the ball in its last coordinates; further ones come before these.
+    """
+    within("gap", gap, 0.0, 1.0, "in [0, 1]")
+    started = time.perf_counter()
+    search = _Search(enclose, ball)
+    options = {"seconds": positive("seconds", seconds), "absolute": 1e-12, "batch": 1024}
+    cut = _first_batch(boxes)
+    maximum = maximise(search.norms, cut, gap=gap, max_boxes=max_boxes, **options)
+    reach = math.inf
+    if math.isfinite(maximum.high):
+        farthest = maximise(search.reach, cut, gap=REACH_GAP, max_boxes=min(max_boxes, REACH_BOXES), **options)
+        reach = farthest.high
+    point = maximum.point or tuple(map(float, boxes.lower[0]))
+    return BilevelCertificate(
+        quantity=quantity,
+        lower=max(maximum.low, 0.0),
+        upper=maximum.high,
+        phi=point[-len(ball.centre) :],
+        reach=reach,
+        region=ball,
+        status=maximum.status,
+        reason=search.reason(maximum),
+        boxes=maximum.boxes,
+        seconds=time.perf_counter() - started,
+        ended_by=maximum.ended_by,
+    )
+
+
+def _first_batch(boxes: Boxes) -> Boxes:
+    """The boxes cut evenly, each along the axes in which it is no point."""
+    share = FIRST_BATCH / len(boxes.lower)
+    cut = []
+    for i in range(len(boxes.lower)):
+        box = boxes.take([i])
+        axes = max(1, int(np.sum(box.lower < box.upper)))
+        cut.append(subdivided(box, max(2, round(share ** (1 / axes)))))
+    return Boxes(*(np.concatenate(parts) for parts in zip(*cut, strict=True)))
+
+
+class _Search:
+    """What a search asks of boxes, and why some were not enclosed."""
+
+    def __init__(self, enclose: Enclose, ball: PhiBall):
+        self.enclose = enclose
+        self.centre = np.array(ball.centre)
+        self.square = ball.radius**2
+        self.finest = math.inf
+        self.obstacle = ""
+
+    def norms(self, boxes: Boxes) -> BoxBounds:
+        """Bounds of the norm."""
+        return self._bounds(boxes, of_reach=False)
+
+    def reach(self, boxes: Boxes) -> BoxBounds:
+        """Bounds of how far the points go."""
+        return self._bounds(boxes, of_reach=True)
+
+    def _bounds(self, boxes: Boxes, *, of_reach: bool) -> BoxBounds:
+        n_phi = len(self.centre)
+        middle = boxes.lower / 2 + boxes.upper / 2
+        near = np.clip(self.centre, boxes.lower[:, -n_phi:], boxes.upper[:, -n_phi:])
+        inside = self._distance(middle[:, -n_phi:]) * (1 + 1e-14) <= self.square
+        points = middle.copy()
+        points[:, -n_phi:] = np.where(inside[:, None], middle[:, -n_phi:], near)
+        admissible = self._distance(points[:, -n_phi:]) * (1 + 1e-14) <= self.square
+        kept = np.flatnonzero(self._distance(near) <= self.square * (1 + 1e-12))
+        number = len(middle)
+        bounds = BoxBounds(
+            high=np.full(number, -np.inf),
+            low=np.full(number, -np.inf),
+            point=points,
+            axis=widest_axis(boxes),
+            jumps=np.zeros(number, bool),
+        )
+        if not len(kept):
+            return bounds
+        some = boxes.take(kept)
+        found = self.enclose(some, points[kept])
+        unknown = (found.code != Code.ENCLOSED) | ~np.isfinite(found.high)
+        self._note(some, found.code)
+        high, low = (found.reach, found.reached) if of_reach else (found.high, found.low)
+        bounds.high[kept] = np.where(unknown, np.inf, high)
+        bounds.low[kept] = np.where(admissible[kept] & np.isfinite(low), low, -np.inf)
+        bounds.jumps[kept] = found.code != Code.ENCLOSED
+        if found.pull is not None:
+            known = np.all(np.isfinite(found.pull), axis=1) & np.any(found.pull > 0, axis=1)
+            bounds.axis[kept] = np.where(known, np.argmax(found.pull, axis=1), bounds.axis[kept])
+        return bounds
+
+    def _distance(self, phi: np.ndarray) -> np.ndarray:
+        return np.sum((phi - self.centre) ** 2, axis=1)
+
+    def _note(self, boxes: Boxes, code: np.ndarray) -> None:
+        """The obstacle in the smallest box that was not enclosed."""
+        failed = np.flatnonzero(code != Code.ENCLOSED)
+        if not len(failed):
+            return
+        sizes = np.max(boxes.upper[failed] - boxes.lower[failed], axis=1)
+        i = failed[np.argmin(sizes)]
+        if sizes.min() < self.finest:
+            self.finest = float(sizes.min())
+            n_phi = len(self.centre)
+            at = ", ".join(f"{x:.4g}" for x in boxes.lower[i, -n_phi:] / 2 + boxes.upper[i, -n_phi:] / 2)
+            self.obstacle = f"{REASONS[Code(code[i])]} near phi = ({at}), in a box {self.finest:.2g} wide"
+
+    def reason(self, maximum: Maximum) -> str:
+        """The reason of a search; the obstacle where there is no bound."""
+        if math.isfinite(maximum.high):
+            return maximum.reason
+        return f"no bound: {self.obstacle or maximum.reason}"
