@@ -154,14 +154,13 @@ class _Errors:
         _, z, code = self.task.minima(lower, upper)
         at = self._at(z)
         if self.way == "cg":
-            left = Intervals.exact(np.zeros((len(lower), 1)))
-        else:
-            contraction = _contraction(at.second.H, self.alpha if self.way == "unrolled" else self.step)
-            x = at.solution()
-            for _ in range(self.N):
-                x = times(contraction, x)
-            left = times(at.second.C, x)
-        return _norms(left, norm(z), code, at.undecided)
+            nothing = Intervals.exact(np.zeros(len(lower)))
+            return _norms(nothing, norm(z), code, at.undecided)
+        contraction = _contraction(at.second.H, self.alpha if self.way == "unrolled" else self.step)
+        x = at.solution()
+        for _ in range(self.N):
+            x = times(contraction, x)
+        return _norms(norm(times(at.second.C, x)), norm(z), code, at.undecided)
 
     @np.errstate(all="ignore")
     def started(self, distance: float, boxes: Boxes, points: np.ndarray) -> Norms:
@@ -177,7 +176,7 @@ class _Errors:
         error = self._hypergradient(walk, end) - exact.implicit(exact.solution())
         lengths = [norm(each) for each in (z, *walk.points)]
         reach = Intervals(*(np.max([getattr(x, side) for x in lengths], axis=0) for side in ("lo", "hi")))
-        return _norms(error, reach, code, walk.undecided | end.undecided | exact.undecided)
+        return _norms(norm(error), reach, code, walk.undecided | end.undecided | exact.undecided)
 
     def _at(self, z: Intervals) -> _Point:
         n_w = self.task.n_w
@@ -232,10 +231,9 @@ def _contraction(H: Intervals, step: Intervals) -> Intervals:
     return eye - step.rearranged(lambda e: e[:, :, None]) * H
 
 
-def _norms(error: Intervals, reach: Intervals, code: np.ndarray, undecided: np.ndarray) -> Norms:
+def _norms(sizes: Intervals, reach: Intervals, code: np.ndarray, undecided: np.ndarray) -> Norms:
     """The norms over boxes, and at the points that come behind them."""
     number = len(code) // 2
-    sizes = norm(error)
     code = np.where(undecided & (code == Code.ENCLOSED), Code.UNDECIDED, code)
     high = np.where(np.isnan(sizes.hi), np.inf, sizes.hi)[:number]
     low = np.where(code[number:] == Code.ENCLOSED, sizes.lo[number:], -np.inf)

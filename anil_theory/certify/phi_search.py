@@ -14,8 +14,9 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter, positive, within
 from anil_theory._display import Displayed, short
-from anil_theory.certify.general_blocks import subdivided
+from anil_theory.certify.general_blocks import PARTS, subdivided
 from anil_theory.certify.inner_minima import REASONS, Code
+from anil_theory.certify.lipschitz_enclosures import pulled_axis
 from anil_theory.certify.search.branch_and_bound import (
     BoxBounds,
     Boxes,
@@ -29,10 +30,8 @@ from anil_theory.estimators.base import Direction, Estimate, Witness
 
 METHOD = "Krawczyk, branch and bound"
 
-REACH_BOXES = 4096
-"""How far the points go is enclosed with so many boxes at most."""
-
 REACH_GAP = 0.02
+"""The relative width to which it is enclosed how far the points go."""
 
 FIRST_BATCH = 256
 """Boxes that a search starts from, about: a batch of so many costs hardly more than one."""
@@ -153,11 +152,11 @@ def certified(
     started = time.perf_counter()
     search = _Search(enclose, ball)
     options = {"seconds": positive("seconds", seconds), "absolute": 1e-12, "batch": 1024}
-    cut = _first_batch(boxes)
+    cut = _first_batch(boxes, len(ball.centre))
     maximum = maximise(search.norms, cut, gap=gap, max_boxes=max_boxes, **options)
     reach = math.inf
     if math.isfinite(maximum.high):
-        farthest = maximise(search.reach, cut, gap=REACH_GAP, max_boxes=min(max_boxes, REACH_BOXES), **options)
+        farthest = maximise(search.reach, cut, gap=REACH_GAP, max_boxes=max_boxes, **options)
         reach = farthest.high
     point = maximum.point or tuple(map(float, boxes.lower[0]))
     return BilevelCertificate(
@@ -175,15 +174,25 @@ def certified(
     )
 
 
-def _first_batch(boxes: Boxes) -> Boxes:
-    """The boxes cut evenly, each along the axes in which it is no point."""
-    share = FIRST_BATCH / len(boxes.lower)
+def _first_batch(boxes: Boxes, n_phi: int) -> Boxes:
+    """The boxes cut evenly, along the axes in which each is no point: finely along phi, where w* is to be enclosed."""
+    further = boxes.lower.shape[1] - n_phi
     cut = []
     for i in range(len(boxes.lower)):
-        box = boxes.take([i])
-        axes = max(1, int(np.sum(box.lower < box.upper)))
-        cut.append(subdivided(box, max(2, round(share ** (1 / axes)))))
-    return Boxes(*(np.concatenate(parts) for parts in zip(*cut, strict=True)))
+        lower, upper = boxes.lower[i], boxes.upper[i]
+        first = subdivided(Boxes.of(lower[:further], upper[:further]), PARTS) if further else None
+        faces = 1 if first is None else len(first.lower)
+        parts = max(2, round((FIRST_BATCH / (faces * len(boxes.lower))) ** (1 / n_phi)))
+        phi = subdivided(Boxes.of(lower[further:], upper[further:]), parts)
+        cut.append(phi if first is None else _product(first, phi))
+    return Boxes(*(np.concatenate(each) for each in zip(*cut, strict=True)))
+
+
+def _product(first: Boxes, second: Boxes) -> Boxes:
+    """Every box of the one beside every box of the other."""
+    i, j = np.divmod(np.arange(len(first.lower) * len(second.lower)), len(second.lower))
+    corners = (np.concatenate([a[i], b[j]], axis=1) for a, b in zip(first[:2], second[:2], strict=True))
+    return Boxes(*corners, first.label[i])
 
 
 class _Search:
@@ -232,8 +241,10 @@ class _Search:
         bounds.low[kept] = np.where(admissible[kept] & np.isfinite(low), low, -np.inf)
         bounds.jumps[kept] = found.code != Code.ENCLOSED
         if found.pull is not None:
-            known = np.all(np.isfinite(found.pull), axis=1) & np.any(found.pull > 0, axis=1)
-            bounds.axis[kept] = np.where(known, np.argmax(found.pull, axis=1), bounds.axis[kept])
+            bounds.axis[kept] = pulled_axis(found.pull, some)
+        # What does not depend on phi has no part in enclosing w*.
+        of_phi = boxes.lower.shape[1] - n_phi + np.argmax((boxes.upper - boxes.lower)[kept, -n_phi:], axis=1)
+        bounds.axis[kept] = np.where(bounds.jumps[kept], of_phi, bounds.axis[kept])
         return bounds
 
     def _distance(self, phi: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ MEASUREMENTS: Registry[Measurement] = Registry(
         hypergradients.SMOOTHNESS_MEASUREMENT,
     ),
 )
-"""What can be measured; two more, which need numbers of the claimed side too, are added by `checks`."""
+"""What can be measured; `checks` adds those that need numbers of the claimed side too, and certified ones."""
 
 __all__ = [
     "BLOCKS",
