@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import PyTree
 
-from anil_theory._admissible import InvalidParameter, count
+from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory._precision import require_float64
 from anil_theory.certify.enclosures.refusals import NoEnclosure
 from anil_theory.certify.inner_minima import Code, enclose_minima, near_minima
@@ -20,7 +20,7 @@ from anil_theory.certify.intervals.arrays import summed
 from anil_theory.certify.intervals.definite import norm
 from anil_theory.certify.intervals.matrices import norms_above, norms_below
 from anil_theory.certify.intervals.outward import Intervals
-from anil_theory.certify.phi_search import BilevelCertificate, Norms, PhiBall, certified, refused
+from anil_theory.certify.phi_search import BilevelCertificate, Limits, Norms, PhiBall, certified, refused
 from anil_theory.certify.search.branch_and_bound import CEILING, Boxes
 from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.certify.task_programs import TaskPrograms
@@ -51,12 +51,11 @@ def certify_exact_objective(
     Where there is no bound `upper` is inf and `reason` says why: the operator does not contract, no certified mu, an
     undecided branch, a primitive without a rule. Raises InvalidParameter for a start of another size.
     """
+    limits = Limits(gap, operations, seconds)
     try:
         task = BilevelTask(losses, data, n_w, ball, start, mu)
         cost = task.programs.cost("slope", "curved", "curved", "bend", "turn")
-        max_boxes = max(1, int(operations / cost))
-        enclose = task.norms_of_hessian
-        return certified(SMOOTHNESS, enclose, ball, ball.box, gap=gap, max_boxes=max_boxes, seconds=seconds)
+        return certified(SMOOTHNESS, task.norms_of_hessian, ball, ball.box, limits, cost=cost)
     except NoEnclosure as refusal:
         return refused(SMOOTHNESS, ball, f"no enclosure: {refusal}")
 
@@ -79,7 +78,7 @@ class BilevelTask:
         if first.shape != (n_w,) or not np.all(np.isfinite(first)):
             raise InvalidParameter("start", f"a point w of {n_w} finite numbers", start)
         self.n_w = n_w
-        self.mu = mu
+        self.mu = None if mu is None else positive("mu", mu)
         self.programs = TaskPrograms(losses, data, n_w, len(ball.centre))
         self.start = near_minima(self.programs, np.array([ball.centre]), first)[0]
 
@@ -114,5 +113,3 @@ class BilevelTask:
 def joined(w: Intervals, phi: Intervals) -> Intervals:
     """The boxes of (w, phi)."""
     return Intervals(np.concatenate([w.lo, phi.lo], axis=1), np.concatenate([w.hi, phi.hi], axis=1))
-
-

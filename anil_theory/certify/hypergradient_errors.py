@@ -24,9 +24,9 @@ from anil_theory._admissible import one_of, positive
 from anil_theory.certify.enclosures.refusals import NoEnclosure
 from anil_theory.certify.exact_objective import BilevelTask, joined
 from anil_theory.certify.inner_minima import Code
-from anil_theory.certify.intervals.definite import middle, near_inverse, norm, solved_near, times
+from anil_theory.certify.intervals.definite import is_definite, middle, near_inverse, norm, solved_near, times
 from anil_theory.certify.intervals.outward import Intervals
-from anil_theory.certify.phi_search import BilevelCertificate, Norms, PhiBall, certified, refused
+from anil_theory.certify.phi_search import BilevelCertificate, Limits, Norms, PhiBall, certified, refused
 from anil_theory.certify.search.branch_and_bound import CEILING, Boxes
 from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.estimators.hypergradients import ERRORS
@@ -62,7 +62,9 @@ def certify_hypergradient_errors(
     """
     for quantity in quantities:
         one_of("quantities", quantity, ERRORS)
-    positive("operations", operations)
+    limits = Limits(gap, operations, seconds)
+    positive("L", L)
+    positive("distance", distance)
     try:
         task = BilevelTask(losses, data, n_w, ball, start, mu)
     except NoEnclosure as refusal:
@@ -74,13 +76,11 @@ def certify_hypergradient_errors(
             reason = f"no enclosure of N = {schedule.inner_steps} < n_w = {n_w} conjugate gradient steps"
             certificates[quantity] = refused(quantity, ball, reason)
             continue
-        errors = _Errors(task, schedule, way, positive("L", L))
+        errors = _Errors(task, schedule, way, L)
         cube = _sphere(n_w, ball) if where == "started" else ball.box
-        enclose = partial(errors.started, positive("distance", distance)) if where == "started" else errors.solved
+        enclose = partial(errors.started, distance) if where == "started" else errors.solved
         try:
-            certificates[quantity] = certified(
-                quantity, enclose, ball, cube, gap=gap, max_boxes=errors.most_boxes(operations), seconds=seconds
-            )
+            certificates[quantity] = certified(quantity, enclose, ball, cube, limits, cost=errors.cost)
         except NoEnclosure as refusal:
             certificates[quantity] = refused(quantity, ball, f"no enclosure: {refusal}")
     return certificates
@@ -142,10 +142,10 @@ class _Errors:
         self.alpha = Intervals.exact(np.array([[schedule.one_alpha]]))
         self.step = Intervals.exact(np.ones((1, 1))) / Intervals.exact(np.array([[L]]))
 
-    def most_boxes(self, operations: float) -> int:
-        """How many boxes the operations pay for; a box is enclosed along the loop, and so is a point of it."""
-        loop = self.task.programs.cost("slope", "curved", "curved", "query")
-        return max(1, int(operations / (2 * (self.N + 1) * loop)))
+    @property
+    def cost(self) -> int:
+        """Operations of one box: it is enclosed along the loop, and so is a point of it."""
+        return 2 * (self.N + 1) * self.task.programs.cost("slope", "slope", "curved", "query")
 
     @np.errstate(all="ignore")
     def solved(self, boxes: Boxes, points: np.ndarray) -> Norms:
@@ -173,10 +173,14 @@ class _Errors:
         walk = self._walk(best + Intervals.exact(np.array([[distance]])) * unit, phi)
         end = self._at(walk.points[-1])
         exact = self._at(z)
-        error = self._hypergradient(walk, end) - exact.implicit(exact.solution())
+        error = norm(self._hypergradient(walk, end) - exact.implicit(exact.solution()))
+        if self.way == "cg":
+            # Conjugate gradients solve H x = p where H is positive definite, and w_N lies outside the box of w*.
+            solves = is_definite(end.second.H)
+            error = Intervals(np.where(solves, error.lo, -np.inf), np.where(solves, error.hi, np.inf))
         lengths = [norm(each) for each in (z, *walk.points)]
         reach = Intervals(*(np.max([getattr(x, side) for x in lengths], axis=0) for side in ("lo", "hi")))
-        return _norms(norm(error), reach, code, walk.undecided | end.undecided | exact.undecided)
+        return _norms(error, reach, code, walk.undecided | end.undecided | exact.undecided)
 
     def _at(self, z: Intervals) -> _Point:
         n_w = self.task.n_w

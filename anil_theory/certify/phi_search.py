@@ -33,6 +33,12 @@ METHOD = "Krawczyk, branch and bound"
 REACH_GAP = 0.02
 """The relative width to which it is enclosed how far the points go."""
 
+ABSOLUTE = 1e-12
+"""Below this width an enclosure is closed, whatever the norm."""
+
+BATCH = 1024
+"""Boxes that are cut at a time."""
+
 FIRST_BATCH = 256
 """Boxes that a search starts from, about: a batch of so many costs hardly more than one."""
 
@@ -63,12 +69,33 @@ class PhiBall:
         return Boxes.of(lower, upper)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How hard to search.
+
+    gap          relative width at which a search stops;
+    operations   allowed for each quantity (`search.work`);  seconds   a ceiling on the time of each search.
+
+    Raises InvalidParameter on construction for numbers outside their sets.
+    """
+
+    gap: float
+    operations: float
+    seconds: float
+
+    def __post_init__(self) -> None:
+        within("gap", self.gap, 0.0, 1.0, "in [0, 1]")
+        positive("operations", self.operations)
+        positive("seconds", self.seconds)
+
+
 class Norms(NamedTuple):
     """What is known of n boxes.
 
     high    (n,) at least the norm, anywhere in the box;  low   (n,) at most the norm at the point that was asked;
     code    (n,) see `inner_minima.Code`: `high` is no bound but where that is ENCLOSED;
-    reach   (n,) at least |(w, phi)|, for every w that the quantity looks at;  reached   (n,) at most that, at the point;
+    reach   (n,) at least |(w, phi)|, for every w that the quantity looks at;
+    reached (n,) at most that, at the point;
     pull    (n, d) how much each coordinate widens the enclosure; None: not known.
     """
 
@@ -121,16 +148,18 @@ class BilevelCertificate(Displayed):
 
 def refused(quantity: str, region: PhiBall, reason: str) -> BilevelCertificate:
     """No bound, and why."""
-    nothing = dict(lower=0.0, upper=math.inf, reach=math.inf, boxes=0, seconds=0.0)
-    status = ClosingStatus.INCONCLUSIVE
     return BilevelCertificate(
         quantity=quantity,
+        lower=0.0,
+        upper=math.inf,
         phi=region.centre,
+        reach=math.inf,
         region=region,
-        status=status,
+        status=ClosingStatus.INCONCLUSIVE,
         reason=reason,
+        boxes=0,
+        seconds=0.0,
         ended_by=Ended.RESOLUTION,
-        **nothing,
     )
 
 
@@ -139,24 +168,28 @@ def certified(
     enclose: Enclose,
     ball: PhiBall,
     boxes: Boxes,
+    limits: Limits,
     *,
-    gap: float,
-    max_boxes: int,
-    seconds: float,
+    cost: float,
 ) -> BilevelCertificate:
     """Search the boxes for the largest norm, and then for the farthest point.
 
-    boxes   each covers the ball in its last coordinates; further ones come before these.
+    boxes   each covers the ball in its last coordinates; further ones come before these;
+    cost    operations that a box takes.
     """
-    within("gap", gap, 0.0, 1.0, "in [0, 1]")
     started = time.perf_counter()
     search = _Search(enclose, ball)
-    options = {"seconds": positive("seconds", seconds), "absolute": 1e-12, "batch": 1024}
+    options: dict[str, Any] = {
+        "seconds": limits.seconds,
+        "max_boxes": max(1, int(limits.operations / cost)),
+        "absolute": ABSOLUTE,
+        "batch": BATCH,
+    }
     cut = _first_batch(boxes, len(ball.centre))
-    maximum = maximise(search.norms, cut, gap=gap, max_boxes=max_boxes, **options)
+    maximum = maximise(search.norms, cut, gap=limits.gap, **options)
     reach = math.inf
     if math.isfinite(maximum.high):
-        farthest = maximise(search.reach, cut, gap=REACH_GAP, max_boxes=max_boxes, **options)
+        farthest = maximise(search.reach, cut, gap=REACH_GAP, **options)
         reach = farthest.high
     point = maximum.point or tuple(map(float, boxes.lower[0]))
     return BilevelCertificate(
@@ -191,8 +224,9 @@ def _first_batch(boxes: Boxes, n_phi: int) -> Boxes:
 def _product(first: Boxes, second: Boxes) -> Boxes:
     """Every box of the one beside every box of the other."""
     i, j = np.divmod(np.arange(len(first.lower) * len(second.lower)), len(second.lower))
-    corners = (np.concatenate([a[i], b[j]], axis=1) for a, b in zip(first[:2], second[:2], strict=True))
-    return Boxes(*corners, first.label[i])
+    lower = np.concatenate([first.lower[i], second.lower[j]], axis=1)
+    upper = np.concatenate([first.upper[i], second.upper[j]], axis=1)
+    return Boxes(lower, upper, first.label[i])
 
 
 class _Search:
@@ -223,12 +257,13 @@ class _Search:
         admissible = self._distance(points[:, -n_phi:]) * (1 + 1e-14) <= self.square
         kept = np.flatnonzero(self._distance(near) <= self.square * (1 + 1e-12))
         number = len(middle)
+        jumps = np.zeros(number, bool)
         bounds = BoxBounds(
             high=np.full(number, -np.inf),
             low=np.full(number, -np.inf),
             point=points,
             axis=widest_axis(boxes),
-            jumps=np.zeros(number, bool),
+            jumps=jumps,
         )
         if not len(kept):
             return bounds
@@ -239,12 +274,12 @@ class _Search:
         high, low = (found.reach, found.reached) if of_reach else (found.high, found.low)
         bounds.high[kept] = np.where(unknown, np.inf, high)
         bounds.low[kept] = np.where(admissible[kept] & np.isfinite(low), low, -np.inf)
-        bounds.jumps[kept] = found.code != Code.ENCLOSED
+        jumps[kept] = found.code != Code.ENCLOSED
         if found.pull is not None:
             bounds.axis[kept] = pulled_axis(found.pull, some)
         # What does not depend on phi has no part in enclosing w*.
         of_phi = boxes.lower.shape[1] - n_phi + np.argmax((boxes.upper - boxes.lower)[kept, -n_phi:], axis=1)
-        bounds.axis[kept] = np.where(bounds.jumps[kept], of_phi, bounds.axis[kept])
+        bounds.axis[kept] = np.where(jumps[kept], of_phi, bounds.axis[kept])
         return bounds
 
     def _distance(self, phi: np.ndarray) -> np.ndarray:
@@ -255,11 +290,11 @@ class _Search:
         failed = np.flatnonzero(code != Code.ENCLOSED)
         if not len(failed):
             return
-        sizes = np.max(boxes.upper[failed] - boxes.lower[failed], axis=1)
+        n_phi = len(self.centre)
+        sizes = np.max((boxes.upper - boxes.lower)[failed, -n_phi:], axis=1)
         i = failed[np.argmin(sizes)]
         if sizes.min() < self.finest:
             self.finest = float(sizes.min())
-            n_phi = len(self.centre)
             at = ", ".join(f"{x:.4g}" for x in boxes.lower[i, -n_phi:] / 2 + boxes.upper[i, -n_phi:] / 2)
             self.obstacle = f"{REASONS[Code(code[i])]} near phi = ({at}), in a box {self.finest:.2g} wide"
 

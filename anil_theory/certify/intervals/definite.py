@@ -10,11 +10,13 @@ from anil_theory.certify.intervals.arrays import matrix_product, summed
 from anil_theory.certify.intervals.outward import Intervals
 
 
+@np.errstate(all="ignore")
 def times(matrix: Intervals, vector: Intervals) -> Intervals:
     """The products of matrices (boxes, m, n) and vectors (boxes, n)."""
     return summed(matrix * vector.rearranged(lambda e: e[:, None, :]), 2)
 
 
+@np.errstate(all="ignore")
 def norm(vector: Intervals) -> Intervals:
     """The Euclidean norms (boxes,) of vectors (boxes, n)."""
     return summed(vector.squared(), 1).sqrt()
@@ -31,12 +33,14 @@ def near_inverse(matrix: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(matrix)
 
 
+@np.errstate(all="ignore")
 def solved_near(matrix: Intervals, right: Intervals, inverse: np.ndarray) -> Intervals:
     """X with matrix X = right, right (boxes, n, k), both multiplied first by an inverse of the middle."""
     exact = Intervals.exact(inverse)
     return eliminated(matrix_product(exact, matrix), matrix_product(exact, right))
 
 
+@np.errstate(all="ignore")
 def eliminated(matrix: Intervals, right: Intervals) -> Intervals:
     """X with matrix X = right by elimination without pivoting."""
     rows, rights = _triangular(matrix, right)
@@ -50,6 +54,7 @@ def eliminated(matrix: Intervals, right: Intervals) -> Intervals:
     return Intervals(np.stack([x.lo for x in ordered], 1), np.stack([x.hi for x in ordered], 1))
 
 
+@np.errstate(all="ignore")
 def is_definite(matrix: Intervals) -> np.ndarray:
     """Where (boxes,) every symmetric matrix of the box is proved positive definite: all pivots are."""
     nothing = matrix.rearranged(lambda e: np.zeros((*e.shape[:2], 1)))
