@@ -15,7 +15,7 @@ from jaxtyping import PyTree
 from anil_theory._admissible import InvalidParameter, count, positive
 from anil_theory._precision import require_float64
 from anil_theory.certify.enclosures.refusals import NoEnclosure
-from anil_theory.certify.inner_minima import Code, enclose_minima, near_minima
+from anil_theory.certify.inner_minima import Code, InnerMinima, enclose_minima, near_minima
 from anil_theory.certify.intervals.arrays import summed
 from anil_theory.certify.intervals.definite import norm
 from anil_theory.certify.intervals.matrices import norms_above, norms_below
@@ -26,6 +26,9 @@ from anil_theory.certify.search.work import OPERATIONS
 from anil_theory.certify.task_programs import TaskPrograms
 from anil_theory.estimators.hypergradients import SMOOTHNESS
 from anil_theory.tasks.base import Losses
+
+KEPT = 8
+"""Batches of enclosed minima that are kept: the errors of several hypergradients begin with the same boxes."""
 
 
 def certify_exact_objective(
@@ -79,12 +82,18 @@ class BilevelTask:
             raise InvalidParameter("start", f"a point w of {n_w} finite numbers", start)
         self.n_w = n_w
         self.mu = None if mu is None else positive("mu", mu)
+        self._kept: dict[bytes, InnerMinima] = {}
         self.programs = TaskPrograms(losses, data, n_w, len(ball.centre))
         self.start = near_minima(self.programs, np.array([ball.centre]), first)[0]
 
     def minima(self, lower: np.ndarray, upper: np.ndarray) -> tuple[Intervals, Intervals, np.ndarray]:
         """The boxes of w*, those of (w*, phi), and the codes."""
-        found = enclose_minima(self.programs, lower, upper, self.start, mu=self.mu)
+        key = lower.tobytes() + upper.tobytes()
+        if key not in self._kept:
+            if len(self._kept) == KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = enclose_minima(self.programs, lower, upper, self.start, mu=self.mu)
+        found = self._kept[key]
         return found.w, joined(found.w, Intervals(lower, upper)), found.code
 
     @np.errstate(all="ignore")

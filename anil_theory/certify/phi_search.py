@@ -30,7 +30,7 @@ from anil_theory.estimators.base import Direction, Estimate, Witness
 
 METHOD = "Krawczyk, branch and bound"
 
-REACH_GAP = 0.02
+REACH_GAP = 0.05
 """The relative width to which it is enclosed how far the points go."""
 
 ABSOLUTE = 1e-12
@@ -236,6 +236,7 @@ class _Search:
         self.enclose = enclose
         self.centre = np.array(ball.centre)
         self.square = ball.radius**2
+        self.first: dict[bytes, Norms] = {}
         self.finest = math.inf
         self.obstacle = ""
 
@@ -268,7 +269,7 @@ class _Search:
         if not len(kept):
             return bounds
         some = boxes.take(kept)
-        found = self.enclose(some, points[kept])
+        found = self._enclosed(some, points[kept])
         unknown = (found.code != Code.ENCLOSED) | ~np.isfinite(found.high)
         self._note(some, found.code)
         high, low = (found.reach, found.reached) if of_reach else (found.high, found.low)
@@ -281,6 +282,13 @@ class _Search:
         of_phi = boxes.lower.shape[1] - n_phi + np.argmax((boxes.upper - boxes.lower)[kept, -n_phi:], axis=1)
         bounds.axis[kept] = np.where(jumps[kept], of_phi, bounds.axis[kept])
         return bounds
+
+    def _enclosed(self, boxes: Boxes, points: np.ndarray) -> Norms:
+        """What is known of boxes; of the first batch it is kept, because both searches start there."""
+        key = boxes.lower.tobytes() + boxes.upper.tobytes()
+        if not self.first:
+            self.first[key] = self.enclose(boxes, points)
+        return self.first[key] if key in self.first else self.enclose(boxes, points)
 
     def _distance(self, phi: np.ndarray) -> np.ndarray:
         return np.sum((phi - self.centre) ** 2, axis=1)

@@ -35,7 +35,7 @@ def escaped(found: InnerMinima, task: dict[str, Any], edges: np.ndarray, share: 
     )
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(task=tasks(), share=st.floats(0.0, 1.0))
 def test_newton_in_high_precision_stays_inside(task: dict[str, Any], share: float) -> None:
     found = enclosed(task, EDGES)
@@ -46,7 +46,7 @@ def test_newton_in_high_precision_stays_inside(task: dict[str, Any], share: floa
     assert close.enclosed.all() and escaped(close, task, fine, share) == 0
 
 
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(task=tasks(n_w=1), share=st.floats(0.0, 1.0))
 def test_a_proved_mu_encloses_where_the_operator_does_not_contract(task: dict[str, Any], share: float) -> None:
     wide = np.array([-20.0, 20.0])
