@@ -93,8 +93,8 @@ class BilevelTask:
             if len(self._kept) == KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = enclose_minima(self.programs, lower, upper, self.start, mu=self.mu)
-        found = self._kept[key]
-        return found.w, joined(found.w, Intervals(lower, upper)), found.code
+        minima = self._kept[key]
+        return minima.w, joined(minima.w, Intervals(lower, upper)), minima.code
 
     @np.errstate(all="ignore")
     def norms_of_hessian(self, boxes: Boxes, points: np.ndarray) -> Norms:

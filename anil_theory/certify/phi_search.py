@@ -269,15 +269,15 @@ class _Search:
         if not len(kept):
             return bounds
         some = boxes.take(kept)
-        found = self._enclosed(some, points[kept])
-        unknown = (found.code != Code.ENCLOSED) | ~np.isfinite(found.high)
-        self._note(some, found.code)
-        high, low = (found.reach, found.reached) if of_reach else (found.high, found.low)
+        known = self._enclosed(some, points[kept])
+        unknown = (known.code != Code.ENCLOSED) | ~np.isfinite(known.high)
+        self._note(some, known.code)
+        high, low = (known.reach, known.reached) if of_reach else (known.high, known.low)
         bounds.high[kept] = np.where(unknown, np.inf, high)
         bounds.low[kept] = np.where(admissible[kept] & np.isfinite(low), low, -np.inf)
-        jumps[kept] = found.code != Code.ENCLOSED
-        if found.pull is not None:
-            bounds.axis[kept] = pulled_axis(found.pull, some)
+        jumps[kept] = known.code != Code.ENCLOSED
+        if known.pull is not None:
+            bounds.axis[kept] = pulled_axis(known.pull, some)
         # What does not depend on phi has no part in enclosing w*.
         of_phi = boxes.lower.shape[1] - n_phi + np.argmax((boxes.upper - boxes.lower)[kept, -n_phi:], axis=1)
         bounds.axis[kept] = np.where(jumps[kept], of_phi, bounds.axis[kept])

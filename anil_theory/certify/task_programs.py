@@ -33,10 +33,8 @@ from anil_theory.certify.losses.refused_rules import refuse_custom_vjp
 from anil_theory.certify.search.work import cost_of_a_box
 from anil_theory.tasks.base import Losses
 
-NAMES = ("slope", "curved", "query", "bend", "turn")
-
 BITS = 80
-"""Of the numbers that depend on data alone."""
+"""The precision of the numbers that depend on data alone."""
 
 
 class Enclosed(NamedTuple):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -128,6 +130,14 @@ def test_the_ball_is_where_points_are_drawn() -> None:
     assert ball.radius < family.constants.region.radius
     made = Problem.from_losses(*LOSSES, {"x": jnp.zeros(1)}, w=jnp.ones(1), phi=jnp.array([3.0]), constants=CONSTANTS)
     assert ball_of(made).centre == (3.0,)
+
+
+def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "certificates.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.count("status=CLOSED") == 2 and "unrolled_error/solved" in printed
 
 
 @pytest.mark.slow
