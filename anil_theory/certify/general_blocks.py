@@ -165,8 +165,10 @@ def certify_hessian_blocks_general(
 
 
 def subdivided(boxes: Boxes, parts: int) -> Boxes:
-    """Every box cut into equal parts along every axis; neighbours share their cuts."""
+    """Every box cut into equal parts along every axis but those where all are points; neighbours share their cuts."""
     for axis in range(boxes.lower.shape[1]):
+        if np.all(boxes.lower[:, axis] == boxes.upper[:, axis]):
+            continue
         share = np.linspace(0.0, 1.0, parts + 1)[:, None]
         cuts = boxes.lower[:, axis] * (1 - share) + boxes.upper[:, axis] * share
         cuts[0], cuts[-1] = boxes.lower[:, axis], boxes.upper[:, axis]

@@ -51,7 +51,7 @@ MEASUREMENTS: Registry[Measurement] = Registry(
         maml_smoothness.MEASUREMENT,
     ),
 )
-"""What can be measured; two more, which need numbers of the claimed side too, are added by `checks`."""
+"""What can be measured; `checks` adds those that need numbers of the claimed side too, and certified ones."""
 
 __all__ = [
     "BLOCKS",

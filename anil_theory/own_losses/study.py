@@ -28,6 +28,7 @@ from anil_theory.own_losses.failing import (
     look_for_jump,
 )
 from anil_theory.own_losses.following import Followed, follow, problem_on
+from anil_theory.own_losses.hypergradients import study_hypergradients
 from anil_theory.own_losses.result import LossStudy
 from anil_theory.problem import Loss, Losses, TaskSet
 from anil_theory.schedule import Schedule
@@ -72,7 +73,8 @@ def study_losses(
                 paper's (mu/L^2, or 0.7/(N L)) where bounds are judged;
     query_infimum   a number below which no query loss falls; left out, D0 is estimated;
     accuracy    eps of the advice, as a share of the squared meta-gradient at the start; or eps itself;
-    certify     whether constants and blocks are certified; left out: where n_w + n_phi is at most 3;
+    certify     whether constants and blocks are certified; left out: where n_w + n_phi is at most 3. Asked for with
+                True, hypergradients are certified too, where L_S is strongly convex and n_w + n_phi is at most 3;
     effort      how hard to search; left out: what suits the size;
     on_progress called with what is done next, in words.
 
@@ -147,6 +149,10 @@ def study_losses(
         sentences.append(f"were strong convexity assumed: {describe_failure({**curved, 'declared': 0.0})}")
     on_progress("measuring the blocks of the meta-gradient")
     blocks = study_blocks(problem, schedule, run.radius, certify=proving, effort=work, seed=seed)
+    hypergradients, remark = [], ""
+    if certify and problem.n_phi:
+        on_progress("enclosing the hypergradients")
+        hypergradients, remark = study_hypergradients(problem, schedule, run.radius, seed=seed)
     on_progress("trying the advice")
     advice, own_rows = advise_own(
         problem,
@@ -162,11 +168,11 @@ def study_losses(
     )
     return replace(
         result,
-        rows=(*result.rows, *blocks.rows, *own_rows),
+        rows=(*result.rows, *blocks.rows, *hypergradients, *own_rows),
         first_failure=failure,
         sentences=tuple(sentences),
         advice=advice,
-        notes=(*result.notes, *filter(None, (blocks.remark,))),
+        notes=(*result.notes, *filter(None, (blocks.remark, remark))),
         seconds=time.perf_counter() - started,
     )
 

@@ -179,9 +179,19 @@ def differentiates_as_written(function: Callable[..., Any], n: int) -> bool:
     That is: it meets no rule of the user's own (`custom_jvp`, `custom_vjp`, a linear solver), and no stop_gradient on
     whose argument the result depends.
     """
+    traced = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((n,), np.float64))
+    return not (_has_own_rules(traced.jaxpr) or hides_dependence(function, n))
+
+
+def hides_dependence(function: Callable[..., Any], n: int) -> bool:
+    """Whether a function of n numbers hides from differentiation that its result depends on some number.
+
+    A stop_gradient does, or a linear solver of the user's. What a custom function computes is looked through, whatever
+    its rule.
+    """
     shapes = (jax.ShapeDtypeStruct((n,), np.float64),)
     traced = jax.make_jaxpr(function)(*shapes)
-    return not (_has_own_rules(traced.jaxpr) or _hides(_rebuilt(traced, shapes, _inlined).jaxpr))
+    return _hides(_rebuilt(traced, shapes, _inlined).jaxpr)
 
 
 def _has_own_rules(jaxpr: Jaxpr) -> bool:

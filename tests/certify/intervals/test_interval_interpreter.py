@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
         jnp.concatenate([z.reshape(3, 1).T[:, ::-1], jnp.pad(z, (1, 2))[None, 1:6:2]], axis=1)
         + jnp.repeat(jnp.expand_dims(jnp.split(z, 3)[1], 0), 6, axis=1) * jnp.arange(6.0)
     ),
+    "crops": lambda z: jax.lax.pad(z, 0.0, [(-1, 1, 0)]) + jax.lax.pad(z * z, 0.0, [(2, -2, 0)]),
     "products": lambda z: jnp.einsum("bij,bjk->bik", jnp.outer(z, z).reshape(1, 3, 3), jnp.ones((1, 3, 2))) @ z[:2],
     "scan": lambda z: jax.lax.scan(lambda c, r: (c * 0.5 + r, (c * r, r)), z[0], z, reverse=True)[1][0],
     "indices": lambda z: jax.lax.scan(lambda i, _: (i + 1, jax.lax.dynamic_index_in_dim(z, i)), 0, length=3)[1],

@@ -1,0 +1,147 @@
+"""Certified estimates for statements C, D and E: upper ones, with which `check` and `verify` can say CONFIRMED.
+
+They hold for the tasks of the problem and over a ball of phi: of SPREAD length scales, as wide as points are drawn,
+about the origin where the constants hold on a ball, about the start elsewhere. Whether every w that is looked at lies
+where the constants hold is enclosed too: `Estimate.outside`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from anil_theory.certify.exact_objective import certify_exact_objective
+from anil_theory.certify.hypergradient_errors import certify_hypergradient_errors
+from anil_theory.certify.phi_search import BilevelCertificate, PhiBall
+from anil_theory.estimators.base import Direction
+from anil_theory.estimators.hypergradients import ERRORS, SMOOTHNESS
+from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
+from anil_theory.problem import Problem
+from anil_theory.schedule import Schedule
+
+SPREAD = 4.0
+"""Radius of the ball of phi, in length scales."""
+
+LARGEST = 3
+"""n_w + n_phi at most: boxes grow exponentially."""
+
+DISTANCE = 0.25
+"""d_0 of the errors that are measured from a distance: the balls of the families have no room for 1."""
+
+GAP = 0.25
+"""A bound within a quarter of the truth decides as well as a closer one."""
+
+WORK = 2e7
+"""Operations for each quantity of a task."""
+
+SECONDS = 60.0
+
+OfTask = Callable[[int, PhiBall, list[float]], Mapping[str, BilevelCertificate]]
+"""The certificates of one task: its number, the ball, and where the search for w* starts."""
+
+
+def ball_of(problem: Problem) -> PhiBall:
+    """The ball of phi over which a problem is certified."""
+    centre = np.zeros(problem.n_phi)
+    if math.isinf(problem.constants.region.radius):
+        centre = np.asarray(problem.start)[problem.n_w :]
+    return PhiBall(tuple(centre), SPREAD * problem.length_scale)
+
+
+def findings_over_tasks(problem: Problem, of_task: OfTask) -> dict[str, Finding]:
+    """The largest upper bounds over all tasks; no estimate, and why, where one of them has none."""
+    ball = ball_of(problem)
+    start = np.zeros(problem.n_w)
+    if math.isinf(problem.constants.region.radius):
+        start = np.asarray(problem.start)[: problem.n_w]
+    every: dict[str, list[BilevelCertificate]] = {}
+    for task in range(len(problem.tasks)):
+        for quantity, certificate in of_task(task, ball, start.tolist()).items():
+            every.setdefault(quantity, []).append(replace(certificate, task=task))
+    return {quantity: _finding(problem, certificates) for quantity, certificates in every.items()}
+
+
+def _finding(problem: Problem, certificates: list[BilevelCertificate]) -> Finding:
+    radius = problem.constants.region.radius
+    for each in certificates:
+        if math.isinf(each.upper):
+            return Finding((), f"task {each.task}: {each.reason}")
+        if math.isinf(each.reach) and not math.isinf(radius):
+            return Finding((), f"task {each.task}: how far w goes was not enclosed ({each.reason})")
+    worst = max(certificates, key=lambda each: each.upper)
+    lower = max(each.lower for each in certificates)
+    outside = max(0.0, *(each.reach - radius for each in certificates)) if math.isfinite(radius) else 0.0
+    samples = sum(each.boxes for each in certificates)
+    remark = f"the largest value lies in [{lower:.4g}, {worst.upper:.4g}] for {worst.region}"
+    return Finding((replace(worst.estimate, outside=outside, samples=samples),), remark)
+
+
+def enclose_objective(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+    """The largest ||D^2 Phi|| over the ball, in all tasks: at least the truth."""
+
+    def of_task(task: int, ball: PhiBall, start: list[float]) -> dict[str, BilevelCertificate]:
+        certificate = certify_exact_objective(
+            problem.tasks.losses,
+            problem.tasks.task(task),
+            ball,
+            n_w=problem.n_w,
+            start=start,
+            operations=WORK,
+            seconds=SECONDS,
+        )
+        return {SMOOTHNESS: certificate}
+
+    return findings_over_tasks(problem, of_task)
+
+
+def enclose_errors(problem: Problem, schedule: Schedule, distance: float = DISTANCE) -> Found:
+    """The largest errors over the ball, in all tasks: at least the truth."""
+
+    def of_task(task: int, ball: PhiBall, start: list[float]) -> dict[str, BilevelCertificate]:
+        return certify_hypergradient_errors(
+            problem.tasks.losses,
+            problem.tasks.task(task),
+            schedule,
+            ball,
+            n_w=problem.n_w,
+            L=problem.constants.L,
+            distance=distance,
+            start=start,
+            gap=GAP,
+            operations=WORK,
+            seconds=SECONDS,
+        )
+
+    return findings_over_tasks(problem, of_task)
+
+
+def _refusal(problem: Problem, schedule: Schedule) -> str:
+    if problem.constants.mu is None:
+        return "the inner problem is not strongly convex: w*(phi) need not exist"
+    if problem.n_w + problem.n_phi > LARGEST:
+        return f"enclosures are for n_w + n_phi <= {LARGEST}"
+    return ""
+
+
+OBJECTIVE_MEASUREMENT = Measurement(
+    name="enclosed-objective",
+    quantities=(SMOOTHNESS,),
+    direction=Direction.UPPER,
+    measure=enclose_objective,
+    refusal=_refusal,
+    depends_on=("constants", "shape"),
+    needs_phi=True,
+    costly=True,
+)
+
+ERROR_MEASUREMENT = Measurement(
+    name="enclosed-hypergradients",
+    quantities=ERRORS,
+    direction=Direction.UPPER,
+    measure=lambda problem, schedule, effort: enclose_errors(problem, schedule),
+    refusal=_refusal,
+    needs_phi=True,
+    costly=True,
+    units={"d0": DISTANCE},
+)
