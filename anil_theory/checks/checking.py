@@ -6,6 +6,7 @@ from functools import partial
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify.witness import is_replayable, replay_witness
+from anil_theory.checks import joint_evidence
 from anil_theory.checks.pairing import measurements_of
 from anil_theory.checks.rows import Measured, Row, halved, row_of
 from anil_theory.constants import Constants
@@ -143,7 +144,11 @@ def _worst(quantity: str, problem: Problem, schedule: Schedule, effort: Effort) 
     """
     kind, _, block = quantity.partition("/")
     low, high = schedule.alpha_range
-    if kind != QUANTITY or problem.attaining_point is not None or low != high:
+    if problem.attaining_point is not None or low != high:
+        return ()
+    if quantity == joint_evidence.QUANTITY:
+        return joint_evidence.joint_evidence(problem.constants, schedule)
+    if kind != QUANTITY:
         return ()
     seeds = tuple(effort.seed + further for further in SEEDS)
     try:

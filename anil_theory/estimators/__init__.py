@@ -9,6 +9,7 @@ from anil_theory.estimators import (
     first_order_bias,
     hypergradients,
     identity,
+    joint_form,
 )
 from anil_theory.estimators._average_gradient import AverageGradient, average_gradient, initial_gap
 from anil_theory.estimators._cost_to_accuracy import CostToAccuracy, cost_by_inner_steps, cost_to_accuracy
@@ -42,6 +43,7 @@ MEASUREMENTS: Registry[Measurement] = Registry(
         first_order_bias.MEASUREMENT,
         hypergradients.ERROR_MEASUREMENT,
         hypergradients.SMOOTHNESS_MEASUREMENT,
+        joint_form.MEASUREMENT,
     ),
 )
 """What can be measured; two more, which need numbers of the claimed side too, are added by `checks`."""

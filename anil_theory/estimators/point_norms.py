@@ -54,10 +54,12 @@ def largest_norms(
     max_inner_steps: int | None,
     dials: Sequence[float] = (),
     points: int = POINTS,
+    at_start: bool = False,
 ) -> dict[str, Estimate]:
     """The largest value of every row over random points of every task, as a lower estimate with its witness.
 
-    dials   numbers that the norms take, traced.
+    dials      numbers that the norms take, traced;
+    at_start   look at the problem's start too.
 
     Points at which a row is not finite are left out and counted. Raises NotFinite when it is finite nowhere, and
     InvalidParameter for tasks that are not float64.
@@ -65,6 +67,8 @@ def largest_norms(
     tasks = problem.tasks
     require_float64("tasks", tasks.data)
     z = problem.points(np.random.default_rng(seed), (len(tasks), points))
+    if at_start:
+        z = jnp.concatenate([jnp.broadcast_to(problem.start, (len(tasks), 1, z.shape[-1])), z[:, 1:]], axis=1)
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     losses, sizes = (tasks.support, tasks.query), (problem.n_w, problem.n_phi)
     traced = jnp.asarray(tuple(dials), jnp.float64)

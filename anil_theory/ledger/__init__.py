@@ -14,6 +14,7 @@ from anil_theory.ledger import (
     descent,
     iterates,
     joint_descent,
+    joint_forms,
     other_papers,
     rate_limits,
     refinements,
@@ -32,6 +33,7 @@ GROUPS = (
     rate_limits,
     descent,
     joint_descent,
+    joint_forms,
     counts,
     other_papers,
 )

@@ -8,6 +8,7 @@ from anil_theory.statements import (
     bilevel_smoothness,
     first_order_bias,
     implicit_hypergradient,
+    joint_form,
     prop1_meta_gradient,
     prop2_strongly_convex,
     prop3_nonconvex,
@@ -48,6 +49,8 @@ STATEMENTS: Registry[Statement] = Registry(
         unrolled_hypergradient.STATEMENT,
         implicit_hypergradient.STATEMENT,
         bilevel_smoothness.STATEMENT,
+        joint_form.CONVEX,
+        joint_form.NONCONVEX,
     ),
 )
 

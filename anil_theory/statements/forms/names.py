@@ -4,3 +4,6 @@ from anil_theory.constants import Geometry
 
 FIRST_ORDER = {Geometry.STRONGLY_CONVEX: "fo_bias_convex", Geometry.NONCONVEX: "fo_bias_nonconvex"}
 """The bias of first-order ANIL."""
+
+JOINT_FORM = {Geometry.STRONGLY_CONVEX: "joint_form_convex", Geometry.NONCONVEX: "joint_form_nonconvex"}
+"""The joint form of the smoothness, and that of the gradient."""
