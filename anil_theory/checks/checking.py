@@ -112,7 +112,7 @@ def _with_facts(statement: Statement, measurement: Measurement, problem: Problem
     if not statement.facts:
         return statement
     facts = {}
-    for name in statement.facts:
+    for name in (*statement.facts, *statement.optional):
         facts[name] = measurement.units[name] if name in measurement.units else fact(problem, name, schedule)
     return statement.given(**facts)
 

@@ -23,12 +23,15 @@ def run_algorithm(problem: Problem, schedule: Schedule, *, seed: int, seeds: int
 
 def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, Finding]:
     """The averages of the squared block norms; without an estimate where a seed diverged, and then with its step."""
+    # With more draws than tasks a step evaluates every task anyway, and the exact norms cost nothing more.
+    exact = schedule.population is None and schedule.batch > len(problem.tasks)
     run = run_algorithm(
         problem,
         schedule,
         seed=effort.seed,
         seeds=effort.seeds,
         records=20,
+        average="every" if exact else None,
         max_inner_steps=effort.max_inner_steps,
     )
     average = average_gradient(run)

@@ -7,6 +7,7 @@ from anil_theory.tasks.cosine import CosineFamily
 from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
+from anil_theory.tasks.mirrored import MirroredFamily
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
 from anil_theory.tasks.separable import SeparableFamily
 from anil_theory.tasks.softmax_head import SoftmaxHeadFamily
@@ -24,6 +25,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         LinearBodyFamily,
         OrthogonalNoiseFamily,
         DecayFamily,
+        MirroredFamily,
         FirstOrderWitness,
     ),
     classes=True,
@@ -39,6 +41,7 @@ __all__ = [
     "LinearBodyFamily",
     "Loss",
     "Losses",
+    "MirroredFamily",
     "OrthogonalNoiseFamily",
     "Padded",
     "SeparableFamily",

@@ -23,6 +23,7 @@ from anil_theory.tasks import (
     Family,
     FirstOrderWitness,
     LinearBodyFamily,
+    MirroredFamily,
     OrthogonalNoiseFamily,
     SeparableFamily,
     SoftmaxHeadFamily,
@@ -50,6 +51,9 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     ),
     DecayFamily.name: lambda constants, schedule: DecayFamily(
         dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
+    ),
+    MirroredFamily.name: lambda constants, schedule: MirroredFamily(
+        dataclasses.replace(constants, tau=0.0), with_steps(schedule)
     ),
     FirstOrderWitness.name: lambda constants, schedule: FirstOrderWitness(
         dataclasses.replace(constants, rho=0.0, tau=0.0), schedule
