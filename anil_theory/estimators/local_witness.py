@@ -190,7 +190,7 @@ def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:
         for value, index in ((a, (0, 0, 1)), (-a, (1, 1, 1)), (b, (0, 0, 2)), (-b, (1, 1, 2))):
             fill(value, *index)
     else:
-        a, b, d = _own_maximiser(s, rho, tau)
+        a, b, d = own_maximiser(s, rho, tau)
         # D_w^2 along z is [[-a z_1, q], [q, a z_1]]: norm at most hypot(a, b).
         for value, index in ((a, (0, 1, 1)), (-a, (0, 0, 0)), (b, (0, 1, 2)), (d, (0, 2, 2))):
             fill(value, *index)
@@ -200,7 +200,7 @@ def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:
 _PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
-def _own_maximiser(s: float, rho: float, tau: float) -> tuple[float, float, float]:
+def own_maximiser(s: float, rho: float, tau: float) -> tuple[float, float, float]:
     """(a, b, d) that maximises a s^2 + 2 b s + d: concave in b, so its derivative is bisected."""
     low, high = 0.0, min(rho, tau)
     for _ in range(200):
