@@ -78,7 +78,7 @@ def main() -> None:
         exact = "-"
         if convex:
             trade = joint_trade(constants, replace(schedule, beta_w=beta, beta_phi=beta))
-            exact = f"{trade.alike / trade.apart:.3f}"
+            exact = f"{trade.together / trade.apart:.3f}"
         geometry = "convex" if convex else "nonconvex"
         print(f"| {numbers}, {geometry}, {N} | {' | '.join(shares)} | {exact} |", flush=True)
     table(LONG, every)

@@ -3,9 +3,9 @@
 One w, one phi. Around the m-th inner iterate of task A, (v, y) the offset from it, L_S has the Hessian entries
 H_m + a_m v + b_m y and C_m + b_m v + d_m y, and around (w_N, phi) L_D is the Huber function with curvature L and
 largest slope M whose gradient at the centre is (p, q). Task B is the mirror image, so z = 0 is stationary, and the
-noise there is +-g. The points of a trajectory can be as far apart as one likes, so such pieces belong to functions with these
-constants (docs/sharp_bounds.md), as far as the iterates stay within `radius` of every point: the Hessian keeps a margin
-for that, `run` says how far they went.
+noise there is +-g. The points of a trajectory can be as far apart as one likes, so such pieces belong to functions with
+these constants (docs/sharp_bounds.md), as far as the iterates stay within `radius` of every point: the Hessian keeps a
+margin for that, and `run_pair` says how far they went.
 
 The choice: H = mu, C = -sqrt(L^2 - mu^2) (strongly convex) or the point of the circle of radius L that the moved
 direction (t_m, y) asks for (nonconvex), third derivatives at the maximum of Y along it, |p| = M c. The direction and c

@@ -1,4 +1,5 @@
-"""Ledger section 3.2: derivatives that attain the joint form along any direction (`estimators.local_witness`)."""
+"""Ledger sections 3.2 and 5: derivatives that attain the joint form (`estimators.local_witness`), and what curvature
+and noise can be at once (`statements.joint_trade`)."""
 
 import sympy as sp
 
@@ -76,4 +77,50 @@ def _concave() -> Fact:
     )
 
 
-FACTS = (_attained(), _concave())
+q, move = sp.symbols("q s_N", nonnegative=True)
+
+
+def _one_draw() -> Fact:
+    """The root Y = q^2 of the bound at one draw and lam = 1."""
+
+    def prove(claimed: Expr):
+        # q is declared nonnegative: the other root is not.
+        (root,) = sp.solve(claimed, q)
+        exact = identity(sp.expand(root**2), (29 + 4 * sp.sqrt(7)) / 81)
+        return identity(8 * (q**2 - (sp.Rational(1, 2) - (1 - q) ** 2 / 8)), claimed) & exact
+
+    claimed = 9 * q**2 - 2 * q - 3
+    return Fact(
+        name="5/one draw at lam = 1",
+        statement="y = 1/2 - (1 - sqrt(y))^2/8 has the root y = (29 + 4 sqrt(7))/81 = 0.4888, below 1/2",
+        section="5",
+        assumptions=("MAML, N = 1, B = 1, beta = 1/L_ww", "L r^2/L_ww -> 0"),
+        claimed=claimed,
+        prove=prove,
+        latex=r"9 y - 2 \sqrt{y} - 3 = 0",
+        controls={"theorem J": 8 * q**2 - 4, "not squared": 7 * q**2 + 2 * q - 4},
+    )
+
+
+def _one_share() -> Fact:
+    """E (s c + sqrt(1 - c^2))^2 is at most its value at c = sqrt(E c^2), by Cauchy's inequality for the mixed term."""
+    u = sp.Symbol("u", positive=True)
+    rest = sp.Symbol("1 - u", positive=True)
+
+    def prove(claimed: Expr):
+        return identity(sp.expand((move * sp.sqrt(u) + sp.sqrt(rest)) ** 2), claimed)
+
+    claimed = move**2 * u + rest + 2 * move * sp.sqrt(u * rest)
+    return Fact(
+        name="5/one share of the outer gradient",
+        statement="E y(c)^2 <= y(sqrt(E c^2))^2: different tasks gain nothing over one share c",
+        section="5",
+        assumptions=("E c sqrt(1 - c^2) <= sqrt(u (1 - u)), u = E c^2",),
+        claimed=claimed,
+        prove=prove,
+        latex=r"(s_N \sqrt{u} + \sqrt{1 - u})^2 = s_N^2 u + 1 - u + 2 s_N \sqrt{u (1 - u)}",
+        controls={"mixed term once": move**2 * u + rest + move * sp.sqrt(u * rest), "none": move**2 * u + rest},
+    )
+
+
+FACTS = (_attained(), _concave(), _one_draw(), _one_share())

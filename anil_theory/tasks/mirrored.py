@@ -7,7 +7,8 @@ One dimension, phi empty. Task B is task A with w -> -w. Around the m-th inner i
 low = mu or -L and r = 1 - alpha low. Left of 0 the factors 1 - alpha H_m fall at the full rate alpha rho r^m, and L_D'
 falls at rate L: so both gradients rise at nearly L_ww for |w| < delta, and so does their mean, which is 0 at w = 0.
 The gradients there are +-a r^N M (nearly): the noise. With a step of 1/L_ww the iterate is the noise of the last step,
-and as B grows a -> 1 and delta -> 0 let the average tend to sigma_w^2/B.
+and as B grows a -> 1 and delta -> 0 let the average tend to sigma_w^2/B. What counts is how far the iterate goes: with
+lam = beta L_ww the bound is reached as lam/B -> 0, at B = 1 with short steps too.
 
 The local models are pieces of one function. Left of a point L_S'' stays at L for a while and falls to `low` again; the
 slope of L_S is so large that neighbouring points are further apart than any w at which L_D' of the other task is
@@ -35,10 +36,10 @@ from anil_theory.tasks.base import Family, Setting, TaskSet
 from anil_theory.tasks.piecewise import PiecewiseCubic, integrate
 
 CUT = (0.5, 0.21)
-"""1 - a in units of what L_D' varies by: so much, and so much more per unit of log B. Found by a search over a."""
+"""1 - a in units of what L_D' varies by: so much, and so much more per unit of log B (2 - lam)/lam (searched)."""
 
 WIDTH = 0.24
-"""delta in units of the noise of w, per unit of log B. Found by a search as well."""
+"""delta in units of the noise of w, per unit of the same logarithm. Found by a search as well."""
 
 SMALLEST_MEAN = 0.05
 """The least a."""
@@ -72,7 +73,8 @@ class MirroredFamily(Family):
     delta   how far right of 0 the curvature still turns, in units of the noise of w; None: likewise.
 
     Raises InvalidParameter where rho = 0 (nothing turns) or tau > 0 (phi is empty), for mu = L, alpha >= 1/low, a
-    missing beta_w, and where float64 does not resolve the noise of the last iterate beside the way to it.
+    missing beta_w or one of 2/L_ww and more, and where float64 does not resolve the noise of the last iterate beside
+    the way to it.
     """
 
     name: ClassVar[str] = "mirrored"
@@ -99,9 +101,16 @@ class MirroredFamily(Family):
         carried = self.factor**schedule.inner_steps
         moved_query = constants.L * carried**2
         self.curvature = moved_query + self._turned()
-        log_batch = math.log(schedule.batch)
-        # What w moves by in a step, and what L_D' varies by along the way.
-        noise = schedule.beta_w * carried * constants.M / math.sqrt(schedule.batch)
+        lam = schedule.beta_w * self.curvature
+        if lam >= 2:
+            raise InvalidParameter(
+                "beta_w", f"below 2/L_ww = {2 / self.curvature:g} for mirrored tasks", schedule.beta_w
+            )
+        # The iterate varies as it would at lam = 1 with this batch; B itself at lam = 1.
+        batch = schedule.batch * (2 - lam) / lam
+        log_batch = max(math.log(batch), 0.0)
+        # How far w is from 0, and what L_D' varies by along the way.
+        noise = carried * constants.M / self.curvature / math.sqrt(batch)
         share = constants.L * carried * noise / constants.M
         cut = CUT[0] + CUT[1] * log_batch
         self.mean = max(1 - cut * share, SMALLEST_MEAN) if mean is None else mean
