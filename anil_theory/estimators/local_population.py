@@ -60,16 +60,15 @@ class LocalPair:
 
     def hessian(self) -> np.ndarray:
         """D^2 L_meta at 0."""
-        one, none = 1.0, 0.0
-        ww = wphi = phiphi = none
-        along_w, along_phi = one, none
+        ww = wphi = phiphi = 0.0
+        along_w, along_phi = 1.0, 0.0
         for H, C, a, b, d in zip(self.H, self.C, self.a, self.b, self.d, strict=True):
             factor = 1 - self.alpha * H
             ww = factor * ww - self.alpha * a * along_w**2
             wphi = factor * wphi - self.alpha * (a * along_w * along_phi + b * along_w)
             phiphi = factor * phiphi - self.alpha * (a * along_phi**2 + 2 * b * along_phi + d)
             along_w, along_phi = factor * along_w, factor * along_phi - self.alpha * C
-        J = np.array([[along_w, along_phi], [none, one]])
+        J = np.array([[along_w, along_phi], [0.0, 1.0]])
         return self.L * J.T @ J + self.outer[0] * np.array([[ww, wphi], [wphi, phiphi]])
 
 

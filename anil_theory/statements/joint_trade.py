@@ -31,7 +31,7 @@ from anil_theory.statements.joint import Form
 from anil_theory.statements.rates import betas_of
 
 CELLS = 4000
-"""Of the angle whose cosine is c. Values are those of cells from above, some 1/CELLS too large."""
+"""Cells of the angle whose cosine is c. Values are those of cells from above, some 1/CELLS too large."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,8 @@ def _parts(constants: Constants, schedule: Schedule) -> tuple[np.ndarray, np.nda
     angles = np.linspace(0.0, np.pi / 2, CELLS + 1)
     cosines = np.cos(angles[:-1])
     sines = np.sin(angles[1:])
-    one, none = np.ones(1), np.zeros(1)
     # t_N of the two axes: r^N, and s_N.
-    kept, moved = (float(form.moved(*axis)[-1][0]) for axis in ((one, none), (none, one)))
+    kept, moved = form.moved(np.array([1.0, 0.0]), np.array([0.0, 1.0]))[-1]
     x = beta_w * constants.M * kept * cosines
     y = beta_phi * constants.M * (moved * cosines + sines)
     plain = constants.L * form.gradient(x, y)
