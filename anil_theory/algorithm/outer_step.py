@@ -64,6 +64,38 @@ def pair_mean(gradients: PyTree) -> Float[Array, ""]:
     return (total - squared_norm(gradients)) / (B * (B - 1))
 
 
+class Drawn(NamedTuple):
+    """The gradients of a batch, along a leading axis: each draw its own, or each task once with how often it was drawn.
+
+    counts   how often; None where every draw has its own gradient.
+    """
+
+    blocks: tuple[PyTree, PyTree]
+    counts: Float[Array, " T"] | None
+
+    def mean(self, batch: int) -> tuple[PyTree, PyTree]:
+        """The mean over the batch."""
+        counts = self.counts
+        if counts is None:
+            return _mean(self.blocks)
+        return jax.tree.map(lambda leaf: jnp.tensordot(counts, leaf, 1) / batch, self.blocks)
+
+    def pair_means(self, batch: int) -> Float[Array, "2"]:
+        """`pair_mean` of both blocks."""
+        if self.counts is None:
+            return jnp.stack([pair_mean(block) for block in self.blocks])
+        return jnp.stack([_counted_pair_mean(block, self.counts, batch) for block in self.blocks])
+
+
+def _counted_pair_mean(gradients: PyTree, counts: Float[Array, " T"], batch: int) -> Float[Array, ""]:
+    """`pair_mean` where the gradient of task i stands for counts[i] draws."""
+    total = squared_norm(jax.tree.map(lambda g: jnp.tensordot(counts, g, 1), gradients))
+    each = jnp.zeros_like(counts)
+    for leaf in jax.tree.leaves(gradients):
+        each += jnp.sum(leaf.reshape(len(leaf), -1) ** 2, axis=1)
+    return (total - counts @ each) / (batch * (batch - 1))
+
+
 @dataclass(frozen=True)
 class Population:
     """The T tasks as the outer loop sees them: through one inner loop and, where there are frames, in each task's own.
@@ -93,6 +125,13 @@ class Population:
     ) -> tuple[PyTree, PyTree]:
         """The same of several tasks, along a leading axis."""
         return _over(partial(self.gradient, first_order=first_order), w, phi, indices)
+
+    def drawn(self, w: PyTree, phi: PyTree, indices: Int[Array, " B"], *, first_order: bool = False) -> Drawn:
+        """The same of a batch. With more draws than tasks, each task is evaluated once."""
+        if len(indices) <= len(self.tasks):
+            return Drawn(self.gradients(w, phi, indices, first_order=first_order), None)
+        counts = jnp.sum(indices == self._all[:, None], axis=1).astype(jnp.float64)
+        return Drawn(self.gradients(w, phi, self._all, first_order=first_order), counts)
 
     def squares(self, w: PyTree, phi: PyTree) -> Float[Array, "2"]:
         """||D_w L_meta||^2 and ||D_phi L_meta||^2, exactly: over all tasks."""
@@ -173,8 +212,8 @@ def outer_step(
 ) -> State:
     """Step k of one seed, from the tasks that its key draws."""
     drawn_tasks = task_indices(key, k, rule.batch, len(population.tasks), replace=rule.replace)
-    each = population.gradients(state.w, state.phi, drawn_tasks, first_order=rule.first_order)
-    g_w, g_phi = _mean(each)
+    each = population.drawn(state.w, state.phi, drawn_tasks, first_order=rule.first_order)
+    g_w, g_phi = each.mean(rule.batch)
     moved = (
         jax.tree.map(lambda x, g: x - rule.beta_w * g, state.w, g_w),
         jax.tree.map(lambda x, g: x - rule.beta_phi * g, state.phi, g_phi),
@@ -194,10 +233,10 @@ def outer_step(
     )
 
 
-def _squares(population: Population, rule: Rule, state: State, each: tuple[PyTree, PyTree]) -> Float[Array, "2"]:
+def _squares(population: Population, rule: Rule, state: State, each: Drawn) -> Float[Array, "2"]:
     """The squared norms that a step adds to the sums; zeros where they are sampled."""
     if rule.average == "batch":
-        return jnp.stack([pair_mean(block) for block in each])
+        return each.pair_means(rule.batch)
     if rule.average == "every":
         return population.squares(state.w, state.phi)
     return jnp.zeros(2)

@@ -20,7 +20,7 @@ Direction: lower, for the supremum over all tasks. Source: derived for this proj
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import flint
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ from anil_theory.certify.balls.values import Balls
 from anil_theory.certify.enclosures.enclosure import Enclosure
 from anil_theory.certify.enclosures.flint_precision import precision
 from anil_theory.constants import Constants
-from anil_theory.estimators.local_witness import TensorChoice, shared_choice, sharp_choice
+from anil_theory.estimators.local_witness import TensorChoice, joint_choice, shared_choice, sharp_choice
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 from anil_theory.tasks.log_cut import LogCutForms, LogCutTask, query_loss, support_loss
@@ -63,7 +63,10 @@ ENTRY_BITS = 256
 
 @dataclass(frozen=True)
 class Realised:
-    """Losses as data, exact numbers as balls; `quotient_at` is the step over which the quotient is taken, as a log."""
+    """Losses as data, exact numbers as balls; `log_step` is the step over which the quotient is taken, as a log.
+
+    direction   (0, x, y), the same for response and move; None: the two axes of the block.
+    """
 
     task: LogCutTask
     schedule: Schedule
@@ -71,6 +74,15 @@ class Realised:
     log_step: float
     bits: int
     audit: dict[str, float]
+    direction: tuple[float, float, float] | None = None
+
+    @property
+    def directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """The response and the move whose entry of the Hessian is meant."""
+        if self.direction is not None:
+            return np.array(self.direction), np.array(self.direction)
+        response, move = ENTRIES[self.block]
+        return np.eye(3)[response], np.eye(3)[move]
 
 
 def short_span(constants: Constants) -> float:
@@ -80,6 +92,28 @@ def short_span(constants: Constants) -> float:
         return 400.0
     ratio = cut_cost.cubic_norm(rho, tau) / min(rho, tau)
     return max(400.0, 41 / 6 * ratio / 0.03)
+
+
+JOINT = "joint"
+"""The name of the Hessian along a direction that moves w and phi at once, in place of a block's."""
+
+
+def realise_joint(constants: Constants, schedule: Schedule, x: float, y: float, *, span: float = 4000.0) -> Realised:
+    """Losses whose L_meta is curved along (0, x, y) as far as `joint_choice` goes, x, y > 0; as `realise`.
+
+    With rho = 0 or tau = 0 they need Definition 2: elsewhere the points of the trajectory ask for other Hessians.
+    Raises InvalidParameter where that is so, and as `realise` and `joint_choice` do.
+    """
+    third = constants.rho > 0 and constants.tau > 0
+    if constants.mu is None and not third:
+        raise InvalidParameter("rho and tau", "positive in the nonconvex geometry", (constants.rho, constants.tau))
+    inner = _inner(constants)
+    chosen = inner if third else replace(inner, tau=0.0)
+    choice = joint_choice(chosen, schedule, positive("y", y) / positive("x", x))
+    realised = _realised(constants, schedule, choice, JOINT, span)
+    # The step is that of a direction of length 1.
+    log_step = realised.log_step - max(math.log(math.hypot(x, y)), 0.0)
+    return replace(realised, direction=(0.0, x, y), log_step=log_step)
 
 
 def realise(constants: Constants, schedule: Schedule, block: str, *, span: float = 4000.0) -> Realised:
@@ -92,14 +126,18 @@ def realise(constants: Constants, schedule: Schedule, block: str, *, span: float
     Raises InvalidParameter for a span below 50, for mu so close to L, or alpha to 1/mu, that no margin is left, and as
     `sharp_choice` does.
     """
+    choose = sharp_choice if constants.rho > 0 and constants.tau > 0 else shared_choice
+    choice = choose(_inner(constants), schedule, CROSS.get(block, block))
+    return _realised(constants, schedule, choice, block, span)
+
+
+def _realised(constants: Constants, schedule: Schedule, choice: TensorChoice, block: str, span: float) -> Realised:
+    """The losses of a choice."""
     need_float64()
     if positive("span", span) < SHORTEST:
         raise InvalidParameter("span", "at least 50: a faster cut-off costs more than it shows", span)
-    inner = _inner(constants)
     third = constants.rho > 0 and constants.tau > 0
     shared = constants.mu is not None or not third
-    choose = sharp_choice if third else shared_choice
-    choice = choose(inner, schedule, CROSS.get(block, block))
     hessians = _completed(np.asarray(choice.H), np.asarray(choice.C))
     audit: dict[str, float] = {}
     cubics, log_cubic = _cubics(constants, schedule, choice, span, audit)
@@ -242,7 +280,7 @@ def block_entry(realised: Realised) -> Enclosure:
     support, query = realised.task
     with precision(ENTRY_BITS):
         alpha = flint.arb(realised.schedule.one_alpha)
-        x, y = (_unit(axis) for axis in ENTRIES[realised.block])
+        x, y = (_exactly(direction) for direction in realised.directions)
         # D_z w_m along x and along y, phi's own move below them, and the second derivative of w_m along both.
         second = [flint.arb(0), flint.arb(0), flint.arb(0)]
         for quadratic, cubic in zip(support.quadratic, support.cubic, strict=True):
@@ -255,8 +293,8 @@ def block_entry(realised: Realised) -> Enclosure:
         return Enclosure.of(total)
 
 
-def _unit(axis: int) -> list:
-    return [flint.arb(int(i == axis)) for i in range(3)]
+def _exactly(direction: np.ndarray) -> list:
+    return [flint.arb(float(entry)) for entry in direction]
 
 
 def _dot(row: np.ndarray, vector: list) -> flint.arb:
@@ -280,8 +318,10 @@ def _stepped(hessian: np.ndarray, direction: list, alpha: flint.arb) -> list:
 
 
 def difference_quotient(realised: Realised) -> Enclosure:
-    """||D_x L_meta(z') - D_x L_meta(z)|| / ||z' - z||, z' apart in block y alone: an enclosure of a lower estimate."""
-    x, y = ENTRIES[realised.block]
+    """||D_x L_meta(z') - D_x L_meta(z)|| / ||z' - z||, z' apart in block y alone: an enclosure of a lower estimate.
+
+    Along a direction d it is <D L_meta(z + h d) - D L_meta(z), d>/h, as large as the Hessian on d twice.
+    """
     losses = Losses(support_loss, query_loss)
     schedule = realised.schedule
 
@@ -289,13 +329,16 @@ def difference_quotient(realised: Realised) -> Enclosure:
         meta = meta_gradient(losses, z[:2], z[2:], task, UnrolledLoop(schedule.one_alpha, schedule.inner_steps))
         return jnp.concatenate([meta.w, meta.phi])
 
+    response, move = realised.directions
     with precision(realised.bits):
         step = flint.arb(realised.log_step).exp()
         start = np.array([flint.arb(0)] * 3, dtype=object)
-        moved = start.copy()
-        moved[y] = step
+        moved = np.array([step * entry for entry in _exactly(move)], dtype=object)
     here, there = (evaluate(gradient, Balls(z), realised.task, bits=realised.bits) for z in (start, moved))
     with precision(realised.bits):
-        rows = (0, 1) if x == 0 else (2,)
-        total = sum(((there[i] - here[i]) ** 2 for i in rows), flint.arb(0))
+        change = [there[i] - here[i] for i in range(3)]
+        if realised.direction is not None:
+            return Enclosure.of(_dot(response, change) / step)
+        rows = (0, 1) if response[2] == 0 else (2,)
+        total = sum((change[i] ** 2 for i in rows), flint.arb(0))
         return Enclosure.of(total.sqrt() / step)

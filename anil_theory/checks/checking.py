@@ -6,6 +6,7 @@ from functools import cache, partial
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.certify.witness import is_replayable, replay_witness
+from anil_theory.checks import joint_evidence
 from anil_theory.checks.pairing import measurements_of
 from anil_theory.checks.rows import SEVERITY, Measured, Row, halved, row_of
 from anil_theory.constants import Constants
@@ -138,9 +139,10 @@ def with_facts(
     if not statement.facts:
         return statement
     at_point = dict(finding.facts[0]) if finding.facts else {}
-    others = [name for name in statement.facts if name not in at_point]
+    names = (*statement.facts, *statement.optional)
+    others = [name for name in names if name not in at_point]
     of_setting = measurement.facts_of(others, problem, schedule, effort)
-    return statement.given(**of_setting, **{name: at_point[name] for name in statement.facts if name in at_point})
+    return statement.given(**of_setting, **{name: at_point[name] for name in names if name in at_point})
 
 
 def _nothing(statement: Statement, measurement: Measurement, reason: str) -> dict[str, list[AtPoint]]:
@@ -171,7 +173,11 @@ def _worst(quantity: str, problem: Problem, schedule: Schedule, effort: Effort) 
     """
     kind, _, block = quantity.partition("/")
     low, high = schedule.alpha_range
-    if kind != QUANTITY or problem.attaining_point is not None or low != high:
+    if problem.attaining_point is not None or low != high:
+        return ()
+    if quantity == joint_evidence.QUANTITY:
+        return joint_evidence.joint_evidence(problem.constants, schedule)
+    if kind != QUANTITY:
         return ()
     seeds = tuple(effort.seed + further for further in SEEDS)
     try:

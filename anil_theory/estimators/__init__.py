@@ -11,6 +11,7 @@ from anil_theory.estimators import (
     hypergradients,
     identity,
     imaml,
+    joint_form,
     maml_smoothness,
 )
 from anil_theory.estimators._average_gradient import AverageGradient, average_gradient, initial_gap
@@ -49,6 +50,7 @@ MEASUREMENTS: Registry[Measurement] = Registry(
         imaml.POINT_MEASUREMENT,
         imaml.STEPS_MEASUREMENT,
         maml_smoothness.MEASUREMENT,
+        joint_form.MEASUREMENT,
     ),
 )
 """What can be measured; `checks` adds those that need numbers of the claimed side too, and certified ones."""

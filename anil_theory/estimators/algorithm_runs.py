@@ -26,14 +26,17 @@ def run_algorithm(problem: Problem, schedule: Schedule, *, seed: int, seeds: int
 
 def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, Finding]:
     """The averages of the squared block norms; without an estimate where a seed diverged, and then with its step."""
-    # Of the other averages the sums alone are read: exact norms of the whole population in between would be wasted.
-    records = STRATA if usual_average(schedule) == "sampled" else 1
+    # With more draws than tasks a step evaluates every task anyway, and the exact norms cost nothing more.
+    exact = schedule.population is None and schedule.batch > len(problem.tasks)
+    # Of averages that are not sampled the sums alone are read: exact norms in between would be wasted.
+    sampled = not exact and usual_average(schedule) == "sampled"
     run = run_algorithm(
         problem,
         schedule,
         seed=effort.seed,
         seeds=effort.seeds,
-        records=records,
+        records=STRATA if sampled else 1,
+        average="every" if exact else None,
         max_inner_steps=effort.max_inner_steps,
     )
     average = average_gradient(run)

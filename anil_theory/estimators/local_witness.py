@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from anil_theory._admissible import InvalidParameter, one_of
+from anil_theory._admissible import InvalidParameter, one_of, positive
 from anil_theory.constants import Constants
 from anil_theory.estimators.local_program import BLOCKS
 from anil_theory.estimators.tensor_norms import spectral_norms
@@ -67,7 +67,21 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
 
     Raises InvalidParameter for an unknown block and, with mu, for alpha > 1/L (no contraction to attain).
     """
-    one_of("block", block, BLOCKS)
+    return _chosen(constants, schedule, one_of("block", block, BLOCKS), start=0.0)
+
+
+def joint_choice(constants: Constants, schedule: Schedule, slope: float) -> TensorChoice:
+    """Derivatives in dimension 2 + 1 with which L_meta is curved along (0, x, y), y = slope x, as far as A1 and A2 go.
+
+    w's second direction moves with phi, from x/y per unit of phi at the start; else it is `sharp_choice` of phiphi.
+
+    slope   > 0. Raises InvalidParameter for another one, and as `sharp_choice` does.
+    """
+    return _chosen(constants, schedule, "phiphi", start=1 / positive("slope", slope))
+
+
+def _chosen(constants: Constants, schedule: Schedule, block: str, *, start: float) -> TensorChoice:
+    """The choice of a block; `start` is how far w's second direction has moved per unit of phi at w_0."""
     L = constants.L
     mu = constants.mu
     rho = constants.rho
@@ -80,7 +94,7 @@ def sharp_choice(constants: Constants, schedule: Schedule, block: str) -> Tensor
     H = np.zeros((N, 2, 2))
     C = np.zeros((N, 1, 2))
     T = np.zeros((N, 2, 3, 3))
-    s = 0.0
+    s = start
     for m in range(N):
         low = mu if mu is not None else -L
         # Strongly convex: H = mu and the largest C. Nonconvex: H and C together carry (s, 1) at the rate L.
@@ -176,7 +190,7 @@ def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:
         for value, index in ((a, (0, 0, 1)), (-a, (1, 1, 1)), (b, (0, 0, 2)), (-b, (1, 1, 2))):
             fill(value, *index)
     else:
-        a, b, d = _own_maximiser(s, rho, tau)
+        a, b, d = own_maximiser(s, rho, tau)
         # D_w^2 along z is [[-a z_1, q], [q, a z_1]]: norm at most hypot(a, b).
         for value, index in ((a, (0, 1, 1)), (-a, (0, 0, 0)), (b, (0, 1, 2)), (d, (0, 2, 2))):
             fill(value, *index)
@@ -186,7 +200,7 @@ def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:
 _PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
-def _own_maximiser(s: float, rho: float, tau: float) -> tuple[float, float, float]:
+def own_maximiser(s: float, rho: float, tau: float) -> tuple[float, float, float]:
     """(a, b, d) that maximises a s^2 + 2 b s + d: concave in b, so its derivative is bisected."""
     low, high = 0.0, min(rho, tau)
     for _ in range(200):

@@ -54,16 +54,25 @@ def largest_norms(
     max_inner_steps: int | None,
     dials: Sequence[float] = (),
     points: int = POINTS,
+    at_start: bool = False,
 ) -> dict[str, Estimate]:
     """The largest value of every row over random points of every task, as a lower estimate with its witness.
 
-    dials   numbers that the norms take, traced.
+    dials      numbers that the norms take, traced;
+    at_start   look at the problem's start too.
 
     Points at which a row is not finite are left out and counted. Raises NotFinite when it is finite nowhere, and
     InvalidParameter for tasks that are not float64.
     """
     z, values, reach = norms_at_points(
-        rows.norms, problem, schedule, seed=seed, max_inner_steps=max_inner_steps, dials=dials, points=points
+        rows.norms,
+        problem,
+        schedule,
+        seed=seed,
+        max_inner_steps=max_inner_steps,
+        dials=dials,
+        points=points,
+        at_start=at_start,
     )
     tasks = problem.tasks
     rounding = _rounding(problem, schedule, float(np.max(reach, where=np.isfinite(reach), initial=0.0)))
@@ -99,14 +108,19 @@ def norms_at_points(
     max_inner_steps: int | None,
     dials: Sequence[float] = (),
     points: int = POINTS,
+    at_start: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random points of every task (T, P, n), every row there (T, P, rows), and how far the loop goes from 0 (T, P).
+
+    dials, at_start   as in `largest_norms`.
 
     Raises InvalidParameter for tasks that are not float64.
     """
     tasks = problem.tasks
     require_float64("tasks", tasks.data)
     z = problem.points(np.random.default_rng(seed), (len(tasks), points))
+    if at_start:
+        z = jnp.concatenate([jnp.broadcast_to(problem.start, (len(tasks), 1, z.shape[-1])), z[:, 1:]], axis=1)
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
     losses, sizes = (tasks.support, tasks.query), (problem.n_w, problem.n_phi)
     traced = jnp.asarray(tuple(dials), jnp.float64)

@@ -10,6 +10,7 @@ from anil_theory.statements import (
     first_order_bias,
     imaml,
     implicit_hypergradient,
+    joint_form,
     maml_smoothness,
     population,
     prop1_meta_gradient,
@@ -59,6 +60,8 @@ STATEMENTS: Registry[Statement] = Registry(
         maml_smoothness.ONE_STEP,
         maml_smoothness.STEPS,
         maml_smoothness.CONVEX_STEPS,
+        joint_form.CONVEX,
+        joint_form.NONCONVEX,
     ),
 )
 

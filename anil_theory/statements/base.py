@@ -164,6 +164,7 @@ class Statement(Displayed):
     title      what it says, in a line;   source: where its paper has it. Reports list both;
     geometry   the one it speaks about, None for both;
     facts      what its bounds need beside constants and schedule: the initial gap, dimensions;
+    optional   further facts, without which the bounds are those of the general case;
     build      (**facts) -> its claims; None where there are no such facts;
     paper      the key of the paper in PAPERS: `verify --paper` selects by it.
 
@@ -176,6 +177,7 @@ class Statement(Displayed):
     geometry: Geometry | None
     claims: tuple[Claim, ...]
     facts: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     build: Callable[..., tuple[Claim, ...]] | None = None
     paper: str = ANIL
 
@@ -185,8 +187,11 @@ class Statement(Displayed):
         Raises InvalidParameter for a fact that the statement does not ask for, one that is left out, and as its claims
         do for values that are not admissible.
         """
-        if set(facts) != set(self.facts) or self.build is None:
-            raise InvalidParameter("facts", f"exactly {', '.join(self.facts) or 'none'}", ", ".join(facts) or "none")
+        if set(facts) - set(self.optional) != set(self.facts) or self.build is None:
+            allowed = f"exactly {', '.join(self.facts) or 'none'}"
+            if self.optional:
+                allowed += f", with or without {', '.join(self.optional)}"
+            raise InvalidParameter("facts", allowed, ", ".join(facts) or "none")
         return replace(self, claims=self.build(**facts))
 
     def select(self, kind: Kind, block: str | None = None) -> tuple[Claim, ...]:

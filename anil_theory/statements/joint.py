@@ -156,6 +156,12 @@ class Form:
         """max F(x, y)/(x^2 + kappa y^2), F = Q ("curvature") or G ("gradient"), kappa > 0: enclosed from above."""
         return self.unit * self.above(which, kappa, self.slopes(which, kappa))
 
+    def steepest(self, which: Which, kappa: float) -> float:
+        """y/x at which F(x, y)/(x^2 + kappa y^2) comes within RELATIVE of its maximum."""
+        slopes = self.slopes(which, kappa)
+        best = np.argmax(self.logarithms(which, slopes) - denominators(kappa, slopes))
+        return float(np.exp(slopes[best]))
+
     def logarithms(self, which: Which, slopes: np.ndarray) -> np.ndarray:
         """log F(1, y/x), a convex function of log(y/x)."""
         x, y = _directions(slopes)

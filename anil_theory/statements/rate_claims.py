@@ -34,13 +34,16 @@ def rate_claims(
     D0: float | None,
     c: float | None,
     note: Callable[[Constants, Schedule], str] = lambda constants, schedule: "",
+    *,
+    phi: bool = True,
 ) -> tuple[Claim, ...]:
     """The claims of one theorem.
 
     inner   the hypotheses on the constants and the inner step size, those of the proposition behind the theorem;
     order   row, constants, schedule -> the printed order;
     D0      the initial gap L_meta(z_0) - inf L_meta, or an upper bound of it, >= 0; None: not known;
-    c       the weight of the proof; None takes the one that makes all three rows smallest at the schedule's steps.
+    c       the weight of the proof; None takes the one that makes all three rows smallest at the schedule's steps;
+    phi     false where phi is empty: the phi row is then left out.
     """
 
     def claim(row: str, kind: Kind) -> Claim:
@@ -48,8 +51,8 @@ def rate_claims(
             # Step sizes and weights do not depend on D0, so that the hypotheses can do without it.
             gap = 0.0 if D0 is None else D0
             if kind is Kind.SHARP:
-                return JointRate(constants, schedule, geometry, gap)
-            return Rate(constants, schedule, geometry, kind, gap, c)
+                return JointRate(constants, schedule, geometry, gap, phi)
+            return Rate(constants, schedule, geometry, kind, gap, c, phi)
 
         def evaluate(constants: Constants, schedule: Schedule) -> Bound:
             if D0 is None:
@@ -68,7 +71,8 @@ def rate_claims(
 
     simplest = Constants(None, 1.0, 0.0, 0.0, 1.0)
     Rate(simplest, Schedule(1.0, 1), geometry, Kind.EXPLICIT, 0.0 if D0 is None else D0, c)  # refuses a bad D0 or c
-    derived = tuple(claim(row, kind) for kind in (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP) for row in ROWS)
+    rows = ROWS if phi else tuple(row for row in ROWS if row != "phi")
+    derived = tuple(claim(row, kind) for kind in (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP) for row in rows)
     printed = tuple(
         Claim(
             statement,
@@ -79,6 +83,6 @@ def rate_claims(
             order_hypotheses,
             CLAIMS[f"{statement}/{row}/{Kind.ORDER.value}"],
         )
-        for row in ROWS
+        for row in rows
     )
     return derived + printed

@@ -19,7 +19,7 @@ Units: `rates`. Errors: `evaluate` raises InvalidParameter where mu is None, alp
 Source: the paper, Theorem 1.
 """
 
-from anil_theory._admissible import InvalidParameter
+from anil_theory._admissible import InvalidParameter, count
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements import prop2_strongly_convex
@@ -47,15 +47,18 @@ def _order(row: str, constants: Constants, schedule: Schedule) -> Bound:
     return RoundingRange.of(at, q).bound(roundings(N), POLY_IS_ONE)
 
 
-def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:
+def theorem_claims(D0: float | None = None, c: float | None = None, n_phi: int = 1) -> tuple[Claim, ...]:
     """The claims for a given initial gap D0 >= 0 and weight c (None: the best at the schedule's own step sizes).
 
-    Without D0 their bounds raise MissingFact. Raises InvalidParameter for another D0 or c.
+    n_phi   the dimension of phi: where it is empty (MAML), L_x, L_phiphi and sigma_phi are 0, and there is no phi row.
+
+    Without D0 their bounds raise MissingFact. Raises InvalidParameter for another D0, c or n_phi.
     """
     hypotheses, order_hypotheses = (
         prop2_strongly_convex.STATEMENT.select(kind, "ww")[0].hypotheses for kind in (Kind.EXPLICIT, Kind.ORDER)
     )
-    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, _order, D0, c)
+    phi = count("n_phi", n_phi, minimum=0) > 0
+    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, _order, D0, c, phi=phi)
 
 
 STATEMENT = Statement(
@@ -65,5 +68,6 @@ STATEMENT = Statement(
     geometry=GEOMETRY,
     claims=theorem_claims(),
     facts=("D0",),
+    optional=("n_phi",),
     build=theorem_claims,
 )

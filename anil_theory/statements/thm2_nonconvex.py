@@ -17,6 +17,7 @@ Source: the paper, Theorem 2; docs/theory.md, section 5.
 
 import math
 
+from anil_theory._admissible import count
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements import prop3_nonconvex
@@ -39,15 +40,18 @@ def _order(row: str, constants: Constants, schedule: Schedule) -> Bound:
     return Bound(value, math.log10(value), 4 * math.ulp(value), f"{POLY_IS_ONE}; {_note(constants, schedule)}")
 
 
-def theorem_claims(D0: float | None = None, c: float | None = None) -> tuple[Claim, ...]:
+def theorem_claims(D0: float | None = None, c: float | None = None, n_phi: int = 1) -> tuple[Claim, ...]:
     """The claims for a given initial gap D0 >= 0 and weight c (None: the best at the schedule's own step sizes).
 
-    Without D0 their bounds raise MissingFact. Raises InvalidParameter for another D0 or c.
+    n_phi   the dimension of phi: where it is empty (MAML), L_x, L_phiphi and sigma_phi are 0, and there is no phi row.
+
+    Without D0 their bounds raise MissingFact. Raises InvalidParameter for another D0, c or n_phi.
     """
     hypotheses, order_hypotheses = (
         prop3_nonconvex.STATEMENT.select(kind, "ww")[0].hypotheses for kind in (Kind.EXPLICIT, Kind.ORDER)
     )
-    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, _order, D0, c, _note)
+    phi = count("n_phi", n_phi, minimum=0) > 0
+    return rate_claims(NAME, GEOMETRY, hypotheses, order_hypotheses, _order, D0, c, _note, phi=phi)
 
 
 STATEMENT = Statement(
@@ -57,5 +61,6 @@ STATEMENT = Statement(
     geometry=GEOMETRY,
     claims=theorem_claims(),
     facts=("D0",),
+    optional=("n_phi",),
     build=theorem_claims,
 )

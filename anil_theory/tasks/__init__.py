@@ -9,6 +9,7 @@ from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
+from anil_theory.tasks.mirrored import MirroredFamily
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
 from anil_theory.tasks.population_witness import PairDecayFamily, PairNoiseFamily
 from anil_theory.tasks.proximal_witness import ProximalWitness
@@ -30,6 +31,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         DecayFamily,
         PairNoiseFamily,
         PairDecayFamily,
+        MirroredFamily,
         FirstOrderWitness,
         ProximalWitness,
         FirstOrderFloor,
@@ -50,6 +52,7 @@ __all__ = [
     "Loss",
     "Losses",
     "MamlWitness",
+    "MirroredFamily",
     "OrthogonalNoiseFamily",
     "Padded",
     "PairDecayFamily",

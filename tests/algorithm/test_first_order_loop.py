@@ -9,7 +9,7 @@ import pytest
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import MetaGradient, UnrolledLoop, outer_loop, population_gradient
-from anil_theory.algorithm._outer_loop import _usual_average
+from anil_theory.algorithm._outer_loop import usual_average
 from anil_theory.constants import Constants
 from anil_theory.schedule import Schedule
 from anil_theory.tasks import SeparableFamily
@@ -64,7 +64,7 @@ def test_frames_change_nothing() -> None:
 
 def test_the_batch_average_is_refused_and_not_the_default() -> None:
     independent = dataclasses.replace(ALL, batch=4, population=None)
-    assert _usual_average(independent, None, first_order=False) == "batch"
-    assert _usual_average(independent, None, first_order=True) == "sampled"
+    assert usual_average(independent, None, first_order=False) == "batch"
+    assert usual_average(independent, None, first_order=True) == "sampled"
     with pytest.raises(InvalidParameter, match="average must be 'every' or 'sampled' with first_order"):
         outer_loop(TASKS, independent, W, PHI, seeds=2, average="batch", first_order=True)

@@ -25,6 +25,7 @@ from anil_theory.tasks import (
     FirstOrderWitness,
     LinearBodyFamily,
     MamlWitness,
+    MirroredFamily,
     OrthogonalNoiseFamily,
     SeparableFamily,
     SoftmaxHeadFamily,
@@ -52,6 +53,9 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     ),
     DecayFamily.name: lambda constants, schedule: DecayFamily(
         dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
+    ),
+    MirroredFamily.name: lambda constants, schedule: MirroredFamily(
+        dataclasses.replace(constants, tau=0.0), with_steps(schedule)
     ),
     FirstOrderWitness.name: lambda constants, schedule: FirstOrderWitness(
         dataclasses.replace(constants, rho=0.0, tau=0.0), schedule

@@ -68,9 +68,9 @@ def called_of_linalg(tree: ast.AST) -> set[str]:
         path = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
         if ".linalg." in path and not path.startswith(("np.", "numpy.")):
             names.add(path.rsplit(".", 1)[1])
-        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-        if called == "jnp.linalg.norm" and (len(node.args) > 1 or any(each.arg == "ord" for each in node.keywords)):
-            names.add("norm of an order")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "jnp.linalg.norm":
+            of_an_order = len(node.args) > 1 or any(each.arg == "ord" for each in node.keywords)
+            names |= {"norm of an order"} if of_an_order else set()
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jax") and "linalg" in str(node.module):
             names |= {alias.name for alias in node.names}
     return names

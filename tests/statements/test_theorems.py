@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -192,7 +193,8 @@ def test_theorem_1_needs_its_inner_step_and_convexity():
     (step,) = [h for h in claims[0].hypotheses(CONVEX, schedule) if not h.holds]
     assert step.condition == "alpha <= 1/L" and step.margin == -0.25
     assert any(h.condition == "mu > 0" and not h.holds for h in claims[0].hypotheses(NONCONVEX, schedule))
-    for bad in ({"D0": -1.0}, {"D0": math.nan}, {"c": 0.0}, {"c": math.inf}):
+    inadmissible: list[dict[str, Any]] = [{"D0": -1.0}, {"D0": math.nan}, {"c": 0.0}, {"c": math.inf}]
+    for bad in inadmissible:
         with pytest.raises(InvalidParameter):
             thm1_strongly_convex.theorem_claims(**bad)
     with pytest.raises(InvalidParameter, match="beta_w"):

@@ -22,6 +22,7 @@ from anil_theory.statements.forms import (
 )
 from anil_theory.statements.forms.block_constants import BLOCKS
 from anil_theory.statements.forms.formula import POLY, Formula
+from anil_theory.statements.forms.names import JOINT_FORM
 from anil_theory.statements.forms.symbols import (
     BLOCK_SYMBOLS,
     Expr,
@@ -144,18 +145,50 @@ _JOINT_Y = (
 
 def _joint_rate(geometry: Geometry, row: str) -> Formula:
     kept = ((c_w, rate_bounds.KEPT["w"]), (c_phi, rate_bounds.KEPT["phi"]))
-    mixed = ((cbar, block_constants.mixed_norm(geometry, Kind.REFINED)),) if geometry is CONVEX else ()
     remarks = (
         r"V = M^{2} \max_{a^{2} + b^{2} = 1}"
         r" G(\sqrt{{\Lambda}_{w}} \beta_w a, \sqrt{{\Lambda}_{\phi}} \beta_\phi b)",
         _PAIR,
-        r"Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m}",
-        r"G(x, y) = {t}_{N}^{2} + y^{2}",
-        r"{t}_{0} = x",
-        _MOVES[geometry],
-        _JOINT_Y,
+        *_joint_remarks(geometry),
     )
-    return Formula(_AVERAGE[row], r"\le", rate_bounds.joint_bound(row), (*kept, _factor(geometry), *mixed), remarks)
+    definitions = (*kept, *_joint_definitions(geometry))
+    return Formula(_AVERAGE[row], r"\le", rate_bounds.joint_bound(row), definitions, remarks)
+
+
+def _joint_definitions(geometry: Geometry) -> tuple[tuple[Expr, Expr], ...]:
+    mixed = ((cbar, block_constants.mixed_norm(geometry, Kind.REFINED)),) if geometry is CONVEX else ()
+    return _factor(geometry), *mixed
+
+
+_SMALL_G = r"G(x, y) = {t}_{N}^{2} + y^{2}"
+
+
+def _joint_remarks(geometry: Geometry) -> tuple[str, ...]:
+    """Q and G."""
+    curved = r"Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m}"
+    return curved, _SMALL_G, r"{t}_{0} = x", _MOVES[geometry], _JOINT_Y
+
+
+_STEPS = r"\max_{a^{2} + b^{2} = 1} FORM(\sqrt{\beta_w} a, \sqrt{\beta_\phi} b)"
+
+
+def _joint_forms() -> dict[str, Formula]:
+    """The largest curvature and the largest gradient of one task, in the norm of the outer steps."""
+    curved = r"\|D^{1/2} \nabla^{2} L_{\mathrm{meta}} D^{1/2}\|"
+    sized = r"\beta_w \|g_w\|^{2} + \beta_\phi \|g_\phi\|^{2}"
+    formulas = {}
+    for geometry, name in JOINT_FORM.items():
+        definitions = _joint_definitions(geometry)
+        remarks = _joint_remarks(geometry)
+        weights = r"D = \mathrm{diag}(\beta_w I, \beta_\phi I)"
+        largest = _STEPS.replace("FORM", "Q")
+        formulas[f"{name}/curvature/sharp"] = Formula(curved, r"\le", largest, definitions, (weights, *remarks))
+        of_gradient = (_SMALL_G, r"{t}_{0} = x", _MOVES[geometry])
+        largest = rf"M^{{2}} {_STEPS.replace('FORM', 'G')}"
+        # The contraction factor enters t_m in one geometry only.
+        needed = definitions if geometry is CONVEX else ()
+        formulas[f"{name}/gradient/sharp"] = Formula(sized, r"\le", largest, needed, of_gradient)
+    return formulas
 
 
 def _theorem(name: str, geometry: Geometry) -> dict[str, Formula]:
@@ -232,5 +265,6 @@ FORMULAS: dict[str, Formula] = {
     **imaml.formulas(),
     **biased_descent.formulas(),
     **maml_smoothness.formulas(),
+    **_joint_forms(),
     **{f"table2/{name}/identity": Formula("", "", count) for name, count in counts.TABLE_2.items()},
 }

@@ -10,3 +10,5 @@ FIRST_ORDER_DESCENT = {Geometry.STRONGLY_CONVEX: "fo_descent_convex", Geometry.N
 
 MAML = {"one step": "maml_one_step", "steps": "maml_steps", "convex": "maml_steps_convex"}
 """The smoothness of MAML at a point."""
+JOINT_FORM = {Geometry.STRONGLY_CONVEX: "joint_form_convex", Geometry.NONCONVEX: "joint_form_nonconvex"}
+"""The joint form of the smoothness, and that of the gradient."""

@@ -501,6 +501,31 @@ CLAIMS: dict[str, str] = {
         r"\alpha r^{2 N - 1} \rho {S}_{N} + h_{2}\right),\quad r = 1 - \alpha \mu,\quad {S}_{m} = \sum_{j=0}^{m - 1} "
         r"r^{j},\quad G = \|\nabla l(w)\|,\quad {h}_{p} = \max_{\mu \le h \le L} h (1 - \alpha h)^{p N}"
     ),
+    "joint_form_convex/curvature/sharp": (
+        r"\|D^{1/2} \nabla^{2} L_{\mathrm{meta}} D^{1/2}\| \le \max_{a^{2} + b^{2} = 1} Q(\sqrt{\beta_w} a, "
+        r"\sqrt{\beta_\phi} b),\quad r = 1 - \alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad D = "
+        r"\mathrm{diag}(\beta_w I, \beta_\phi I),\quad Q(x, y) = L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} "
+        r"{Y}_{m},\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = r {t}_{m} + \alpha \bar{c} "
+        r"y,\quad {Y}_{m} = \max_{a^{2} + b^{2} \le \rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {t}_{m}^{2} + 2 b "
+        "{t}_{m} y + d y^{2})"
+    ),
+    "joint_form_convex/gradient/sharp": (
+        r"\beta_w \|g_w\|^{2} + \beta_\phi \|g_\phi\|^{2} \le M^{2} \max_{a^{2} + b^{2} = 1} G(\sqrt{\beta_w} a, "
+        r"\sqrt{\beta_\phi} b),\quad r = 1 - \alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad G(x, y) = "
+        r"{t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = r {t}_{m} + \alpha \bar{c} y"
+    ),
+    "joint_form_nonconvex/curvature/sharp": (
+        r"\|D^{1/2} \nabla^{2} L_{\mathrm{meta}} D^{1/2}\| \le \max_{a^{2} + b^{2} = 1} Q(\sqrt{\beta_w} a, "
+        r"\sqrt{\beta_\phi} b),\quad r = 1 + L \alpha,\quad D = \mathrm{diag}(\beta_w I, \beta_\phi I),\quad Q(x, y) ="
+        r" L G(x, y) + M \alpha \sum_{m<N} r^{N-1-m} {Y}_{m},\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = "
+        r"x,\quad {t}_{m+1} = {t}_{m} + \alpha L \sqrt{{t}_{m}^{2} + y^{2}},\quad {Y}_{m} = \max_{a^{2} + b^{2} \le "
+        r"\rho^{2},\ b^{2} + d^{2} \le \tau^{2}} (a {t}_{m}^{2} + 2 b {t}_{m} y + d y^{2})"
+    ),
+    "joint_form_nonconvex/gradient/sharp": (
+        r"\beta_w \|g_w\|^{2} + \beta_\phi \|g_\phi\|^{2} \le M^{2} \max_{a^{2} + b^{2} = 1} G(\sqrt{\beta_w} a, "
+        r"\sqrt{\beta_\phi} b),\quad G(x, y) = {t}_{N}^{2} + y^{2},\quad {t}_{0} = x,\quad {t}_{m+1} = {t}_{m} + "
+        r"\alpha L \sqrt{{t}_{m}^{2} + y^{2}}"
+    ),
     "table2/anil_gradient_w/identity": r"B \left(N + 1\right)",
     "table2/anil_gradient_phi/identity": "B",
     "table2/anil_hessian_w/identity": "B N",

@@ -84,7 +84,7 @@ def _product(axes: Axes, statements: tuple[str, ...], seed: int, reasons: _Reaso
                 for measurement in serving[name]:
                     if measurement.name not in allowed:
                         continue
-                    for run in _runs(axes, constants, schedule, measurement):
+                    for run in _runs(axes, constants, schedule, measurement, phi=shape[1] > 0):
                         cell = _cell(axes, family, shape, constants, run, regime, name, measurement, seed)
                         if isinstance(cell, InvalidParameter):
                             reasons[name] = f"no task of {family} exists there: {cell}"
@@ -209,8 +209,10 @@ def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
     return tuple(values[name] for name in measurement.depends_on)
 
 
-def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Measurement) -> list[Schedule]:
-    """The schedule for every B, K, lam and beta that the measurement depends on.
+def _runs(
+    axes: Axes, constants: Constants, schedule: Schedule, measurement: Measurement, *, phi: bool
+) -> list[Schedule]:
+    """The schedule for every B, K, lam and beta that the measurement depends on; `phi` is false where phi is empty.
 
     Explicit limits of the step sizes are below the refined ones, so both bounds apply. Without a contraction factor
     there are no limits, and no runs.
@@ -227,8 +229,8 @@ def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Mea
     schedules = []
     for run in runs:
         if not axes.beta:
-            schedules.append(step_sizes(constants, run, constants.geometry, Kind.EXPLICIT))
-        schedules += [replace(run, beta_w=beta, beta_phi=beta) for beta in axes.beta]
+            schedules.append(step_sizes(constants, run, constants.geometry, Kind.EXPLICIT, phi=phi))
+        schedules += [replace(run, beta_w=beta, beta_phi=beta if phi else None) for beta in axes.beta]
     return schedules
 
 
