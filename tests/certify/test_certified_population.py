@@ -15,6 +15,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import task_gradients
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import NoEnclosure
+from anil_theory.certify.intervals.interpreter import run_intervals
 from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.population import CertifiedPopulation, certify_population
 from anil_theory.certify.population_enclosures import (
@@ -157,6 +158,15 @@ def test_a_gradient_that_is_not_the_loss_s_own_is_refused() -> None:
     hidden = of_losses(lambda w, phi, task: w[0] * jax.lax.stop_gradient(w[0]) + phi[0] ** 2)
     with pytest.raises(NoEnclosure, match=r"query loss has a derivative of its own or a stop_gradient"):
         PopulationEnclosures(hidden.tasks, Schedule(0.1, 1), 1, 2)
+
+
+def test_padding_that_drops_entries_is_enclosed() -> None:
+    program = jax.make_jaxpr(lambda x: jax.lax.pad(x, 0.0, [(-1, 2, 0)]))(np.zeros(3))
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    (padded,) = run_intervals(program, [Intervals(values - 0.5, values + 0.5)])
+    assert isinstance(padded, Intervals)
+    kept = np.array([[2.0, 3.0, 0.0, 0.0], [5.0, 6.0, 0.0, 0.0]])
+    assert np.array_equal((padded.lo + padded.hi) / 2, kept)
 
 
 def test_boxes_and_steps_that_do_not_fit_are_refused() -> None:
