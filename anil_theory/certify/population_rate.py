@@ -153,7 +153,7 @@ def measure_in_region(problem: Problem, schedule: Schedule, effort: Effort) -> d
 def watched_averages(
     problem: Problem, schedule: Schedule, effort: Effort, region: BoxRegion, remark: str, average: str | None = None
 ) -> dict[str, Finding]:
-    """The averages of runs, as findings with a remark, and how far an iterate left a box; `average` as in `outer_loop`."""
+    """The averages of runs as findings, and how far an iterate left a box; `average` as in `outer_loop`."""
     run = run_algorithm(
         problem,
         schedule,
