@@ -1,7 +1,7 @@
 """How close random populations come to the refined theorem, to Theorem J and to Theorem I.
 
-Claim: over random populations measured/bound of Theorem I is at least 0.25 at the median, at every setting but the
-longest steps at B = 1, where the refined theorem and Theorem J stay far below. In the third column the curvature, the
+Claim: over random populations measured/bound of Theorem I is at least 0.25 at the median, at every setting, where the
+refined theorem and Theorem J stay far below. In the third column the curvature, the
 second moment and inf L_meta are estimates from a grid of points about the iterates. D0 is that same estimate in the
 first three columns, so that they differ by the theorem alone. In the last column all three numbers are certified on the
 box of the pilots (`certify.population_rate`), D0 too; populations whose runs left that box are counted and left out.

@@ -15,6 +15,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm import task_gradients
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import NoEnclosure
+from anil_theory.certify.intervals.interpreter import run_intervals
 from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.population import CertifiedPopulation, certify_population
 from anil_theory.certify.population_enclosures import (
@@ -107,7 +108,7 @@ def test_no_point_shows_more_than_is_certified(shape: tuple[int, int], N: int, s
     assert over_reach.curvature <= certified.curvature.high * (1 + 1e-9)
     assert over_region.second_moment <= certified.second_moment.high * (1 + 1e-9)
     assert at_start - over_reach.lowest <= certified.D0.high + 1e-12
-    if shape == (1, 1):
+    if seed == 1:
         # Closed searches are no wider than asked, and their lower ends are of points.
         for number in (certified.curvature, certified.second_moment, certified.D0):
             assert number.status is ClosingStatus.CLOSED and number.gap <= 0.1
@@ -157,6 +158,15 @@ def test_a_gradient_that_is_not_the_loss_s_own_is_refused() -> None:
     hidden = of_losses(lambda w, phi, task: w[0] * jax.lax.stop_gradient(w[0]) + phi[0] ** 2)
     with pytest.raises(NoEnclosure, match=r"query loss has a derivative of its own or a stop_gradient"):
         PopulationEnclosures(hidden.tasks, Schedule(0.1, 1), 1, 2)
+
+
+def test_padding_that_drops_entries_is_enclosed() -> None:
+    program = jax.make_jaxpr(lambda x: jax.lax.pad(x, 0.0, [(-1, 2, 0)]))(np.zeros(3))
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    (padded,) = run_intervals(program, [Intervals(values - 0.5, values + 0.5)])
+    assert isinstance(padded, Intervals)
+    kept = np.array([[2.0, 3.0, 0.0, 0.0], [5.0, 6.0, 0.0, 0.0]])
+    assert np.array_equal((padded.lo + padded.hi) / 2, kept)
 
 
 def test_boxes_and_steps_that_do_not_fit_are_refused() -> None:
