@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory.algorithm.definite_solves import solve_definite
 from anil_theory.tasks.base import Loss, Losses
 
 SMALLEST_ERROR = 1e-18
@@ -49,7 +50,7 @@ def inner_minimum(support: Loss, w: Array, phi: Array, data: PyTree, *, L: Any, 
     steps = jnp.ceil(-jnp.log(SMALLEST_ERROR) / rate).astype(int)
     w = jax.lax.fori_loop(0, steps, lambda _, w: w - slope(w, phi, data) / L, w)
     for _ in range(2):
-        w = w - jnp.linalg.solve(jax.jacfwd(slope)(w, phi, data), slope(w, phi, data))
+        w = w - solve_definite(jax.jacfwd(slope)(w, phi, data), slope(w, phi, data))
     return w
 
 
@@ -102,11 +103,11 @@ def implicit_gradient(at: Derivatives, x: Array) -> Float[Array, " n_phi"]:
 def exact_gradient(losses: Losses, w: Array, phi: Array, data: PyTree) -> Float[Array, " n_phi"]:
     """q - C H^(-1) p at (w, phi): D Phi where w = w*(phi)."""
     at = derivatives(losses, w, phi, data)
-    return implicit_gradient(at, jnp.linalg.solve(at.H, at.p))
+    return implicit_gradient(at, solve_definite(at.H, at.p))
 
 
 def exact_hessian(losses: Losses, w: Array, phi: Array, data: PyTree) -> Float[Array, "n_phi n_phi"]:
     """D^2 Phi where w = w*(phi): the derivative of `exact_gradient` along (D w*, I), D w* = -H^(-1) C^T."""
     at = derivatives(losses, w, phi, data)
     by_w, by_phi = jax.jacfwd(lambda w, phi: exact_gradient(losses, w, phi, data), argnums=(0, 1))(w, phi)
-    return by_phi - by_w @ jnp.linalg.solve(at.H, at.C.T)
+    return by_phi - by_w @ solve_definite(at.H, at.C.T)

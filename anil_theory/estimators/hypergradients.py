@@ -16,6 +16,7 @@ from anil_theory.algorithm.hypergradients import (
 )
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction
+from anil_theory.estimators.matrix_norm import top_directions
 from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.estimators.point_norms import Rows, largest_norms
 from anil_theory.problem import Problem
@@ -28,6 +29,9 @@ STARTS = ("solved", "started")
 
 ERRORS = tuple(f"{way}_error/{start}" for start in STARTS for way in WAYS)
 SMOOTHNESS = "exact_objective_lipschitz/phiphi"
+
+SQUARINGS = 40
+"""What a norm of a Hessian is then below it, relatively, is less than a rounding."""
 
 DENSE_LIMIT = 64
 """Above this many entries of w + phi the dense matrices are left out."""
@@ -71,7 +75,9 @@ def hessian_at(
     pair, (L, mu) = Losses(*losses), dials
     w, phi = z[: sizes[0]], z[sizes[0] :]
     best = inner_minimum(pair.support, w, phi, data, L=L, mu=mu)
-    return jnp.linalg.norm(exact_hessian(pair, best, phi, data), 2)[None]
+    hessian = exact_hessian(pair, best, phi, data)
+    _, direction = top_directions(hessian, squarings=SQUARINGS)
+    return jnp.linalg.norm(hessian @ direction)[None]
 
 
 def _conditioned(power: int) -> Rows:
