@@ -40,10 +40,15 @@ def measure_average_gradient(problem: Problem, schedule: Schedule, effort: Effor
     return {f"{QUANTITY}/{row}": Finding(estimates[row], remark) for row in rows}
 
 
-def _without_steps(problem: Problem, schedule: Schedule) -> str:
+def _impossible(problem: Problem, schedule: Schedule) -> str:
     needed = ("beta_w", "beta_phi") if problem.n_phi else ("beta_w",)
     missing = [name for name in needed if getattr(schedule, name) is None]
-    return f"the schedule has no {' and no '.join(missing)}" if missing else ""
+    if missing:
+        return f"the schedule has no {' and no '.join(missing)}"
+    T = schedule.population
+    if T is not None and len(problem.tasks) != T:
+        return f"{problem.name} has {len(problem.tasks)} tasks, and the population is to be of T = {T}"
+    return ""
 
 
 MEASUREMENT = Measurement(
@@ -51,7 +56,7 @@ MEASUREMENT = Measurement(
     quantities=(f"{QUANTITY}/",),
     direction=Direction.MEAN,
     measure=measure_average_gradient,
-    refusal=_without_steps,
+    refusal=_impossible,
     depends_on=FIELDS,
     costly=True,
 )

@@ -17,7 +17,7 @@ from anil_theory.estimators.budget import Budget
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 
-FIELDS = ("constants", "alpha", "inner_steps", "batch", "outer_steps", "beta", "shape")
+FIELDS = ("constants", "alpha", "inner_steps", "batch", "population", "outer_steps", "beta", "shape")
 """What a setting has: constants, the parts of a schedule, and the dimensions."""
 
 OF_THE_INNER_LOOP = ("constants", "alpha", "inner_steps", "shape")

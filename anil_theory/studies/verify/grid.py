@@ -68,7 +68,7 @@ def _product(axes: Axes, statements: tuple[str, ...], seed: int, reasons: _Reaso
     for name in statements:
         one_of("statement", name, tuple(STATEMENTS))
     runnable(axes.inner_steps)
-    for name in ("batch", "outer_steps"):
+    for name in ("batch", "population", "outer_steps"):
         for value in getattr(axes, name):
             count(name, value)
     serving = {name: measurements_of(STATEMENTS[name]) for name in statements}
@@ -168,7 +168,7 @@ def _cell(
             regime=regime,
             n_w=shape[0],
             n_phi=shape[1],
-            tasks=1 if witness else axes.tasks,
+            tasks=1 if witness else schedule.population or axes.tasks,
             query=axes.query,
             seed=seed,
             max_inner_steps=max(axes.inner_steps),
@@ -192,6 +192,7 @@ def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
         "alpha": schedule.one_alpha,
         "inner_steps": schedule.inner_steps,
         "batch": schedule.batch,
+        "population": schedule.population,
         "outer_steps": schedule.outer_steps,
         "beta": (schedule.beta_w, schedule.beta_phi),
         "shape": (cell.n_w, cell.n_phi),
@@ -200,7 +201,7 @@ def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
 
 
 def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Measurement) -> list[Schedule]:
-    """The schedule for every B, K and beta that the measurement depends on.
+    """The schedule for every B, T, K and beta that the measurement depends on.
 
     Explicit limits of the step sizes are below the refined ones, so both bounds apply. Without a contraction factor
     there are no limits, and no runs.
@@ -208,7 +209,10 @@ def _runs(axes: Axes, constants: Constants, schedule: Schedule, measurement: Mea
     depends = measurement.depends_on
     batches = axes.batch if "batch" in depends else (schedule.batch,)
     lengths = axes.outer_steps if "outer_steps" in depends else (schedule.outer_steps,)
-    runs = [replace(schedule, batch=B, outer_steps=K) for B, K in product(batches, lengths)]
+    populations = (axes.population or (None,)) if "population" in depends else (schedule.population,)
+    runs = [
+        replace(schedule, batch=B, population=T, outer_steps=K) for B, T, K in product(batches, populations, lengths)
+    ]
     if "beta" not in depends:
         return runs
     if not contracts(constants, schedule):

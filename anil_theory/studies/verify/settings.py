@@ -20,6 +20,8 @@ class Axes(Options):
     c                 c of alpha = c/(N L) (nonconvex);
     batch, outer_steps, beta   B, K and both outer step sizes (theorems and Table 2 only); without beta, the largest
                       that the explicit bounds allow;
+    population        T: the B tasks of a step are drawn without replacement from T, B <= T, and the cell has T tasks
+                      (theorems only); where none is given, they are drawn independently;
     geometry          which geometries to cover;
     pairs to iterations   how hard to search: `estimators.Budget`;
     measurements      the measurements of this grid, by name; where none is named, all but those in `without`.
@@ -39,7 +41,8 @@ class Axes(Options):
     batch: tuple[int, ...] = option((4,), "B, tasks per outer step (theorems).")
     outer_steps: tuple[int, ...] = option((1000,), "K, outer steps (theorems).")
     beta: tuple[float, ...] = option((), "Outer step size of both blocks; its limit if left out.")
-    tasks: int = option(4, "Tasks per cell.")
+    population: tuple[int, ...] = option((), "T: draw B of T tasks without replacement; independent if left out.")
+    tasks: int = option(4, "Tasks per cell, where --population says nothing.")
     seeds: int = option(32, "Runs of Algorithm 1 per cell (theorems).")
     query: str = option("sine", "Outer loss: sine or log-cosh.")
     family: tuple[str, ...] = option((), "Families of tasks; separable and, where it exists, extremal if left out.")
