@@ -57,7 +57,7 @@ def certificates(records: Records) -> str:
     region = rows[0]["region"] if rows else "a region"
     return (
         f"Block constants of sampled tasks on {region}: bars from the witness to the certified upper bound, both "
-        "with proof, beside the explicit and refined bounds, which hold for every task with the same constants."
+        "with proof, beside the explicit, refined and sharp bounds, which hold for every task with the same constants."
     )
 
 

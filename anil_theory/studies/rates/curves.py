@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from anil_theory._admissible import InvalidParameter
 from anil_theory._plain import to_plain
 from anil_theory.algorithm.oracle_count import as_maml
 from anil_theory.algorithm.outer_run import OuterRun
@@ -180,7 +181,7 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     # What is predicted is what is run: steps of Theorem J, B tasks each.
     question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha, kind=Kind.SHARP, batch=B, population=T)
     question = question.of_maml(alpha) if cell.maml else question
-    predicted = [_real(plan(question, N).cost) for N in cell.inner_steps]
+    predicted = [_predicted(question, N) for N in cell.inner_steps]
     predicted_best = recommended_plan(question, 512).schedule.inner_steps
     measured = {
         "iterations": [c.median_steps for c in costs],
@@ -233,6 +234,14 @@ def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, s
         return {}
     counts = ", ".join(f"{bad} of {costs[0].steps.size} at N = {N}" for N, bad in diverged.items())
     return {"status": Status.DIVERGED.value, "reason": f"cost, {setting}: seeds that diverged, {counts}"}
+
+
+def _predicted(question: Question, inner_steps: int) -> float:
+    """Oracle calls of the plan at N; infinite where its step size, or the number, is beyond float64."""
+    try:
+        return _real(plan(question, inner_steps).cost)
+    except InvalidParameter:
+        return math.inf
 
 
 def _real(number: float) -> float:
