@@ -17,6 +17,19 @@ NO_NOISE = 1e300
 """A batch so large that its noise is below every bound: what stands for an infinite one."""
 
 
+def sampling_factor(batch: int, population: int | None) -> float:
+    """f: 1 for independent draws, (T - B)/(T - 1) for B of T without replacement."""
+    if population is None:
+        return 1.0
+    return (population - batch) / max(population - 1, 1)
+
+
+def effective_batch(batch: int, population: int | None) -> float:
+    """B/f, or NO_NOISE where f is 0."""
+    factor = sampling_factor(batch, population)
+    return batch / factor if factor else NO_NOISE
+
+
 @dataclass(frozen=True, repr=False)
 class Schedule(Displayed):
     """Step sizes and counts of one run of Algorithm 1.
@@ -110,15 +123,12 @@ class Schedule(Displayed):
     @property
     def sampling_factor(self) -> float:
         """What the variance of a batch's mean is multiplied by: 1, or (T - B)/(T - 1) without replacement."""
-        if self.population is None:
-            return 1.0
-        return (self.population - self.batch) / max(self.population - 1, 1)
+        return sampling_factor(self.batch, self.population)
 
     @property
     def effective_batch(self) -> float:
         """B over the sampling factor: the batch of independent draws with the same noise; huge where there is none."""
-        factor = self.sampling_factor
-        return self.batch / factor if factor else NO_NOISE
+        return effective_batch(self.batch, self.population)
 
     def total_step(self, L: float) -> float:
         """c = alpha N L, the number that decides whether (1 + alpha L)^N stays bounded."""

@@ -21,7 +21,7 @@ from anil_theory.neural.needs import require_memory_for
 from anil_theory.neural.settings import Settings
 from anil_theory.schedule import Schedule
 from anil_theory.studies.certify.cells import BallCell
-from anil_theory.studies.rates.curves import Curve, CurveCell
+from anil_theory.studies.rates.cells import Curve, CurveCell
 from anil_theory.studies.verify.cells import Cell, Regime
 from anil_theory.tasks import LinearBodyFamily, SeparableFamily, SoftmaxHeadFamily
 

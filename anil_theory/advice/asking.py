@@ -21,9 +21,10 @@ from anil_theory.constants import Constants, Knowledge
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import Split
-from anil_theory.statements.plans import EVERY, Plan, Question, fixed_count_plan, plan_at, recommended_plan
+from anil_theory.statements.plans import Plan, Question, fixed_count_plan, plan_at, recommended_plan
 from anil_theory.statements.population_rates import PopulationNumbers, PopulationRate, population_steps
 from anil_theory.statements.rates import Weight
+from anil_theory.statements.searches import EVERY
 
 KINDS = (Kind.SHARP, Kind.REFINED, Kind.EXPLICIT)
 
@@ -62,6 +63,7 @@ def advise(
     kind: Kind = Kind.SHARP,
     adaptation: float = LEAST_ADAPTATION,
     batch: int | None = None,
+    population: int | None = None,
     most: int = MOST_INNER_STEPS,
     curvature: float | None = None,
     second_moment: float | None = None,
@@ -80,6 +82,7 @@ def advise(
     kind          SHARP (Theorem J), REFINED or EXPLICIT;
     adaptation    how much inner loop there is to be, at least: the bounds favour none, since it makes L_meta smoother;
     batch         B; None takes the one with the fewest tasks K B (kind SHARP).
+    population    T: the B tasks of a step are drawn without replacement from T, B <= T (kind SHARP); None: not so;
     curvature, second_moment   of a population, over a set that holds the iterates, both or neither: the largest
                   eigenvalue of D^2 L_meta, and the largest mean of |g_w|^2 + |g_phi|^2 over its tasks. With them
                   Theorem I gives settings too. They belong to one L_meta, so alpha and inner_steps must be given.
@@ -110,6 +113,7 @@ def advise(
         kind=kind,
         inner_time=inner_time if alpha is None else None,
         batch=batch,
+        population=population,
     )
 
     def best(question: Question, also: Sequence[tuple[float, int]] = (), every: int = EVERY) -> Plan:
@@ -196,9 +200,15 @@ def _is_same(first: tuple[float, int], second: tuple[float, int]) -> bool:
 
 
 def _fewer_tasks(chosen: Plan) -> float:
-    """K B of the refined theorem at this alpha and N, with its own step sizes, over K B here."""
+    """K B of the refined theorem at this alpha and N, with its own step sizes and independent draws, over K B here."""
     refined = dataclasses.replace(
-        chosen.question, kind=Kind.REFINED, weight=Weight.BALANCED, batch=None, beta_w=None, beta_phi=None
+        chosen.question,
+        kind=Kind.REFINED,
+        weight=Weight.BALANCED,
+        batch=None,
+        population=None,
+        beta_w=None,
+        beta_phi=None,
     )
     return plan_at(refined, *_inner_loop(chosen)).tasks / chosen.tasks
 

@@ -128,7 +128,7 @@ def settings_of(chosen: Plan) -> RecommendedSettings:
     schedule = chosen.schedule
     K, B = schedule.outer_steps, schedule.batch
     assert schedule.beta_w is not None
-    bounds = {name: row.total(K, B) for name, row in chosen.rows.items()}
+    bounds = {name: row.total(K, schedule.effective_batch) for name, row in chosen.rows.items()}
     largest = max(bounds, key=lambda name: bounds[name])
     return RecommendedSettings(
         alpha=schedule.one_alpha,
@@ -151,7 +151,7 @@ def settings_of(chosen: Plan) -> RecommendedSettings:
 def _shares(chosen: Plan, row: str) -> tuple[Share, ...]:
     schedule = chosen.schedule
     terms = chosen.rows[row]
-    total = terms.total(schedule.outer_steps, schedule.batch)
+    total = terms.total(schedule.outer_steps, schedule.effective_batch)
     decay = terms.decay / schedule.outer_steps
     gap = _fraction(decay, total)
     if isinstance(terms, JointTerms):

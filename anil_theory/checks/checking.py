@@ -199,7 +199,10 @@ def describe(problem: Problem, schedule: Schedule, measurement: Measurement) -> 
     low, high = schedule.alpha_range
     alpha = f"{low:.3g}" if low == high else f"{low:.3g}..{high:.3g}"
     text = f"{text} alpha={alpha} N={schedule.inner_steps} dim {size}"
-    return f"{text} B={schedule.batch} K={schedule.outer_steps}" if measurement.runs_outer_loop else text
+    if not measurement.runs_outer_loop:
+        return text
+    drawn = f"B={schedule.batch}" if schedule.population is None else f"B={schedule.batch} of T={schedule.population}"
+    return f"{text} {drawn} K={schedule.outer_steps}"
 
 
 def _constants(constants: Constants) -> str:

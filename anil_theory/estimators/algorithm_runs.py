@@ -52,7 +52,12 @@ def without_steps(problem: Problem, schedule: Schedule) -> str:
     """Why Algorithm 1 cannot be run at a schedule; empty where it can."""
     needed = ("beta_w", "beta_phi") if problem.n_phi else ("beta_w",)
     missing = [name for name in needed if getattr(schedule, name) is None]
-    return f"the schedule has no {' and no '.join(missing)}" if missing else ""
+    if missing:
+        return f"the schedule has no {' and no '.join(missing)}"
+    T = schedule.population
+    if T is not None and len(problem.tasks) != T:
+        return f"{problem.name} has {len(problem.tasks)} tasks, and the population is to be of T = {T}"
+    return ""
 
 
 MEASUREMENT = Measurement(

@@ -30,6 +30,9 @@ STARTS = ("solved", "started")
 ERRORS = tuple(f"{way}_error/{start}" for start in STARTS for way in WAYS)
 SMOOTHNESS = "exact_objective_lipschitz/phiphi"
 
+SQUARINGS = 40
+"""What a norm of a Hessian is then below it, relatively, is less than a rounding."""
+
 DENSE_LIMIT = 64
 """Above this many entries of w + phi the dense matrices are left out."""
 

@@ -18,7 +18,7 @@ from anil_theory.estimators.facts import fact
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 
-OF_ALGORITHM_1 = ("constants", "alpha", "inner_steps", "batch", "outer_steps", "beta", "shape")
+OF_ALGORITHM_1 = ("constants", "alpha", "inner_steps", "batch", "population", "outer_steps", "beta", "shape")
 FIELDS = (*OF_ALGORITHM_1, "lam")
 """What a setting has: constants, the parts of a schedule, and the dimensions; lam is the weight of iMAML."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anil_theory.report.cost_plot import plot_cost
     from anil_theory.report.curvature_plot import curvature_points, plot_curvature
     from anil_theory.report.files import save_figure
+    from anil_theory.report.hypergradient_plot import plot_hypergradients
     from anil_theory.report.markdown import write_markdown
     from anil_theory.report.neural_plots import bench_runs, plot_training
     from anil_theory.report.operations_plot import plot_operations
@@ -38,6 +39,7 @@ __all__ = [
     "plot_curvature",
     "plot_finding",
     "plot_floor",
+    "plot_hypergradients",
     "plot_operations",
     "plot_reached",
     "plot_saturation",
@@ -64,6 +66,7 @@ _MODULES = {
     "plot_curvature": "curvature_plot",
     "plot_finding": "audit_figures",
     "plot_floor": "rate_plots",
+    "plot_hypergradients": "hypergradient_plot",
     "plot_operations": "operations_plot",
     "plot_reached": "tightness_plot",
     "plot_saturation": "saturation_plot",

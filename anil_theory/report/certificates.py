@@ -20,13 +20,14 @@ CertificateRow = Mapping[str, Any]
 "rounding_kind" is that of the estimate that was judged: empty for a certificate, whose rounding is enclosed."""
 
 
-COLUMNS = ("N", "witness", "certified", "width", "refined", "/cert.", "explicit", "/cert.")
+COLUMNS = ("N", "witness", "certified", "width", "sharp", "/cert.", "refined", "explicit")
 
 
 def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None:
-    """One line per block and N: witness, certified upper bound, width, both bounds with their factors, verdict.
+    """One line per block and N: witness, certified upper bound, width, bounds, verdict.
 
-    "/cert." is the bound over the certified upper bound: the bound exceeds the truth by at least this factor.
+    "/cert." is the sharp bound over the certified upper bound: it exceeds the truth by at least this factor. Those of
+    the other bounds are in the records: the table fits into 80 characters.
     """
     for title, members in groupby(rows, key=_heading):
         group = list(members)
@@ -39,8 +40,8 @@ def print_certificates(console: Console, rows: Sequence[CertificateRow]) -> None
         table.add_column("verdict", no_wrap=True)
         for row in group:
             cells = [number(row["lower"]), number(row["upper"]), f"{100 * row['width']:.3g}%"]
-            for kind in ("refined", "explicit"):
-                cells += [number(row["bounds"][kind]), _factor(row, kind)] if kind in row["bounds"] else ["-", "-"]
+            sharp, refined, explicit = (number(row["bounds"].get(kind)) for kind in ("sharp", "refined", "explicit"))
+            cells += [sharp, _factor(row, "sharp"), refined, explicit]
             verdict = Text(marked(row["outcome"], row), style=STYLES[row["outcome"]])
             table.add_row(BLOCK_LABELS[row["block"]], str(row["N"]), *cells, verdict)
         print_whole(console, table)
@@ -92,7 +93,7 @@ def _heading(row: CertificateRow) -> str:
 
 
 def _factor(row: CertificateRow, kind: str) -> str:
-    low, _ = row["factors"][kind]
+    low, _ = row["factors"].get(kind, (math.inf, math.inf))
     if not 0 < low < math.inf:
         return "-"
     return f"{low:.3g}" if low < 1000 else f"{low:.0f}"

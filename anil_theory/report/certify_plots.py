@@ -1,4 +1,4 @@
-"""Plot of certificates: each block's interval [witness, certified bound] against N, beside both bounds."""
+"""Plot of certificates: each block's interval [witness, certified bound] against N, beside its bounds."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = Non
     Returns the figure, or None without rows. Raises InvalidParameter for a wrong number of axes.
 
     >>> row = {"geometry": "nonconvex", "block": "ww", "N": 3, "region": "the ball of radius 4"}
-    >>> row |= {"lower": 3.52, "upper": 3.55, "bounds": {"refined": 4.85, "explicit": 4.85}}
+    >>> row |= {"lower": 3.52, "upper": 3.55, "bounds": {"sharp": 4.1, "refined": 4.85, "explicit": 4.85}}
     >>> figure = plot_certificates([row])
     >>> [axis.get_title() for axis in figure.axes]
     ['$L_{ww}$, nonconvex']
@@ -64,7 +64,7 @@ def plot_certificates(rows: Sequence[CertificateRow], *, axes: "GivenAxes" = Non
 
 def _draw(axis: "Axes", rows: Sequence[CertificateRow]) -> dict[str, Any]:
     """Bounds as lines, intervals as bars with both ends; returns the handles for a legend."""
-    kinds = ("explicit", "refined")
+    kinds = ("explicit", "refined", "sharp")
     handles = draw_bounds(
         axis, {kind: [(row["N"], row["bounds"].get(kind, math.inf)) for row in rows] for kind in kinds}
     )

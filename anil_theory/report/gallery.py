@@ -17,6 +17,7 @@ from anil_theory.report.audit_figures import plot_finding
 from anil_theory.report.certify_plots import plot_certificates
 from anil_theory.report.cost_plot import plot_cost
 from anil_theory.report.curvature_plot import curvature_points, plot_curvature
+from anil_theory.report.hypergradient_plot import plot_hypergradients
 from anil_theory.report.neural_plots import bench_runs, plot_training
 from anil_theory.report.operations_plot import plot_operations
 from anil_theory.report.plots import plot_blocks
@@ -42,6 +43,7 @@ COMMANDS = {
     "tightness": "anil-theory tightness",
     "rates": "anil-theory rates",
     "saturation": "anil-theory saturation",
+    "unroll_or_solve": "anil-theory run experiments/unroll_or_solve.toml",
     "compiler_cost": "python experiments/compiler_cost.py",
     "bench": "anil-theory bench --quick --curvature 5",
     "audit": "anil-theory audit",
@@ -172,6 +174,12 @@ FIGURES: dict[str, PaperFigure] = {
             ("saturation",),
             lambda records: plot_saturation(_measured(records["saturation"])),
             captions.saturation,
+        ),
+        PaperFigure(
+            "unroll_or_solve",
+            ("unroll_or_solve",),
+            lambda records: plot_hypergradients(all_rows(records["unroll_or_solve"])),
+            captions.unroll_or_solve,
         ),
         PaperFigure(
             "anil_against_maml",

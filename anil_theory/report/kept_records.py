@@ -45,6 +45,8 @@ ROW_OF_TIGHTNESS = (
 )
 
 
+ROW_OF_HYPERGRADIENTS = ("statement", "block", "setting", "measured", "bounds", "outcome", "rounding_kind")
+
 MEASURED_IN_TRAINING = ("loss", "seconds")
 
 
@@ -70,6 +72,15 @@ def _rows_of(names: tuple[str, ...]) -> Callable[[Record], Record]:
         return replace(record, verdicts=[_only(row, names) for row in record.verdicts])
 
     return shortened
+
+
+def _hypergradients(record: Record) -> Record:
+    """The rows with the slack of each verdict: what is below it is not drawn."""
+    rows = []
+    for row in record.verdicts:
+        slacks = [{"slack": verdict["slack"]} for verdict in row["verdicts"]]
+        rows.append({**_only(row, ROW_OF_HYPERGRADIENTS), "verdicts": slacks})
+    return replace(record, verdicts=rows)
 
 
 def _tightness(record: Record) -> Record:
@@ -101,6 +112,7 @@ SHORTENED: dict[str, Callable[[Record], Record]] = {
     "block_constants": _rows_of(ROW_OF_BLOCKS),
     "block_certificates": _rows_of(ROW_OF_CERTIFICATES),
     "tightness": _tightness,
+    "unroll_or_solve": _hypergradients,
     "bench": _training,
 }
 """How the records of a source are made shorter; those of the others are small."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from anil_theory.report.overview import METHODS, counted_entries, latex_of, overview
 from anil_theory.report.rows import BLOCK_LABELS, Row, bound, number, power, tightest_rows, tightness
 
-PREAMBLE = r"""% \usepackage{booktabs}
+PREAMBLE = r"""% \usepackage{amsmath, amssymb, booktabs}
 """
+"""The packages that the tables and the formulas need: \\text of amsmath, \\mathbb of amssymb, rules of booktabs."""
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -24,7 +25,7 @@ _SPECIAL = {
     ">": r"\textgreater{}",
 }
 _GREEK = {"mu": r"\mu", "rho": r"\rho", "tau": r"\tau", "alpha": r"\alpha"}
-_SETTING = re.compile(r"\b(mu|L|rho|tau|M|alpha|N|B|K|R)=(\S+)")
+_SETTING = re.compile(r"\b(mu|L|rho|tau|M|alpha|N|B|T|K|R)=(\S+)")
 _BLOCKS = {"ww": r"$L_{ww}$", "wphi": r"$L_{w\phi}$", "phiw": r"$L_{\phi w}$", "phiphi": r"$L_{\phi\phi}$"}
 
 
@@ -34,10 +35,15 @@ def escaped(text: str) -> str:
 
 
 def setting_in_latex(setting: str) -> str:
-    """A setting with its letters as mathematics: mu=0.1 N=3 becomes $\\mu=0.1$, $N=3$."""
-    numbers, dim, size = setting.partition(" dim ")
-    words = [*numbers.split(), f"{dim}{size}".strip()]
-    return ", ".join(_setting_word(word) for word in words if word)
+    """A setting with its letters as mathematics: mu=0.1 N=3 dim 2+2 becomes $\\mu=0.1$, $N=3$, dim 2+2."""
+    parts: list[str] = []
+    words = setting.split()
+    for before, word in zip(["", *words], words, strict=False):
+        # Words stand together: dim extremal 1+1, B=3 of T=6.
+        belongs = word == "of" or before == "of" or not ("=" in word or "=" in before or word == "dim")
+        separator = "" if not before else " " if belongs else ", "
+        parts.append(separator + _setting_word(word))
+    return "".join(parts)
 
 
 def _setting_word(word: str) -> str:
@@ -66,6 +72,9 @@ def _table(caption: str, label: str, columns: str, head: Sequence[str], body: Se
     lines = [
         r"\begin{table}",
         r"\centering",
+        # Ten columns are wider than a page at the size of its text.
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{caption}}}",
         rf"\label{{{label}}}",
         rf"\begin{{tabular}}{{{columns}}}",

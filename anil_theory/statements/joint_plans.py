@@ -13,6 +13,9 @@ since c beta eps - beta^2 V_1/B = 2 eps beta - eps q beta^2 is largest there. Th
 
 which is smallest at B = 1, where the free pair minimises V_1, and at most doubles up to B = 1 + V_1/(eps Lam).
 
+Without replacement from T tasks B stands for B/f, f = (T - B)/(T - 1), and K B = (2 D0/eps) (Lam (B - f) + f V_1/eps)
+is affine in B: it is smallest at B = 1, or at B = T, where a step is exact gradient descent and K = 2 D0 Lam/eps.
+
 Kind: upper bounds (SHARP). Source: derived for this project; docs/theorem_bounds.md.
 """
 
@@ -25,7 +28,7 @@ import numpy as np
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry
-from anil_theory.schedule import Schedule
+from anil_theory.schedule import Schedule, effective_batch
 from anil_theory.statements.complexity import exact
 from anil_theory.statements.joint import Form
 from anil_theory.statements.joint_rates import JointRate
@@ -50,8 +53,8 @@ class JointTerms:
     decay: Scaled
     noise: Scaled
 
-    def total(self, outer_steps: int, batch: int) -> Scaled:
-        """The right-hand side at K and B."""
+    def total(self, outer_steps: int, batch: float) -> Scaled:
+        """The right-hand side at K and B (B/f without replacement)."""
         return self.decay / outer_steps + self.noise / batch
 
 
@@ -62,7 +65,8 @@ class JointDemand:
     kappa     Lam_phi/Lam_w of the pair (0 where phi is empty);
     lam_w     Lam_w;
     noise     V_1;
-    batch     B.
+    batch     B;
+    population   T, without replacement.
     """
 
     eps: float
@@ -70,6 +74,12 @@ class JointDemand:
     lam_w: Scaled
     noise: Scaled
     batch: int
+    population: int | None = None
+
+    @property
+    def effective(self) -> float:
+        """B, or B/f without replacement."""
+        return effective_batch(self.batch, self.population)
 
     @property
     def lam(self) -> Scaled:
@@ -79,7 +89,7 @@ class JointDemand:
     @property
     def inverse_step(self) -> Scaled:
         """q = 1/beta."""
-        B = self.batch
+        B = self.effective
         return self.lam * (1 - 1 / B) + self.noise / self.eps / B
 
     @property
@@ -87,7 +97,7 @@ class JointDemand:
         """c_x beta, by row, at beta = 1/q."""
         beta = self.beta
         sizes = {"w": self.lam_w, "phi": self.lam_w * self.kappa} if self.kappa else {"w": self.lam_w}
-        return {name: scaled(2 - float(size * beta) * (1 - 1 / self.batch)) * beta for name, size in sizes.items()}
+        return {name: scaled(2 - float(size * beta) * (1 - 1 / self.effective)) * beta for name, size in sizes.items()}
 
     @property
     def beta(self) -> float:
@@ -109,7 +119,7 @@ class JointDemand:
 
 
 @functools.lru_cache(maxsize=256)
-def _best_pair(form: Form, batch: int, log_eps: float, rounds: int) -> tuple[float, float, float]:
+def _best_pair(form: Form, batch: float, log_eps: float, rounds: int) -> tuple[float, float, float]:
     """log kappa, log Lam_w and log max G, in units of g^(2N), at the smallest q."""
     unit = form.unit.log10 * math.log(10)
     log_M = math.log(form.M)
@@ -136,19 +146,22 @@ def joint_demand(
     eps: float,
     *,
     batch: int | None = None,
+    population: int | None = None,
     phi: bool = True,
     rounds: int = ROUNDS,
 ) -> JointDemand:
     """The steps at `schedule`'s alpha and N, with the pair at which q is smallest.
 
     batch    B; None takes 1, the fewest tasks (more only where 1/beta would exceed float64's range);
+    population   T, of which the tasks of a step are drawn without replacement; then `batch` is needed;
     rounds   scans of the search: fewer are quicker and give a larger q.
     """
     form = Form.of(constants, schedule, geometry)
     B = 1 if batch is None else batch
+    effective = effective_batch(B, population)
     if phi:
         # At B = 1 the best pair is that of the smallest V_1, whatever eps is.
-        log_kappa, log_lam, log_largest = _best_pair(form, B, math.log(eps) if B > 1 else 0.0, rounds)
+        log_kappa, log_lam, log_largest = _best_pair(form, effective, math.log(eps) if effective > 1 else 0.0, rounds)
         kappa = math.exp(log_kappa)
     else:
         x, y = np.array([1.0]), np.array([0.0])
@@ -159,18 +172,24 @@ def joint_demand(
     noise = lam_w * form.unit * math.exp(log_largest) * constants.M * constants.M
     if batch is None:
         B = max(1, math.ceil(exact(noise / eps / LARGEST) * (1 + MARGIN)))
-    return JointDemand(eps, kappa, lam_w, noise, B)
+    return JointDemand(eps, kappa, lam_w, noise, B, population)
 
 
 def least_inverse_step(
-    constants: Constants, schedule: Schedule, geometry: Geometry, eps: float, *, batch: int | None = None
+    constants: Constants,
+    schedule: Schedule,
+    geometry: Geometry,
+    eps: float,
+    *,
+    batch: int | None = None,
+    population: int | None = None,
 ) -> Scaled:
     """A lower bound of q over all pairs, quick: Lam_x and V_1 are at least what moving w or phi alone asks for."""
     form = Form.of(constants, schedule, geometry)
     axes = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     curvatures = form.curvature(*axes)
     gradients = form.gradient(*axes)
-    B = 1 if batch is None else batch
+    B = effective_batch(1 if batch is None else batch, population)
     M = scaled(constants.M)
     results = []
     for curvature, gradient in zip(curvatures, gradients, strict=True):
@@ -179,26 +198,34 @@ def least_inverse_step(
     return max(results)
 
 
-def outer_steps(rows: dict[str, JointTerms], eps: float, batch: int) -> int | None:
-    """The smallest K, enlarged by MARGIN, with decay/K + noise/B <= eps in every row; None where there is none."""
+def outer_steps(rows: dict[str, JointTerms], eps: float, batch: float) -> int | None:
+    """The smallest K, enlarged by MARGIN, with decay/K + noise/B <= eps in every row; None where there is none.
+
+    batch   B, or B/f without replacement.
+    """
     K = 1
     for row in rows.values():
-        room = Fraction(eps) - exact(row.noise) / batch
+        room = Fraction(eps) - exact(row.noise) / Fraction(batch)
         if room <= 0:
             return None
         K = max(K, math.ceil(exact(row.decay) / room * (1 + MARGIN)))
     return K
 
 
-def at_given_steps(rate: JointRate, eps: float, batch: int | None) -> tuple[float, int, int, dict[str, JointTerms]]:
+def at_given_steps(
+    rate: JointRate, eps: float, batch: int | None, population: int | None = None
+) -> tuple[float, int, int, dict[str, JointTerms]]:
     """(kappa, B, K, rows) at the step sizes of `rate.schedule`, with the fewest tasks K B; B as given or searched.
 
     K B = 2 D0 max_x B/(P_x - R_x/B), P_x = (2 - Lam_x beta_x) beta_x eps, R_x = V - Lam_x beta_x^2 eps: the best B is
-    1, or where one of the two rows is smallest, 2 R_x/P_x, or where they are equal.
+    1, or where one of the two rows is smallest, 2 R_x/P_x, or where they are equal. Without replacement from T tasks
+    f/B = (T/(T - 1))/B - 1/(T - 1) stands for 1/B, so that the same holds with P_x + R_x/(T - 1) and R_x T/(T - 1).
 
     Raises InvalidParameter where no batch brings both rows to eps.
     """
     results: list[tuple[int, int, float, int, dict[str, JointTerms]]] = []
+    largest = LARGEST if population is None else population
+    others = max(largest - 1, 1)
     for kappa, lam_w, V in rate.dominating(batch):
         B_values = {1} if batch is None else {batch}
         beta_w, beta_phi = rate.steps
@@ -208,18 +235,23 @@ def at_given_steps(rate: JointRate, eps: float, batch: int | None) -> tuple[floa
         if batch is None:
             P = {name: (2 - share) * beta * eps for name, (share, beta) in used.items()}
             R = {name: float(V) - share * beta * eps for name, (share, beta) in used.items()}
+            if population is not None:
+                P = {name: P[name] + R[name] / others for name in used}
+                R = {name: R[name] * population / others for name in used}
+                B_values.add(population)
             places = [2 * R[name] / P[name] for name in used if P[name] > 0]
             if rate.phi and P["w"] != P["phi"]:
                 places.append((R["w"] - R["phi"]) / (P["w"] - P["phi"]))
             for place in places:
-                if 1 < place < LARGEST:
+                if 1 < place < largest:
                     B_values |= {math.floor(place), math.ceil(place)}
         for B in B_values:
-            kept = {name: (2 - share * (1 - 1 / B)) * beta for name, (share, beta) in used.items()}
+            effective = effective_batch(B, population)
+            kept = {name: (2 - share * (1 - 1 / effective)) * beta for name, (share, beta) in used.items()}
             if min(kept.values()) <= 0:
                 continue
             rows = {name: JointTerms(scaled(2 * rate.D0) / over, V / over) for name, over in kept.items()}
-            K = outer_steps(rows, eps, B)
+            K = outer_steps(rows, eps, effective)
             if K is not None:
                 results.append((K * B, K, kappa, B, rows))
     if not results:

@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Any
 
 from anil_theory._admissible import InvalidParameter, count
-from anil_theory.schedule import Schedule
+from anil_theory.schedule import Schedule, sampling_factor
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import Demand, OracleCount, anil_count, demand, maml_count
 from anil_theory.statements.joint_plans import (
@@ -35,18 +35,16 @@ from anil_theory.statements.question import OBJECTIVES as OBJECTIVES
 from anil_theory.statements.question import Question as Question
 from anil_theory.statements.rates import Ingredients, Terms, Weight, ingredients
 from anil_theory.statements.scaled import scaled
-
-EVERY = 128
-"""Up to here `cheapest_count` looks at every N."""
+from anil_theory.statements.searches import EVERY, cheapest_count, golden
 
 PATIENCE = 6
 """The search for N ends when so many in a row were no cheaper."""
 
-SCANNED_ALPHAS = 5
-"""Parts into which the logarithm of alpha is cut, before the best one is searched between its neighbours."""
-
 ALPHA_TOLERANCE = 1e-3
 """How well log alpha is found: near its smallest the cost does not depend on it to first order."""
+
+SCANNED_ALPHAS = 5
+"""Parts into which the logarithm of alpha is cut, before the best one is searched between its neighbours."""
 
 BETA_TOLERANCE = 1e-12
 """A given beta may exceed 1/Lam by this fraction: it is a float that was printed and typed in again."""
@@ -58,7 +56,7 @@ class Plan:
 
     c, ingredients   the weight and what the bounds are made of; None for kind SHARP;
     kappa, doubling  for kind SHARP Lam_phi/Lam_w of the pair, and the largest B at which K B at most doubles (None at
-                     step sizes that were given).
+                     step sizes that were given, and without replacement).
     """
 
     question: Question
@@ -93,13 +91,20 @@ def plan(question: Question, inner_steps: int) -> Plan:
     asked.
     """
     N = count("inner_steps", inner_steps)
-    return plan_at(question, _searched_alpha(question, N) if _searches(question) else question.inner_step(N), N)
+    plans = []
+    for each in question.at_either_end():
+        alpha = _searched_alpha(each, N) if _searches(each) else each.inner_step(N)
+        plans.append(plan_at(each, alpha, N))
+    return min(plans, key=lambda each: each.cost)
 
 
 def plan_at(question: Question, alpha: float, inner_steps: int) -> Plan:
     """The plan at alpha and N."""
     schedule = Schedule(alpha, inner_steps)
-    return _joint_plan(question, schedule) if question.kind is Kind.SHARP else _weighted_plan(question, schedule)
+    if question.kind is not Kind.SHARP:
+        return _weighted_plan(question, schedule)
+    plans = [_joint_plan(each, schedule) for each in question.at_either_end()]
+    return min(plans, key=lambda each: each.cost)
 
 
 def _weighted_plan(q: Question, schedule: Schedule) -> Plan:
@@ -130,18 +135,21 @@ def _weighted_plan(q: Question, schedule: Schedule) -> Plan:
 def _joint_plan(q: Question, schedule: Schedule) -> Plan:
     """By Theorem J."""
     if q.beta_w is None:
-        need = joint_demand(q.constants, schedule, q.geometry, q.eps, batch=q.batch, phi=not q.maml)
+        need = joint_demand(
+            q.constants, schedule, q.geometry, q.eps, batch=q.batch, population=q.population, phi=not q.maml
+        )
         rows = need.terms(q.D0)
-        kappa, B, doubling = need.kappa, need.batch, need.doubling
-        K = outer_steps(rows, q.eps, B)
+        kappa, B = need.kappa, need.batch
+        doubling = need.doubling if q.population is None else None
+        K = outer_steps(rows, q.eps, need.effective)
         assert K is not None, "the noise is at most half of eps there"
         steps = replace(schedule, beta_w=need.beta, beta_phi=None if q.maml else need.beta)
     else:
         steps = replace(schedule, beta_w=q.beta_w, beta_phi=None if q.maml else q.beta_phi)
         rate = JointRate(q.constants, steps, q.geometry, q.D0, phi=not q.maml)
-        kappa, B, K, rows = at_given_steps(rate, q.eps, q.batch)
+        kappa, B, K, rows = at_given_steps(rate, q.eps, q.batch, q.population)
         doubling = None
-    chosen = replace(steps, batch=B, outer_steps=K)
+    chosen = replace(steps, batch=B, outer_steps=K, population=q.population)
     counts = _counts(q, schedule.inner_steps, B)
     return Plan(q, chosen, rows, counts, kappa=kappa, doubling=doubling)
 
@@ -172,7 +180,7 @@ def _searched_alpha(q: Question, N: int) -> float:
         """log K B, up to the rounding to integers; or some number that is not below `below`, where that is quick."""
         schedule = Schedule(min(math.exp(log_alpha), most), N)
         if joint:
-            options: dict[str, Any] = {"batch": q.batch}
+            options: dict[str, Any] = {"batch": q.batch, "population": q.population}
             least = least_inverse_step(q.constants, schedule, q.geometry, q.eps, **options)
             if least.log10 >= below:
                 return least.log10
@@ -197,52 +205,7 @@ def _searched_alpha(q: Question, N: int) -> float:
         return least
     if best == SCANNED_ALPHAS:
         return most
-    return min(math.exp(_golden(cost, low + (best - 1) * step, low + (best + 1) * step)), most)
-
-
-def _golden(cost: Callable[[float], float], low: float, high: float) -> float:
-    """A place of the smallest cost between two ends, by golden sections; `cost` falls and then rises."""
-    share = (math.sqrt(5) - 1) / 2
-    left, right = high - share * (high - low), low + share * (high - low)
-    at_left, at_right = cost(left), cost(right)
-    while high - low > ALPHA_TOLERANCE:
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - share * (high - low)
-            at_left = cost(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + share * (high - low)
-            at_right = cost(right)
-    return left if at_left <= at_right else right
-
-
-def cheapest_count(cost: Callable[[int], float], most: int, every: int = EVERY) -> int:
-    """The N in 1..most with the smallest cost, the smaller among equals; `cost` falls and then rises beyond `every`.
-
-    All N up to `every` are looked at, so no assumption is made there. Beyond, a geometric grid brackets the best point,
-    and finer grids follow until every N of the bracket was looked at.
-    """
-    seen: dict[int, float] = {}
-
-    def at(N: int) -> float:
-        if N not in seen:
-            seen[N] = cost(N)
-        return seen[N]
-
-    candidates = list(range(1, min(most, every) + 1))
-    if most > every:
-        points = math.ceil(8 * math.log2(most / every)) + 1
-        candidates += sorted({min(most, round(every * (most / every) ** (i / points))) for i in range(points + 1)})
-    while True:
-        best = min(candidates, key=lambda N: (at(N), N))
-        place = sorted(set(candidates)).index(best)
-        ordered = sorted(set(candidates))
-        low, high = ordered[max(place - 1, 0)], ordered[min(place + 1, len(ordered) - 1)]
-        if high - low <= 2:
-            return min(seen, key=lambda N: (seen[N], N))
-        step = max(1, (high - low) // 32)
-        candidates = sorted({*range(low, high + 1, step), best, high, max(best - 1, low), min(best + 1, high)})
+    return min(math.exp(golden(cost, low + (best - 1) * step, low + (best + 1) * step, ALPHA_TOLERANCE)), most)
 
 
 def recommended_plan(
@@ -256,6 +219,11 @@ def recommended_plan(
     Raises InvalidParameter when that leaves nothing.
     """
     most = count("most", most)
+    ends = question.at_either_end()
+    if len(ends) > 1:
+        plans_at_ends = [recommended_plan(each, most, every, also) for each in ends]
+        return min(plans_at_ends, key=lambda each: (each.cost, each.schedule.inner_steps))
+    question = ends[0]
     plans: dict[int, Plan] = {}
     refusal: list[InvalidParameter] = []
 
@@ -342,4 +310,6 @@ def _fewest_tasks(q: Question, N: int) -> Fraction:
     # Less 1e-9 for the roundings of `stretched`.
     size = 2 * Fraction(q.D0) / Fraction(q.eps) * L * Fraction(stretched) * (1 - Fraction(1, 10**9))
     B = 1 if q.batch is None else q.batch
-    return max(Fraction(B), size * (B - 1 + M * M * Fraction(stretched) / Fraction(q.eps)))
+    # K B = (2 D0/eps) (Lam (B - f) + f V_1/eps), f = 1 for independent draws.
+    f = Fraction(sampling_factor(B, q.population))
+    return max(Fraction(B), size * (B - f + f * M * M * Fraction(stretched) / Fraction(q.eps)))

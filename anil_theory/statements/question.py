@@ -23,10 +23,11 @@ class Question:
     inner_time   the least alpha N of that search; None: the paper's alpha;
     beta_w, beta_phi   outer step sizes; None takes the cheapest by Theorem J (SHARP), and with the other kinds those by
                  `weight`, a rule or a number c (beta = 1/Lam(c));
-    batch        B, for kind SHARP; None: the one with the fewest tasks K B.
+    batch        B, for kind SHARP; None: the one with the fewest tasks K B;
+    population   T, for kind SHARP: the B tasks of a step are drawn without replacement from T; None: independently.
 
     Raises InvalidParameter for eps <= 0, D0 <= 0, dimensions < 1, an unknown objective, alpha > 1/L in the strongly
-    convex geometry, one beta without the other, or a batch for another kind.
+    convex geometry, one beta without the other, a batch or a population for another kind, or B > T.
     """
 
     constants: Constants
@@ -45,6 +46,7 @@ class Question:
     maml: bool = False
     inner_time: float | None = None
     batch: int | None = None
+    population: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("eps", "D0", "inner_total"):
@@ -61,6 +63,12 @@ class Question:
             object.__setattr__(self, "batch", count("batch", self.batch, unbounded=True))
             if self.kind is not Kind.SHARP:
                 raise InvalidParameter("batch", "left out where the kind is not sharp", self.batch)
+        if self.population is not None:
+            # Its own check of B <= T.
+            drawn = Schedule(1.0, 1, batch=self.batch or 1, population=self.population)
+            object.__setattr__(self, "population", drawn.population)
+            if self.kind is not Kind.SHARP:
+                raise InvalidParameter("population", "left out where the kind is not sharp", self.population)
         L = self.constants.L
         if self.alpha is not None and self.geometry is Geometry.STRONGLY_CONVEX and step_margin(self.alpha, L) < 0:
             raise InvalidParameter("alpha", f"in (0, 1/L] = (0, {1 / L:g}] in the strongly convex geometry", self.alpha)
@@ -79,6 +87,15 @@ class Question:
         if self.constants.mu is None:
             return Schedule.nonconvex(self.constants, inner_steps, self.inner_total).alpha
         return Schedule.strongly_convex(self.constants, inner_steps).alpha
+
+    def at_either_end(self) -> tuple["Question", ...]:
+        """The same question at B = 1 and at B = T, where the population is known and B is not; else itself.
+
+        The fewest tasks are at one of the two: K B of any pair is affine in B, so that of the best pair is concave.
+        """
+        if self.population is None or self.batch is not None or self.beta_w is not None:
+            return (self,)
+        return tuple(replace(self, batch=B) for B in sorted({1, self.population}))
 
     def of_maml(self, alpha: float | None = None) -> "Question":
         """The same question to MAML, with an inner step size of its own and the step size rules of one block."""

@@ -146,6 +146,25 @@ def maps() -> list[dict[str, Any]]:
     return [traced_bounds(mu) for mu in (0.02, 0.1, 0.3, 0.5, None)]
 
 
+def hypergradient_rows() -> list[dict[str, Any]]:
+    """Rows of both statements at two mu/L, from both starts; one measured value is below its rounding."""
+    rows = []
+    for mu in (0.1, 0.3):
+        for statement, block in HYPERGRADIENTS:
+            for N in (1, 4, 20):
+                kind = "explicit" if "cg" in block or "started" in block else "sharp"
+                measured = 0.0 if N == 20 else 0.1 * (1 - mu) ** N
+                cell = {"constants": {"mu": mu, "L": 1.0}, "schedule": {"inner_steps": N}, "family": "separable"}
+                row = {"statement": statement, "block": block, "measured": measured, "cell": cell}
+                slow = N if statement == "unrolled" else 4
+                rows.append(row | {"bounds": {kind: slow * (1 - mu) ** N}, "verdicts": [{"slack": 1e-12}]})
+    return rows
+
+
+HYPERGRADIENTS = [("unrolled", "solved"), ("unrolled", "started")]
+HYPERGRADIENTS += [("implicit", f"{solver} {start}") for solver in ("neumann", "cg") for start in ("solved", "started")]
+
+
 def saturation() -> list[dict[str, Any]]:
     """Two mu; one of the fits is not resolved."""
     steps = [1, 5, 10, 50, 100, 500]
@@ -250,6 +269,11 @@ EXAMPLES = {
         lambda axes=None: report.plot_saturation(saturation(), axes=axes),
         4,
         nothing=lambda: report.plot_saturation([]),
+    ),
+    "plot_hypergradients": Example(
+        lambda axes=None: report.plot_hypergradients(hypergradient_rows(), axes=axes),
+        4,
+        nothing=lambda: report.plot_hypergradients(block_rows()),
     ),
     "plot_savings": Example(
         lambda axes=None: report.plot_savings(compiler_rows(), axes=axes),

@@ -18,8 +18,8 @@ def row(**changes: Any) -> dict[str, Any]:
         "lower": 0.98,
         "upper": 1.0,
         "width": 0.02,
-        "bounds": {"refined": 2.0, "explicit": 4.5},
-        "factors": {"refined": [2.0, 2.04], "explicit": [4.5, 4.59]},
+        "bounds": {"sharp": 1.25, "refined": 2.0, "explicit": 4.5},
+        "factors": {"sharp": [1.25, 1.28], "refined": [2.0, 2.04], "explicit": [4.5, 4.59]},
         "outcome": "CONFIRMED",
         "reason": "below the bound",
         "status": "CLOSED",
@@ -37,7 +37,7 @@ def printed(rows: list[dict[str, Any]]) -> list[str]:
 def test_a_closed_and_confirmed_row_is_one_whole_line() -> None:
     lines = printed([row()])
     assert len(lines) == 3 and "…" not in "".join(lines)
-    assert lines[-1].split() == ["phi,", "phi", "10", "0.98", "1", "2%", "2", "2", "4.5", "4.5", "CONFIRMED"]
+    assert lines[-1].split() == ["phi,", "phi", "10", "0.98", "1", "2%", "1.25", "1.25", "2", "4.5", "CONFIRMED"]
 
 
 def test_open_enclosures_and_other_verdicts_are_explained() -> None:

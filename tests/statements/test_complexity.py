@@ -22,9 +22,10 @@ from anil_theory.statements.complexity import (
     maml_count,
     printed_anil_gradient_entries,
 )
-from anil_theory.statements.plans import OBJECTIVES, Question, cheapest_count, plan, recommended_plan
+from anil_theory.statements.plans import OBJECTIVES, Question, plan, recommended_plan
 from anil_theory.statements.rates import Rate, Terms, Weight
 from anil_theory.statements.scaled import Scaled
+from anil_theory.statements.searches import cheapest_count
 from anil_theory.verdict import Outcome, judge
 from tests.strategies import constants, inner_steps, log_uniform
 

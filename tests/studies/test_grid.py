@@ -98,17 +98,9 @@ def test_papers_choose_statements_and_an_unknown_one_is_refused() -> None:
 
 
 def test_batches_without_replacement_are_drawn_from_the_tasks_of_a_cell() -> None:
-    axes = Axes(
-        rho=(0.0,), tau=(0.0,), batch=(2,), tasks=3, without_replacement=True, measurements=("first-order-rate",)
-    )
+    axes = Axes(rho=(0.0,), tau=(0.0,), batch=(2,), population=(3,), measurements=("first-order-rate",))
     standing = replace(axes, family=("first-order-floor",))
     cells = grid_cells(standing, ("fo_descent_convex", "fo_descent_nonconvex"))
     assert cells and {(c.schedule.population, c.schedule.batch, c.tasks) for c in cells} == {(3, 2, 3)}
-    assert {c.schedule.population for c in grid_cells(replace(standing, without_replacement=False))} == {None}
     with pytest.raises(InvalidParameter, match="batch must be at most T = 3"):
         grid_cells(replace(standing, batch=(4,)))
-    # A witness has tasks of its own number, and what runs no outer loop draws no batch.
-    with pytest.raises(EmptyGrid, match="orthogonal-noise has tasks of its own number"):
-        grid_cells(replace(axes, family=("orthogonal-noise",), measurements=("rate",)), ("thm1",))
-    plain = replace(axes, family=SAMPLED, measurements=("first-order-bias",))
-    assert {c.schedule.population for c in grid_cells(plain, ("fo_bias_convex",))} == {None}

@@ -21,7 +21,8 @@ from anil_theory.report.rows import number
 from anil_theory.schedule import Schedule
 from anil_theory.studies.rates import curves as rate_curves
 from anil_theory.studies.rates import study as rates_study
-from anil_theory.studies.rates.curves import Curve, CurveCell, StepRule, trace
+from anil_theory.studies.rates.cells import Curve, CurveCell, StepRule
+from anil_theory.studies.rates.curves import trace
 from anil_theory.studies.rates.grid import cells_of
 from anil_theory.studies.rates.settings import RatesSettings
 from anil_theory.studies.rates.study import RatesStudy

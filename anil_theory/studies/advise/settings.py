@@ -31,6 +31,7 @@ class AdviceSettings(Options):
     inner_steps: int | None = option(None, "N; searched, if left out.")
     adaptation: float = option(0.01, "The least alpha N L that is searched: the bounds favour no inner loop at all.")
     batch: int | None = option(None, "B; the one with the fewest tasks, if left out (kind sharp only).")
+    population: int | None = option(None, "T: draw B of T tasks without replacement; independent if left out.")
     kind: str = option("sharp", "Which theorem: sharp (Theorem J), refined or explicit.")
     curvature: float | None = option(None, "Of a population: the largest eigenvalue of D^2 L_meta (Theorem I).")
     second_moment: float | None = option(None, "Of a population: the largest mean squared gradient of a task.")

@@ -40,7 +40,7 @@ class AdviceStudy(Study[AdviceSettings]):
             def again(D0: float, alpha: float, inner_steps: int) -> Advice:
                 return advise(**question | {"D0": D0, "alpha": alpha, "inner_steps": inner_steps}, kind=kind)
 
-            tried = trial(advice, constants, question["n_w"], question["n_phi"], seed, again)
+            tried = trial(advice, constants, question["n_w"], question["n_phi"], seed, again, question["population"])
             return Result(measurements=plain | {"trial": to_plain(tried)})
 
         return [Job(cell={"advice": vars(self.settings)}, measure=measure, name="the advice")]

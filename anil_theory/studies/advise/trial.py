@@ -35,14 +35,18 @@ def trial(
     n_phi: int,
     seed: int,
     again: Callable[[float, float, int], Advice],
+    population: int | None = None,
 ) -> dict[str, Any]:
     """The run as plain values: K, B, beta, D0, eps, and by row "measured", "stderr", "bound"; or why there is none.
 
-    again   advice for another D0 at a given alpha and N.
+    again        advice for another D0 at a given alpha and N;
+    population   T, where the tasks of a step are drawn without replacement: the population then has T tasks, or
+                 MOST_TASKS.
 
     Raises InvalidParameter where the family admits no such constants or dimensions.
     """
-    problem = SeparableFamily(constants, n_w, n_phi).problem(tasks=TASKS, seed=seed)
+    T = None if population is None else min(population, MOST_TASKS)
+    problem = SeparableFamily(constants, n_w, n_phi).problem(tasks=T or TASKS, seed=seed)
     gap = measured_gap(problem, Schedule(advice.anil.alpha, advice.anil.inner_steps))
     D0 = gap.value + gap.rounding
     s = again(D0, advice.anil.alpha, advice.anil.inner_steps).anil
@@ -53,7 +57,9 @@ def trial(
         beta_phi=s.beta_phi,
         batch=min(s.batch, MOST_TASKS),
         outer_steps=min(s.outer_steps, MOST_STEPS),
+        population=T,
     )
+    advised = (s.outer_steps, s.batch, population)
     outcome: dict[str, Any] = {
         "K": schedule.outer_steps,
         "B": schedule.batch,
@@ -62,7 +68,7 @@ def trial(
         "D0": D0,
         "eps": advice.eps,
         "rows": {},
-        "as_advised": (schedule.outer_steps, schedule.batch) == (s.outer_steps, s.batch),
+        "as_advised": (schedule.outer_steps, schedule.batch, T) == advised,
     }
     try:
         run = run_algorithm(problem, schedule, seed=seed, seeds=SEEDS, records=20)

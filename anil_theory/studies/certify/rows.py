@@ -1,4 +1,4 @@
-"""One certified cell as rows: the enclosure of each block, both bounds, how far they are from the truth, the verdict.
+"""One certified cell as rows: the enclosure of each block, its bounds, how far they are from the truth, the verdict.
 
 The certificates hold for the tasks drawn and over the region stated: CONFIRMED says that the bound holds there, with
 proof. The factor bound/truth lies between bound/upper and bound/lower.
@@ -18,7 +18,7 @@ from anil_theory.studies.certify.cells import CertifiedCell, OnProgress
 from anil_theory.tasks import TaskSet
 from anil_theory.verdict import Outcome, Verdict, judge, with_replay
 
-JUDGED = (Kind.EXPLICIT, Kind.REFINED)
+JUDGED = (Kind.EXPLICIT, Kind.REFINED, Kind.SHARP)
 
 
 def certify_cell(

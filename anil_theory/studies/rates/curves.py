@@ -1,138 +1,27 @@
 """Curves behind `anil-theory rates`: averages against K, floors against B, and the cost of eps against N."""
 
 import math
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from anil_theory._admissible import InvalidParameter, count, positive
+from anil_theory._admissible import InvalidParameter
 from anil_theory._plain import to_plain
-from anil_theory.algorithm._outer_loop import check_run_size
 from anil_theory.algorithm.oracle_count import as_maml
 from anil_theory.algorithm.outer_run import OuterRun
-from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators._cost_to_accuracy import CostToAccuracy, cost_by_inner_steps
 from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.facts import measured_gap
 from anil_theory.estimators.not_finite import NotFinite
 from anil_theory.estimators.rates import fit_rate
-from anil_theory.problem import Problem
 from anil_theory.record import Status
-from anil_theory.schedule import Schedule
 from anil_theory.statements import Kind
 from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.plans import Question, plan, recommended_plan
-from anil_theory.statements.rates import step_sizes
 from anil_theory.studies.rates import saturation
-from anil_theory.tasks import SeparableFamily
+from anil_theory.studies.rates.cells import COMPILED_STEPS, Curve, CurveCell, StepRule
 from anil_theory.tasks.separable_frame import separable_frames
-
-COMPILED_STEPS = 30
-"""Curves with N up to this share one compilation."""
-
-
-class Curve(StrEnum):
-    """What a curve shows."""
-
-    CONVERGENCE = "convergence"
-    FLOOR = "floor"
-    COST = "cost"
-
-
-class StepRule(StrEnum):
-    """How alpha depends on N."""
-
-    PAPER = "paper"
-    """mu/L^2 in the strongly convex geometry, 0.7/(N L) in the nonconvex one"""
-    FIXED = "fixed"
-    """one alpha for both geometries and every N"""
-
-
-@dataclass(frozen=True)
-class CurveCell:
-    """One curve: a study in one geometry, with everything that defines it.
-
-    inner_steps   the values of N (one for CONVERGENCE and FLOOR);
-    batch         the values of B (one for CONVERGENCE and COST);
-    alpha         the fixed inner step size, for StepRule.FIXED;
-    eps           the accuracy of COST, as a fraction of the larger squared block norm at the start;
-    maml          adapt everything (COST only).
-    """
-
-    study: Curve
-    constants: Constants
-    inner_steps: tuple[int, ...]
-    batch: tuple[int, ...] = (8,)
-    outer_steps: int = 2000
-    rule: StepRule = StepRule.PAPER
-    alpha: float = 0.1
-    eps: float = 0.25
-    n_w: int = 3
-    n_phi: int = 3
-    tasks: int = 4
-    seeds: int = 16
-    seed: int = 0
-    maml: bool = False
-    query: str = field(default="sine")
-
-    def __post_init__(self) -> None:
-        for name in ("inner_steps", "batch"):
-            values = getattr(self, name)
-            if not values:
-                raise InvalidParameter(name, "at least one value", values)
-            for value in values:
-                count(name, value)
-        count("outer_steps", self.outer_steps)
-        count("seeds", self.seeds, minimum=2)
-        positive("eps", self.eps)
-        positive("alpha", self.alpha)
-        if self.maml and self.study is not Curve.COST:
-            raise InvalidParameter("maml", "False except in the study of cost", True)
-        self.family.checked_tasks(self.tasks)
-        shared = 1 if self.study is Curve.COST else COMPILED_STEPS
-        longest = max(*self.inner_steps, shared)
-        largest = Schedule(1.0, longest, batch=max(self.batch), outer_steps=self.outer_steps)
-        check_run_size(largest, inner_steps=longest, seeds=self.seeds, tasks=self.tasks, n_w=self.n_w)
-
-    @property
-    def family(self) -> SeparableFamily:
-        """The family that the population is drawn from."""
-        return SeparableFamily(self.constants, self.n_w, self.n_phi, query=self.query)
-
-    @cached_property
-    def problem(self) -> Problem:
-        """The finite population, its T tasks drawn once, and the start of all runs."""
-        return self.family.problem(tasks=self.tasks, seed=self.seed)
-
-    def schedule(self, N: int, B: int) -> Schedule:
-        """Inner and outer step sizes at N, B: outer ones at 1/lam_1 of the joint form."""
-        if self.rule is StepRule.FIXED:
-            inner = Schedule(self.alpha, N)
-        elif self.maml:
-            inner = Schedule.nonconvex(self.constants, N)
-        else:
-            inner = Schedule.paper(self.constants, N)
-        inner = replace(inner, batch=B, outer_steps=self.outer_steps)
-        if self.maml:
-            # Everything is adapted, so only the whole curvature -L..L is known of the inner loss.
-            return step_sizes(self._unconvex(), inner, Geometry.NONCONVEX, Kind.SHARP, phi=False)
-        return step_sizes(self.constants, inner, self.constants.geometry, Kind.SHARP)
-
-    def _unconvex(self) -> Constants:
-        return replace(self.constants, mu=None)
-
-    def __str__(self) -> str:
-        return f"{self.study}, {self.label()}"
-
-    def label(self) -> str:
-        """A name for legends."""
-        method = "MAML" if self.maml else "ANIL"
-        if self.rule is StepRule.FIXED:
-            return f"{method}, alpha = {self.alpha:g}"
-        return f"{method}, alpha = {'c/(N L)' if self.maml or self.constants.mu is None else 'mu/L^2'}"
 
 
 class _NoAverage(Exception):
@@ -209,7 +98,11 @@ def _convergence(cell: CurveCell) -> dict[str, Any]:
 
 
 def _floor(cell: CurveCell) -> dict[str, Any]:
-    """Mean exact squared norm over the second half of the run, for each B."""
+    """Mean exact squared norm over the second half of the run, for each B.
+
+    The slope is that against B/f, f = (T - B)/(T - 1) without replacement, where the noise is as 1/(B/f); all tasks at
+    once have none, and a floor of no height, which is left out of the slope.
+    """
     N, geometry = cell.inner_steps[0], cell.constants.geometry
     averages: dict[str, list[np.ndarray]] = {"w": [], "phi": []}
     bounds: dict[str, list[float]] = {"w": [], "phi": []}
@@ -228,12 +121,20 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
         for block, squares in (("w", run.squared_w), ("phi", run.squared_phi)):
             averages[block].append(squares[:, late].mean(axis=1))
             # Without a gap the bound is its noise term.
-            bounds[block].append(JointRate(cell.constants, schedule, geometry, 0.0).bound(block).value)
+            noise = JointRate(cell.constants, schedule, geometry, 0.0).bound(block).value
+            bounds[block].append(noise if schedule.sampling_factor else math.nan)
+    effective = [cell.schedule(N, B).effective_batch for B in cell.batch if cell.schedule(N, B).sampling_factor]
+    against = "B^slope"
+    if cell.without_replacement:
+        against = f"(B/f)^slope at f = (T - B)/(T - 1), T = {cell.tasks}"
     curves, notes = [], []
     for block, columns in averages.items():
         values = np.stack(columns, axis=1)
-        fit = fit_rate(np.asarray(cell.batch, float), values, seed=cell.seed)
-        text = f"slope {fit.slope:.2f} [{fit.interval.low:.2f}, {fit.interval.high:.2f}]"
+        text = "no slope: fewer than two batches with noise"
+        if len(set(effective)) > 1:
+            noisy = [i for i, B in enumerate(cell.batch) if cell.schedule(N, B).sampling_factor]
+            fit = fit_rate(np.asarray(effective), values[:, noisy], seed=cell.seed)
+            text = f"slope {fit.slope:.2f} [{fit.interval.low:.2f}, {fit.interval.high:.2f}]"
         curves.append(
             {
                 "geometry": geometry.value,
@@ -248,7 +149,7 @@ def _floor(cell: CurveCell) -> dict[str, Any]:
                 "rounding_kind": "",
             }
         )
-        notes.append(f"{geometry.value}, {block} block, N = {N}: floor ~ B^slope, {text} (the bound: -1)")
+        notes.append(f"{geometry.value}, {block} block, N = {N}: floor ~ {against}, {text} (the bound: -1)")
     return {"curves": curves, "notes": notes}
 
 
@@ -276,9 +177,11 @@ def _cost(cell: CurveCell) -> dict[str, Any]:
     calls = [c.median_steps * _calls(c) for c in costs]
     constants = cell.constants
     alpha = cell.alpha if cell.rule is StepRule.FIXED else None
-    question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha)
+    T = one_step.population
+    # What is predicted is what is run: steps of Theorem J, B tasks each.
+    question = Question(constants, eps, D0, cell.n_w, cell.n_phi, alpha=alpha, kind=Kind.SHARP, batch=B, population=T)
     question = question.of_maml(alpha) if cell.maml else question
-    predicted = [_real(plan(question, N).cost) for N in cell.inner_steps]
+    predicted = [_predicted(question, N) for N in cell.inner_steps]
     predicted_best = recommended_plan(question, 512).schedule.inner_steps
     measured = {
         "iterations": [c.median_steps for c in costs],
@@ -331,6 +234,14 @@ def _how_many_diverged(costs: list[CostToAccuracy], setting: str) -> dict[str, s
         return {}
     counts = ", ".join(f"{bad} of {costs[0].steps.size} at N = {N}" for N, bad in diverged.items())
     return {"status": Status.DIVERGED.value, "reason": f"cost, {setting}: seeds that diverged, {counts}"}
+
+
+def _predicted(question: Question, inner_steps: int) -> float:
+    """Oracle calls of the plan at N; infinite where its step size, or the number, is beyond float64."""
+    try:
+        return _real(plan(question, inner_steps).cost)
+    except InvalidParameter:
+        return math.inf
 
 
 def _real(number: float) -> float:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from anil_theory._admissible import count
 from anil_theory.constants import Constants
 from anil_theory.studies.inner_steps import runnable
-from anil_theory.studies.rates.curves import Curve, CurveCell, StepRule
+from anil_theory.studies.rates.cells import BATCH, Curve, CurveCell, StepRule
 from anil_theory.studies.rates.settings import RatesSettings
 
 FLOOR_STEPS = 5
@@ -32,6 +33,9 @@ def cells_of(asked: RatesSettings) -> Iterator[CurveCell]:
 def _curve(
     asked: RatesSettings, constants: Constants, kind: Curve, inner_steps: tuple[int, ...], **rest: Any
 ) -> CurveCell:
+    if asked.population is not None:
+        # The batch of the curves that have one is not asked for, and cannot be larger than the population.
+        rest.setdefault("batch", (min(BATCH, count("population", asked.population)),))
     return CurveCell(
         kind,
         constants,
@@ -41,7 +45,8 @@ def _curve(
         alpha=asked.alpha,
         n_w=asked.n_w,
         n_phi=asked.n_phi,
-        tasks=asked.tasks,
+        tasks=asked.tasks if asked.population is None else asked.population,
+        without_replacement=asked.population is not None,
         seeds=asked.seeds,
         seed=asked.seed,
         **rest,

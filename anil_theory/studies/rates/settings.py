@@ -28,6 +28,9 @@ class RatesSettings(Options):
     n_w: int = option(3, "Dimension of w.")
     n_phi: int = option(3, "Dimension of phi.")
     tasks: int = option(4, "Tasks in the population.")
+    population: int | None = option(
+        None, "T: draw the B tasks of a step without replacement from T, which --tasks then is; B is at most T."
+    )
     seeds: int = option(16, "Runs of Algorithm 1 per curve.")
     seed: int = option(0, "Seed of tasks and runs.")
     quick: bool = option(False, "Fewer curves and steps.")

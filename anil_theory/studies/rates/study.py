@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from anil_theory.report.cost_plot import plot_cost
 from anil_theory.report.rate_plots import plot_convergence, plot_floor
 from anil_theory.report.rates_table import curves_of, print_rates
-from anil_theory.studies.rates.curves import Curve, CurveCell, trace
+from anil_theory.studies.rates.cells import Curve, CurveCell
+from anil_theory.studies.rates.curves import trace
 from anil_theory.studies.rates.grid import cells_of
 from anil_theory.studies.rates.settings import RatesSettings
 from anil_theory.study import CellStudy, Hand, Page, Result

@@ -109,7 +109,9 @@ class Cell:
         """Cells that agree in this share one compilation."""
         population = (self.family, self.n_w, self.n_phi, self.tasks, self.query)
         shape = (self.measurement, *population, self.max_inner_steps, self.budget.shapes)
-        return (*shape, self.schedule.batch, self.seeds) if self.by.runs_outer_loop else shape
+        if not self.by.runs_outer_loop:
+            return shape
+        return (*shape, self.schedule.batch, self.schedule.population, self.seeds)
 
     def describe(self) -> str:
         """The setting in one line."""

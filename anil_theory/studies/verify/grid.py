@@ -68,7 +68,7 @@ def _product(axes: Axes, statements: tuple[str, ...], seed: int, reasons: _Reaso
     for name in statements:
         one_of("statement", name, tuple(STATEMENTS))
     runnable(axes.inner_steps)
-    for name in ("batch", "outer_steps"):
+    for name in ("batch", "population", "outer_steps"):
         for value in getattr(axes, name):
             count(name, value)
     serving = {name: measurements_of(STATEMENTS[name]) for name in statements}
@@ -160,8 +160,6 @@ def _cell(
     """The cell, with the dimensions that the family has there; why a witness does not exist, where that is so."""
     witness = FAMILIES[family].is_witness
     try:
-        if axes.without_replacement and measurement.runs_outer_loop:
-            schedule = _without_replacement(schedule, axes, family)
         cell = Cell(
             measurement=measurement.name,
             statement=statement,
@@ -170,7 +168,7 @@ def _cell(
             regime=regime,
             n_w=shape[0],
             n_phi=shape[1],
-            tasks=1 if witness else axes.tasks,
+            tasks=1 if witness else schedule.population or axes.tasks,
             query=axes.query,
             seed=seed,
             max_inner_steps=max(axes.inner_steps),
@@ -186,13 +184,6 @@ def _cell(
     return cell if dimensions == shape else replace(cell, n_w=dimensions[0], n_phi=dimensions[1])
 
 
-def _without_replacement(schedule: Schedule, axes: Axes, family: str) -> Schedule:
-    """The schedule with batches of different tasks. Raises InvalidParameter where a family has a number of its own."""
-    if FAMILIES[family].is_witness:
-        raise InvalidParameter("without_replacement", f"left out: {family} has tasks of its own number", True)
-    return replace(schedule, population=axes.tasks)
-
-
 def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
     """The values of what a measurement depends on."""
     schedule = cell.schedule
@@ -201,6 +192,7 @@ def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
         "alpha": schedule.one_alpha,
         "inner_steps": schedule.inner_steps,
         "batch": schedule.batch,
+        "population": schedule.population,
         "outer_steps": schedule.outer_steps,
         "beta": (schedule.beta_w, schedule.beta_phi),
         "lam": schedule.lam,
@@ -212,7 +204,7 @@ def _parts(cell: Cell, measurement: Measurement) -> tuple[Hashable, ...]:
 def _runs(
     axes: Axes, constants: Constants, schedule: Schedule, measurement: Measurement, *, phi: bool
 ) -> list[Schedule]:
-    """The schedule for every B, K, lam and beta that the measurement depends on; `phi` is false where phi is empty.
+    """The schedule for every B, T, K, lam and beta that the measurement depends on; `phi` is false where phi is empty.
 
     Explicit limits of the step sizes are below the refined ones, so both bounds apply. Without a contraction factor
     there are no limits, and no runs.
@@ -220,8 +212,12 @@ def _runs(
     depends = measurement.depends_on
     batches = axes.batch if "batch" in depends else (schedule.batch,)
     lengths = axes.outer_steps if "outer_steps" in depends else (schedule.outer_steps,)
+    populations = (axes.population or (None,)) if "population" in depends else (schedule.population,)
     weights = axes.lam if "lam" in depends else (None,)
-    runs = [replace(schedule, batch=B, outer_steps=K, lam=w) for B, K, w in product(batches, lengths, weights)]
+    runs = [
+        replace(schedule, batch=B, population=T, outer_steps=K, lam=weight)
+        for B, T, K, weight in product(batches, populations, lengths, weights)
+    ]
     if "beta" not in depends:
         return runs
     if not contracts(constants, schedule):

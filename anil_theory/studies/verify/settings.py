@@ -21,7 +21,8 @@ class Axes(Options):
     lam               weights of iMAML's proximal term (statement imaml only);
     batch, outer_steps, beta   B, K and both outer step sizes (theorems and Table 2 only); without beta, the largest
                       that the explicit bounds allow;
-    without_replacement   draw the B tasks of a step without replacement, B <= tasks (theorems, runs of FO-ANIL);
+    population        T: the B tasks of a step are drawn without replacement from T, B <= T, and the cell has T tasks
+                      (theorems and runs of FO-ANIL only); where none is given, they are drawn independently;
     geometry          which geometries to cover;
     pairs to iterations   how hard to search: `estimators.Budget`;
     measurements      the measurements of this grid, by name; where none is named, all but those in `without`.
@@ -42,8 +43,8 @@ class Axes(Options):
     batch: tuple[int, ...] = option((4,), "B, tasks per outer step (theorems).")
     outer_steps: tuple[int, ...] = option((1000,), "K, outer steps (theorems).")
     beta: tuple[float, ...] = option((), "Outer step size of both blocks; its limit if left out.")
-    without_replacement: bool = option(False, "Draw each batch without replacement from the tasks of the cell.")
-    tasks: int = option(4, "Tasks per cell.")
+    population: tuple[int, ...] = option((), "T: draw B of T tasks without replacement; independent if left out.")
+    tasks: int = option(4, "Tasks per cell, where --population says nothing.")
     seeds: int = option(32, "Runs of Algorithm 1 per cell (theorems).")
     query: str = option("sine", "Outer loss: sine or log-cosh.")
     family: tuple[str, ...] = option((), "Families of tasks; separable and, where it exists, extremal if left out.")
