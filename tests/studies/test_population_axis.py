@@ -49,7 +49,7 @@ def test_more_than_all_tasks_are_refused_everywhere() -> None:
 
 
 def test_a_family_with_a_number_of_tasks_of_its_own_says_so() -> None:
-    axes = Axes(batch=(2,), population=(6,), rho=(0.0,), tau=(0.0,), **AXES | {"family": ("decay",)})
+    axes = Axes(batch=(2,), population=(6,), rho=(0.0,), tau=(0.0,), **{**AXES, "family": ("decay",)})
     with pytest.raises(EmptyGrid, match="decay has 1 tasks, and the population is to be of T = 6"):
         grid_cells(axes, ("thm1",))
 
