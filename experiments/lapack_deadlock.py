@@ -56,7 +56,7 @@ def ends(program: Callable[..., Any], threads: int, seconds: float) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, help="How long to wait before it counts as hanging.")
     seconds = parser.parse_args().seconds
     jax.config.update("jax_enable_x64", True)

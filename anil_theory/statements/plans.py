@@ -223,7 +223,7 @@ def recommended_plan(
     if len(ends) > 1:
         plans_at_ends = [recommended_plan(each, most, every, also) for each in ends]
         return min(plans_at_ends, key=lambda each: (each.cost, each.schedule.inner_steps))
-    question = ends[0]
+    (question,) = ends
     plans: dict[int, Plan] = {}
     refusal: list[InvalidParameter] = []
 
