@@ -219,11 +219,11 @@ def recommended_plan(
     Raises InvalidParameter when that leaves nothing.
     """
     most = count("most", most)
-    ends = question.at_either_end()
+    ends = list(question.at_either_end())
     if len(ends) > 1:
         plans_at_ends = [recommended_plan(each, most, every, also) for each in ends]
         return min(plans_at_ends, key=lambda each: (each.cost, each.schedule.inner_steps))
-    (question,) = ends
+    question = ends[0]
     plans: dict[int, Plan] = {}
     refusal: list[InvalidParameter] = []
 
