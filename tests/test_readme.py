@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from anil_theory.statements.base import ANIL
+from anil_theory.statements.papers import PAPERS
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -27,6 +30,11 @@ def test_its_links_and_its_picture_exist() -> None:
     targets = re.findall(r"\]\(([^)]+)\)", README)
     assert len(targets) >= 10
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_it_names_the_papers_whose_statements_can_be_selected() -> None:
+    others = set(PAPERS) - {ANIL}
+    assert set(re.findall(r"`([a-z-]+)`", README.split("`verify --paper`:")[1].split("docs/results.md")[0])) == others
 
 
 def test_its_two_commands_are_the_known_ones() -> None:
