@@ -137,7 +137,16 @@ def audit(
     if certify or (certify is None and n <= CERTIFIED):
         proofs, why_not = _certified(replace(problem, constants=rough), tasks, effort)
     by_name = {
-        name: _settled(name, extremes, samples, declared.get(name), proofs.get(name), why_not, seed)
+        name: _settled(
+            name,
+            extremes,
+            samples,
+            declared.get(name),
+            proofs.get(name),
+            why_not,
+            radius=run.reach,
+            seed=seed,
+        )
         for name in NAMES
         if name in extremes
     }
@@ -226,12 +235,17 @@ def _settled(
     declared: float | None,
     proved: float | None,
     why_not: str,
+    *,
+    radius: float,
     seed: int,
 ) -> AuditedConstant:
     """The constant: declared, or else certified, or else estimated."""
     seen = extremes[name]
     interval, remark = _interval(name, samples[name], seen.value, seed)
     closed = proved is not None and (proved >= seen.value / CLOSE if name == "mu" else proved <= CLOSE * seen.value)
+    # Of a quadratic a point shows rho = 0, and no factor times that is a width that a search can reach.
+    vanishes = proved is not None and name in ("rho", "tau") and proved <= FLAT * extremes["L"].value / radius
+    closed = closed or vanishes
     if proved is not None and not closed:
         why_not = f"the certificate {'>=' if name == 'mu' else '<='} {proved:.4g} did not close"
     value: float | None
