@@ -96,7 +96,10 @@ def admitted_declarations(declared: Mapping[str, float] | Constants | None) -> d
         if name not in NAMES:
             raise InvalidParameter("constants", "named mu, L, rho, tau or M", name)
     zero_allowed = ("rho", "tau")
-    return {name: (nonnegative if name in zero_allowed else positive)(name, value) for name, value in declared.items()}
+    admitted = {name: (nonnegative if name in zero_allowed else positive)(name, x) for name, x in declared.items()}
+    if "mu" in admitted and "L" in admitted and admitted["mu"] > admitted["L"]:
+        raise InvalidParameter("mu", f"in (0, L] = (0, {admitted['L']:g}]", admitted["mu"])
+    return admitted
 
 
 def audit(

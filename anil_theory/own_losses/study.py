@@ -26,6 +26,7 @@ from anil_theory.own_losses.failing import (
     describe_jump,
     first_of,
     look_for_jump,
+    require_finite,
 )
 from anil_theory.own_losses.following import Followed, follow, problem_on
 from anil_theory.own_losses.hypergradients import study_hypergradients
@@ -79,8 +80,8 @@ def study_losses(
     on_progress called with what is done next, in words.
 
     Raises InvalidParameter for parameters, data and settings outside their sets, UnusableLoss for losses that cannot be
-    studied, and NotFinite where the run or a constant is not finite. A loss with a kink is no error: `first_failure`
-    and `jump` of the result say where, and there are no verdicts then.
+    studied, and NotFinite where the run, a constant, or a loss at a point of the ball is not finite. A loss with a kink
+    is no error: `first_failure` and `jump` of the result say where, and there are no verdicts then.
     """
     started = time.perf_counter()
     support, query = _pair(losses)
@@ -108,6 +109,7 @@ def study_losses(
         seed=seed,
     )
     wide = problem_on(admitted, name=name, radius=run.reach)
+    require_finite(wide, admitted, run, work, seed)
     jump = look_for_jump(wide, admitted, run, work, seed)
     on_progress("auditing the constants")
     proving = n <= CERTIFIED if certify is None else certify
