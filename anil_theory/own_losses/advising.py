@@ -1,7 +1,8 @@
 """Settings for own losses: what a theorem guarantees at their constants, and what their measured blocks suggest.
 
 guaranteed   alpha, beta, N, B, K of `advice.advise`: by Theorem 1 or 2 the averages of the squared gradients are at
-             most eps, if the constants hold. Where these are estimated the guarantee is an estimate too;
+             most eps, if the constants hold. Where these are estimated the guarantee is an estimate too, and where they
+             are declared and not proved it is none: why_not says which;
 population   beta, K and B = 1 of Theorem I, from the population's own numbers at alpha and N as studied (`population`):
              a guarantee for runs that stay in the box, where those numbers are certified;
 practical    alpha and N as studied, beta = 1/(its own block + the cross block) with the blocks as measured: the
@@ -81,6 +82,7 @@ def advise_own(
     eps: float | None,
     query_infimum: float | None,
     certify: bool,
+    doubts: str,
     effort: StudyEffort,
     seed: int,
 ) -> tuple[StudyAdvice, tuple[Row, ...]]:
@@ -89,7 +91,8 @@ def advise_own(
     accuracy        eps as a share of the larger squared block of the meta-gradient at the start, unless eps is given;
     query_infimum   a number below which no query loss falls; None: certified on the box of the runs where that closes,
                     or else estimated by descending on each query loss;
-    certify         whether certificates are tried.
+    certify         whether certificates are tried;
+    doubts          why declared constants are not proved; "" where they are.
     """
     slopes = gradients_at_start(problem, schedule)
     mean = slopes.mean(axis=0)
@@ -108,7 +111,7 @@ def advise_own(
     own, own_why = _own_numbers(problem, schedule, run, chosen_eps, certify=certify, effort=effort, seed=seed)
     D0, direction, reason = _initial_gap(problem, run, float(losses[0, 0]), query_infimum, own)
     fewer = None if own is None else _fewer_tasks(problem, schedule, own, chosen_eps)
-    guaranteed, why_not = _guaranteed(problem, chosen_eps, D0)
+    guaranteed, why_not = _guaranteed(problem, chosen_eps, D0, doubts)
     reached = np.flatnonzero(sizes[0].max(axis=-1) <= chosen_eps)
     variance = float(np.mean(np.sum((slopes - mean) ** 2, axis=1)))
     practical = {
@@ -201,7 +204,7 @@ def _initial_gap(
     return max(gap, float(np.finfo(float).eps) * max(1.0, abs(at_start))), "estimated", f"{descended}; {why}"
 
 
-def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any] | None, str]:
+def _guaranteed(problem: Problem, eps: float, D0: float, doubts: str) -> tuple[dict[str, Any] | None, str]:
     constants: Constants = problem.constants
     if problem.n_phi == 0:
         return None, "phi is empty: this is MAML, and the theorems are about ANIL"
@@ -219,8 +222,8 @@ def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any]
         )
     except (AnilTheoryError, ArithmeticError) as error:
         return None, f"the theorem gives no settings at these constants: {error}"
-    estimated = constants.known is Knowledge.ESTIMATED
-    return to_plain(advice), "it rests on constants that are estimated" if estimated else ""
+    estimated = "it rests on constants that are estimated" if constants.known is Knowledge.ESTIMATED else ""
+    return to_plain(advice), "; ".join(filter(None, (estimated, doubts)))
 
 
 def _sentence(runs: dict[str, dict[str, list[float]]], K: int) -> str:
