@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.constants import Constants, Knowledge, Region
+from anil_theory.constants import Constants, Knowledge
 from anil_theory.errors import Incomparable
 from anil_theory.estimators.base import Direction, Estimate, Witness
 from anil_theory.schedule import Schedule
-from anil_theory.statements import STATEMENTS
 from anil_theory.statements.base import Bound, Claim, Hypothesis, Kind, NoBound
 from anil_theory.verdict import RESTS_ON_ESTIMATES, STANDARD_ERRORS, SUSPECTS, Outcome, Verdict, judge, with_replay
 from tests.strategies import fractions, log_uniform, settings_of_theory
@@ -342,15 +341,3 @@ def test_a_bound_of_0_that_the_replay_does_not_refute_has_no_power() -> None:
     assert refuted.outcome is Outcome.REFUTED
     replayed = with_replay(refuted, -1e-9, 0.0)
     assert replayed.outcome is Outcome.INCONCLUSIVE and replayed.power == 0.0
-
-
-def test_an_enclosure_that_reaches_beyond_the_region_proves_no_exit() -> None:
-    """An upper estimate of how far iterates go is not a failed hypothesis; a point that left is one."""
-    claim = STATEMENTS["prop2"].select(Kind.EXPLICIT)[0]
-    constants = Constants(0.5, 1.0, 0.0, 0.0, 1.0, region=Region(1.0))
-    estimate = Estimate(claim.quantity, 1e-9, Direction.UPPER, "branch and bound", outside=0.25)
-    enclosed = judge(claim, constants, Schedule(0.5, 2), replace(estimate, outside_direction=Direction.UPPER))
-    assert enclosed.outcome is Outcome.INCONCLUSIVE
-    assert enclosed.reason.startswith("not proved: every iterate stays in the ball of radius 1")
-    left = judge(claim, constants, Schedule(0.5, 2), replace(estimate, outside_direction=Direction.LOWER))
-    assert left.outcome is Outcome.NOT_APPLICABLE and "fails by 0.25" in left.reason

@@ -99,14 +99,14 @@ class _MeanValue:
         number, n_w, n = self.slope.lo.shape
         try:
             (here,) = run_intervals(program, [self.here])
-            (one,) = run_intervals(slope, [box])
+            (slopes,) = run_intervals(slope, [box])
         except (NoEnclosure, Undecided):
-            here = one = Intervals.exact(np.array(math.nan))
-        assert isinstance(here, Intervals) and isinstance(one, Intervals)
+            here = slopes = Intervals.exact(np.array(math.nan))
+        assert isinstance(here, Intervals) and isinstance(slopes, Intervals)
         here = here.rearranged(lambda e: np.broadcast_to(e, (number, n_w)))
-        one = one.rearranged(lambda e: np.broadcast_to(e, (number, n_w, n)))
-        through_w = matrix_product(one.rearranged(lambda e: e[:, :, :n_w]), self.slope)
-        direct = one.rearranged(lambda e: np.where(np.arange(n) < n_w, 0.0, e))
+        slopes = slopes.rearranged(lambda e: np.broadcast_to(e, (number, n_w, n)))
+        through_w = matrix_product(slopes.rearranged(lambda e: e[:, :, :n_w]), self.slope)
+        direct = slopes.rearranged(lambda e: np.where(np.arange(n) < n_w, 0.0, e))
         chained = (through_w + direct).rearranged(lambda e: np.where(continuous[:, None, None], e, math.nan))
         phi = self.here.rearranged(lambda e: e[:, n_w:])
         both = Intervals(*(np.concatenate([getattr(here, e), getattr(phi, e)], axis=1) for e in ("lo", "hi")))

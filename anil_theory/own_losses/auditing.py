@@ -17,7 +17,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from anil_theory._admissible import InvalidParameter, nonnegative, positive
 from anil_theory.certify.enclosures.refusals import NoEnclosure
 from anil_theory.certify.family_constants import certify_constants
 from anil_theory.constants import Constants, Knowledge, Region
@@ -46,7 +45,8 @@ class AuditedConstant:
     direction  "declared", "certified" or "estimated";
     extreme    what a point shows: the constant is at least that (mu: at most);
     where      what showed it: "ascent", "points" or "run";
-    interval   the extrapolation from random points, at level 95 % under a model of the tail; None where it is refused;
+    interval   the extrapolation from random points, at level 95 % under a model of the tail, cut to what a point shows
+               and what is certified; None where it is refused;
     certified  the proved bound, if there is one;
     declared   what the user said, if they did;
     remark     why there is no interval or no certificate.
@@ -82,24 +82,6 @@ class _Extreme:
     value: float
     where: str
     witness: Witness | None
-
-
-def admitted_declarations(declared: Mapping[str, float] | Constants | None) -> dict[str, float]:
-    """What the user declares, by name. Raises InvalidParameter for other names, and for values that are no constant."""
-    if declared is None:
-        return {}
-    if isinstance(declared, Constants):
-        declared = {name: value for name in NAMES if (value := getattr(declared, name)) is not None}
-    if not isinstance(declared, Mapping):
-        raise InvalidParameter("constants", "a mapping from mu, L, rho, tau or M to numbers, or Constants", declared)
-    for name in declared:
-        if name not in NAMES:
-            raise InvalidParameter("constants", "named mu, L, rho, tau or M", name)
-    zero_allowed = ("rho", "tau")
-    admitted = {name: (nonnegative if name in zero_allowed else positive)(name, x) for name, x in declared.items()}
-    if "mu" in admitted and "L" in admitted and admitted["mu"] > admitted["L"]:
-        raise InvalidParameter("mu", f"in (0, L] = (0, {admitted['L']:g}]", admitted["mu"])
-    return admitted
 
 
 def audit(
@@ -244,7 +226,7 @@ def _settled(
 ) -> AuditedConstant:
     """The constant: declared, or else certified, or else estimated."""
     seen = extremes[name]
-    interval, remark = _interval(name, samples[name], seen.value, seed)
+    interval, remark = _interval(name, samples[name], seen.value, proved, seed)
     closed = proved is not None and (proved >= seen.value / CLOSE if name == "mu" else proved <= CLOSE * seen.value)
     # Of a quadratic a point shows rho = 0, and no factor times that is a width that a search can reach.
     vanishes = proved is not None and name in ("rho", "tau") and proved <= FLAT * extremes["L"].value / radius
@@ -275,8 +257,10 @@ def _settled(
     )
 
 
-def _interval(name: str, samples: np.ndarray, seen: float, seed: int) -> tuple[tuple[float, float] | None, str]:
-    """The extrapolated interval of the supremum (mu: infimum), or why there is none."""
+def _interval(
+    name: str, samples: np.ndarray, seen: float, proved: float | None, seed: int
+) -> tuple[tuple[float, float] | None, str]:
+    """The extrapolated interval of the supremum (mu: infimum), cut to what is seen and proved; or why there is none."""
     finite = samples[np.isfinite(samples)]
     if len(finite) <= MIN_TAIL:
         return None, f"no interval: {len(finite)} finite samples are too few"
@@ -287,7 +271,10 @@ def _interval(name: str, samples: np.ndarray, seen: float, seed: int) -> tuple[t
     low, high = (-result.high, -result.low) if name == "mu" else (result.low, result.high)
     if _beyond(name, seen, low if name == "mu" else high):
         return None, f"no interval: a search went beyond the extrapolated [{low:.4g}, {high:.4g}]"
-    return (low, high), ""
+    limit = proved if proved is not None else (-math.inf if name == "mu" else math.inf)
+    least, most = sorted((seen, limit))
+    # Rounding may put a proof just short of what a point shows.
+    return (min(max(low, least), most), max(min(high, most), least)), ""
 
 
 def _constants_of(by_name: Mapping[str, AuditedConstant], reach: float) -> Constants:

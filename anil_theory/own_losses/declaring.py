@@ -1,11 +1,31 @@
-"""What declared constants rest on: which of them a point contradicts, and which no certificate reaches."""
+"""Declared constants: what may be declared, which are contradicted by a point, and which no certificate reaches."""
 
 from collections.abc import Mapping
 
-from anil_theory.own_losses.auditing import AuditedConstant
+from anil_theory._admissible import InvalidParameter, nonnegative, positive
+from anil_theory.constants import Constants
+from anil_theory.own_losses.auditing import NAMES, AuditedConstant
 
 TOLERANCE = 1e-9
 """A point contradicts a declaration, or a certificate misses it, by more than this share of it."""
+
+
+def admitted_declarations(declared: Mapping[str, float] | Constants | None) -> dict[str, float]:
+    """What the user declares, by name. Raises InvalidParameter for other names, and for values that are no constant."""
+    if declared is None:
+        return {}
+    if isinstance(declared, Constants):
+        declared = {name: value for name in NAMES if (value := getattr(declared, name)) is not None}
+    if not isinstance(declared, Mapping):
+        raise InvalidParameter("constants", "a mapping from mu, L, rho, tau or M to numbers, or Constants", declared)
+    for name in declared:
+        if name not in NAMES:
+            raise InvalidParameter("constants", "named mu, L, rho, tau or M", name)
+    zero_allowed = ("rho", "tau")
+    admitted = {name: (nonnegative if name in zero_allowed else positive)(name, x) for name, x in declared.items()}
+    if "mu" in admitted and "L" in admitted and admitted["mu"] > admitted["L"]:
+        raise InvalidParameter("mu", f"in (0, L] = (0, {admitted['L']:g}]", admitted["mu"])
+    return admitted
 
 
 def doubts(audited: Mapping[str, AuditedConstant]) -> str:

@@ -17,9 +17,9 @@ from anil_theory.estimators.constants_audit import CURVATURE_RANGE
 from anil_theory.falsifier import Evidence
 from anil_theory.own_losses.admission import Admitted, admit
 from anil_theory.own_losses.advising import advise_own
-from anil_theory.own_losses.auditing import Audit, admitted_declarations, audit
+from anil_theory.own_losses.auditing import Audit, audit
 from anil_theory.own_losses.blocks import study_blocks
-from anil_theory.own_losses.declaring import doubts
+from anil_theory.own_losses.declaring import admitted_declarations, doubts
 from anil_theory.own_losses.effort import CERTIFIED, MOST_TASKS, StudyEffort
 from anil_theory.own_losses.failing import (
     along_the_run,

@@ -10,6 +10,7 @@ import numpy as np
 from anil_theory.constants import Knowledge
 from anil_theory.estimators import Budget
 from anil_theory.own_losses import LossStudy, StudyEffort, study_losses
+from anil_theory.own_losses.auditing import _interval
 
 FEW = StudyEffort(
     samples=40,
@@ -59,3 +60,13 @@ def test_every_row_that_is_not_judged_gives_its_reason() -> None:
     assert "NOT_APPLICABLE, prop2 (w, w, found): fails by <0.8>" in str(shown)
     assert "INCONCLUSIVE, prop2 (w, phi, found): not proved" in str(shown)
     assert "fails by &lt;0.8&gt;" in shown._repr_html_()
+
+
+def test_an_extrapolated_interval_is_cut_to_what_is_seen_and_proved() -> None:
+    tail = np.random.default_rng(0).uniform(0.0, 1.0, 400) ** 3
+    whole, remark = _interval("L", tail, 0.0, None, 0)
+    assert whole is not None and remark == ""
+    seen = whole[0] / 2 + whole[1] / 2
+    proved = whole[0] / 4 + 3 * whole[1] / 4
+    assert _interval("L", tail, seen, proved, 0) == ((seen, proved), "")
+    assert _interval("mu", -tail, -seen, -proved, 0) == ((-proved, -seen), "")
