@@ -97,15 +97,20 @@ def judge(claim: Claim, constants: Constants, schedule: Schedule, estimate: Esti
     if claim.quantity != estimate.quantity:
         raise Incomparable(f"claim {claim.name} bounds {claim.quantity!r}; the estimate measures {estimate.quantity!r}")
     hypotheses = claim.hypotheses(constants, schedule)
-    if estimate.outside > 0:
-        condition = f"every iterate stays in {estimate.region or constants.region}"
-        hypotheses = (*hypotheses, Hypothesis(condition, -estimate.outside))
+    inside = f"every iterate stays in {estimate.region or constants.region}"
+    enclosed_beyond = estimate.outside > 0 and estimate.outside_direction is Direction.UPPER
+    if estimate.outside > 0 and not enclosed_beyond:
+        hypotheses = (*hypotheses, Hypothesis(inside, -estimate.outside))
     failed = [h for h in hypotheses if not h.holds]
     if failed:
         reason = "; ".join(map(str, failed))
         return Verdict(
             Outcome.NOT_APPLICABLE, claim.name, claim.kind, estimate, None, math.nan, 0.0, reason, hypotheses
         )
+    if enclosed_beyond:
+        # An upper estimate of how far iterates go shows none that leaves: the hypothesis neither holds nor fails.
+        reason = f"not proved: {inside}; they are enclosed only up to {estimate.outside:.3g} beyond it"
+        return Verdict(Outcome.INCONCLUSIVE, claim.name, claim.kind, estimate, None, math.nan, 0.0, reason, hypotheses)
     bound = claim.evaluate(constants, schedule)
     slack = estimate.rounding + bound.rounding + STANDARD_ERRORS * estimate.stderr
     outcome, reason = _compare(claim.kind, estimate, bound, slack)

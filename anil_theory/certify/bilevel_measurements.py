@@ -71,10 +71,17 @@ def _finding(problem: Problem, certificates: list[BilevelCertificate]) -> Findin
             return Finding((), f"task {each.task}: how far w goes was not enclosed ({each.reason})")
     worst = max(certificates, key=lambda each: each.upper)
     lower = max(each.lower for each in certificates)
-    outside = max(0.0, *(each.reach - radius for each in certificates)) if math.isfinite(radius) else 0.0
+    outside = 0.0
+    direction = Direction.UPPER
+    if math.isfinite(radius):
+        outside = max(0.0, *(each.reach - radius for each in certificates))
+        if max(each.reached for each in certificates) > radius:
+            # A point that is proved to lie beyond the ball: the hypothesis fails.
+            direction = Direction.LOWER
     samples = sum(each.boxes for each in certificates)
     remark = f"the largest value lies in [{lower:.4g}, {worst.upper:.4g}] for {worst.region}"
-    return Finding((replace(worst.estimate, outside=outside, samples=samples),), remark)
+    estimate = replace(worst.estimate, outside=outside, outside_direction=direction, samples=samples)
+    return Finding((estimate,), remark)
 
 
 def enclose_objective(problem: Problem, schedule: Schedule, effort: Effort) -> Found:

@@ -118,6 +118,7 @@ class BilevelCertificate(Displayed):
     quantity  as in the claims;
     phi       where it is at least `lower`;
     reach     at least |(w, phi)| for every w that was looked at: constants have to hold that far;
+    reached   at most the largest of these |(w, phi)|: one of them lies as far out;
     status    CLOSED, or INCONCLUSIVE when the boxes allowed were used up (the enclosure is right and wider than asked),
               or UNDECIDED_BRANCH: `upper` is inf, and the reason says whether w* was not enclosed and why;
     """
@@ -127,6 +128,7 @@ class BilevelCertificate(Displayed):
     upper: float
     phi: tuple[float, ...]
     reach: float
+    reached: float
     region: PhiBall
     status: ClosingStatus
     reason: str
@@ -154,6 +156,7 @@ def refused(quantity: str, region: PhiBall, reason: str) -> BilevelCertificate:
         upper=math.inf,
         phi=region.centre,
         reach=math.inf,
+        reached=0.0,
         region=region,
         status=ClosingStatus.INCONCLUSIVE,
         reason=reason,
@@ -188,9 +191,11 @@ def certified(
     cut = _first_batch(boxes, len(ball.centre))
     maximum = maximise(search.norms, cut, gap=limits.gap, **options)
     reach = math.inf
+    reached = 0.0
     if math.isfinite(maximum.high):
         farthest = maximise(search.reach, cut, gap=REACH_GAP, **options)
         reach = farthest.high
+        reached = max(farthest.low, 0.0)
     point = maximum.point or tuple(map(float, boxes.lower[0]))
     return BilevelCertificate(
         quantity=quantity,
@@ -198,6 +203,7 @@ def certified(
         upper=maximum.high,
         phi=point[-len(ball.centre) :],
         reach=reach,
+        reached=reached,
         region=ball,
         status=maximum.status,
         reason=search.reason(maximum),

@@ -90,6 +90,8 @@ class Estimate(Displayed):
     samples    how many points, pairs, starts or seeds stand behind it;
     seed       the integer the random key was made from;
     outside    by how much (in norm) the computation left the region where the constants hold; 0 if it stayed inside;
+    outside_direction   LOWER: a point is known to have left the region; UPPER: an enclosure reaches so far beyond it,
+               which shows no point that left;
     region     the region that `outside` is about, in words, where it is not that of the constants;
     outside_kind   how the rounding that `outside` allows for was found, in the words of `rounding_kind`; empty where
                the region is the whole space;
@@ -111,6 +113,7 @@ class Estimate(Displayed):
     samples: int = 1
     seed: int = 0
     outside: float = 0.0
+    outside_direction: Direction = Direction.LOWER
     rounding_kind: str = ""
     outside_kind: str = ""
     region: str = ""

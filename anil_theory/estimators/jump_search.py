@@ -61,6 +61,8 @@ def find_jump(
     far = changes[..., HALVINGS // 2]
     near = changes[..., HALVINGS]
     jumps = (near > NOISE * np.maximum(sizes, np.finfo(float).tiny)) & (near > KEPT * far)
+    # Where a loss is not finite on the way, the change is that of a pole or of its end, and no kink.
+    jumps &= np.isfinite(changes).all(axis=-1)
     jumps[:, LOSSES.index("query"), DERIVATIVES.index("Hessian")] = False
     for order, derivative in enumerate(DERIVATIVES):
         places = np.argwhere(jumps[:, :, order])
@@ -91,7 +93,9 @@ def _bisected(
 
     def derivatives(loss: Loss, z: Float[Array, " n"], task: PyTree) -> Float[Array, "2 n"]:
         slope = loss_field(loss, (z[:n_w], z[n_w:]))
-        return jnp.stack(jax.jvp(lambda at: slope(at, task), (z,), (direction,)))
+        both = jnp.stack(jax.jvp(lambda at: slope(at, task), (z,), (direction,)))
+        # The derivative of log x is 1/x, finite also where log x is not.
+        return jnp.where(jnp.isfinite(loss(z[:n_w], z[n_w:], task)), both, jnp.nan)
 
     def one(loss: Loss, order: int, ends: Float[Array, "2 n"], task: PyTree) -> tuple[Array, Array, Array]:
         def value(z: Array) -> Array:

@@ -65,8 +65,11 @@ class Admitted:
     notes: tuple[str, ...]
 
 
-def admit(support: Loss, query: Loss, w: PyTree, phi: PyTree, data: PyTree) -> Admitted:
+def admit(support: Loss, query: Loss, w: PyTree, phi: PyTree, data: PyTree, *, pad: bool = False) -> Admitted:
     """The losses and their data, ready to be studied.
+
+    pad   whether tasks of unequal sizes are padded: `data` is a list with one tree per task, and the losses get a
+          `Padded(examples, mask)`.
 
     Raises InvalidParameter for parameters and data, naming the leaf, and UnusableLoss for a loss: one that is no
     function, that JAX cannot trace, that returns no real scalar, that computes in less than float64, that cannot be
@@ -75,7 +78,7 @@ def admit(support: Loss, query: Loss, w: PyTree, phi: PyTree, data: PyTree) -> A
     layout_w = Layout.of("w", w)
     layout_phi = Layout.of("phi", phi)
     count("n_w", layout_w.size)
-    wide, notes = _wide_data(data)
+    wide, notes = _wide_data(data, pad=pad)
     centre = np.asarray(jnp.concatenate([layout_w.flat(w), layout_phi.flat(phi)]))
     losses = {}
     kinked = {}
@@ -90,10 +93,14 @@ def admit(support: Loss, query: Loss, w: PyTree, phi: PyTree, data: PyTree) -> A
     return Admitted(tasks, layout_w.size, layout_phi.size, centre, kinked, notes)
 
 
-def _wide_data(data: PyTree) -> tuple[PyTree, tuple[str, ...]]:
+def _wide_data(data: PyTree, *, pad: bool) -> tuple[PyTree, tuple[str, ...]]:
     """The data with a leading axis over tasks and with floats of 64 bits, which hold those of 32 exactly."""
+    if isinstance(data, TaskSet):
+        data = data.data
     if lists_tasks(data):
-        data = stacked(data, pad=False)
+        data = stacked(data, pad=pad)
+    elif pad:
+        raise InvalidParameter("pad", "False unless data are a list with one tree per task", pad)
     sizes: dict[str, Any] = {}
     narrow = []
     leaves, structure = jax.tree.flatten(data)
@@ -113,7 +120,8 @@ def _wide_data(data: PyTree) -> tuple[PyTree, tuple[str, ...]]:
         wide.append(array if key else jnp.asarray(array))
     if len(set(sizes.values())) > 1 or "none" in sizes.values():
         shown = ", ".join(f"{name}: {size}" for name, size in sizes.items())
-        allowed = "a tree whose leaves share one leading axis, over the tasks (TaskSet.stack pads unequal ones)"
+        unequal = "tasks of unequal sizes come as a list with one tree per task, with pad=True"
+        allowed = f"a tree whose leaves share one leading axis, over the tasks ({unequal})"
         raise InvalidParameter("data", allowed, shown)
     if set(sizes.values()) <= {0}:
         raise EmptyPopulation("the data hold no task: they need a leading axis of length 1 or more")

@@ -1,11 +1,13 @@
 """Settings for own losses: what a theorem guarantees at their constants, and what their measured blocks suggest.
 
 guaranteed   alpha, beta, N, B, K of `advice.advise`: by Theorem 1 or 2 the averages of the squared gradients are at
-             most eps, if the constants hold. Where these are estimated the guarantee is an estimate too;
+             most eps, if the constants hold. Where these are estimated the guarantee is an estimate too, and where they
+             are declared and not proved it is none: why_not says which;
 population   beta, K and B = 1 of Theorem I, from the population's own numbers at alpha and N as studied (`population`):
              a guarantee for runs that stay in the box, where those numbers are certified;
 practical    alpha and N as studied, beta = 1/(its own block + the cross block) with the blocks as measured: the
-             step size of the theorems with measured constants in place of their bounds. This is a
+             step size of the theorems with measured constants in place of their bounds, and the other's beta where a
+             block has next to no curvature. This is a
              heuristic, and so it is tried: the same descent with ten times and with a tenth of beta stands beside it.
 """
 
@@ -32,6 +34,8 @@ from anil_theory.schedule import Schedule
 FACTORS = {"as advised": 1.0, "ten times larger": 10.0, "ten times smaller": 0.1}
 """The step sizes that the short run compares."""
 TINY = float(np.finfo(float).tiny)
+NEGLIGIBLE = 1e-10
+"""A block below this share of the other's counts as none: chosen, and far above the rounding of a measured block."""
 DESCENT = 200
 """Gradient steps on each query loss, to find how low it goes."""
 
@@ -81,6 +85,7 @@ def advise_own(
     eps: float | None,
     query_infimum: float | None,
     certify: bool,
+    doubts: str,
     effort: StudyEffort,
     seed: int,
 ) -> tuple[StudyAdvice, tuple[Row, ...]]:
@@ -89,7 +94,8 @@ def advise_own(
     accuracy        eps as a share of the larger squared block of the meta-gradient at the start, unless eps is given;
     query_infimum   a number below which no query loss falls; None: certified on the box of the runs where that closes,
                     or else estimated by descending on each query loss;
-    certify         whether certificates are tried.
+    certify         whether certificates are tried;
+    doubts          why declared constants are not proved; "" where they are.
     """
     slopes = gradients_at_start(problem, schedule)
     mean = slopes.mean(axis=0)
@@ -98,7 +104,7 @@ def advise_own(
     if chosen_eps <= 0:
         # The start is a stationary point: any accuracy is reached.
         chosen_eps = accuracy * problem.constants.M**2
-    beta_w, beta_phi = _betas(measured)
+    beta_w, beta_phi, flat = _betas(measured)
     betas = np.concatenate([np.full(problem.n_w, beta_w), np.full(problem.n_phi, beta_phi)])
     losses, sizes = descend(problem, schedule, np.array(list(FACTORS.values()))[:, None] * betas, effort.short_run)
     runs = {
@@ -108,7 +114,7 @@ def advise_own(
     own, own_why = _own_numbers(problem, schedule, run, chosen_eps, certify=certify, effort=effort, seed=seed)
     D0, direction, reason = _initial_gap(problem, run, float(losses[0, 0]), query_infimum, own)
     fewer = None if own is None else _fewer_tasks(problem, schedule, own, chosen_eps)
-    guaranteed, why_not = _guaranteed(problem, chosen_eps, D0)
+    guaranteed, why_not = _guaranteed(problem, chosen_eps, D0, doubts)
     reached = np.flatnonzero(sizes[0].max(axis=-1) <= chosen_eps)
     variance = float(np.mean(np.sum((slopes - mean) ** 2, axis=1)))
     practical = {
@@ -130,7 +136,7 @@ def advise_own(
         why_not=why_not,
         practical=practical,
         runs=runs,
-        sentence=_sentence(runs, effort.short_run),
+        sentence=_sentence(runs, effort.short_run) + (_flat_block(flat) if flat and problem.n_phi else ""),
     )
     return advice, () if own is None else own.rows
 
@@ -172,15 +178,18 @@ def _fewer_tasks(problem: Problem, schedule: Schedule, own: OwnPopulation, eps: 
     return joint.outer_steps * joint.batch / (own.outer_steps * own.batch)
 
 
-def _betas(measured: dict[str, Estimate]) -> tuple[float, float]:
-    """1/(own block + cross block) of w and of phi."""
+def _betas(measured: dict[str, Estimate]) -> tuple[float, float, str]:
+    """1/(own block + cross block) of w and of phi; and which of them has so little curvature that it limits no step."""
     size = {block: estimate.value for block, estimate in measured.items()}
     w = size["ww"] + size.get("wphi", 0.0)
     phi = size.get("phiphi", 0.0) + size.get("phiw", 0.0)
     # A block without curvature limits no step: the other one's does then.
-    known = [value for value in (w, phi) if value > 0]
-    fallback = max(known) if known else 1.0
-    return 1 / (w if w > 0 else fallback), 1 / (phi if phi > 0 else fallback)
+    largest = max(w, phi)
+    fallback = largest if largest > 0 else 1.0
+    curved_w = w > NEGLIGIBLE * largest
+    curved_phi = phi > NEGLIGIBLE * largest
+    flat = "w" if curved_phi and not curved_w else "phi" if curved_w and not curved_phi else ""
+    return 1 / (w if curved_w else fallback), 1 / (phi if curved_phi else fallback), flat
 
 
 def _initial_gap(
@@ -201,7 +210,7 @@ def _initial_gap(
     return max(gap, float(np.finfo(float).eps) * max(1.0, abs(at_start))), "estimated", f"{descended}; {why}"
 
 
-def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any] | None, str]:
+def _guaranteed(problem: Problem, eps: float, D0: float, doubts: str) -> tuple[dict[str, Any] | None, str]:
     constants: Constants = problem.constants
     if problem.n_phi == 0:
         return None, "phi is empty: this is MAML, and the theorems are about ANIL"
@@ -219,8 +228,16 @@ def _guaranteed(problem: Problem, eps: float, D0: float) -> tuple[dict[str, Any]
         )
     except (AnilTheoryError, ArithmeticError) as error:
         return None, f"the theorem gives no settings at these constants: {error}"
-    estimated = constants.known is Knowledge.ESTIMATED
-    return to_plain(advice), "it rests on constants that are estimated" if estimated else ""
+    estimated = "it rests on constants that are estimated" if constants.known is Knowledge.ESTIMATED else ""
+    return to_plain(advice), "; ".join(filter(None, (estimated, doubts)))
+
+
+def _flat_block(flat: str) -> str:
+    """What is said of a block that limits no step."""
+    other = "phi" if flat == "w" else "w"
+    return (
+        f"; the curvature in {flat} is below {NEGLIGIBLE:.0e} of that in {other}, so that beta_{flat} is beta_{other}"
+    )
 
 
 def _sentence(runs: dict[str, dict[str, list[float]]], K: int) -> str:

@@ -17,7 +17,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from anil_theory._admissible import InvalidParameter, nonnegative, positive
 from anil_theory.certify.enclosures.refusals import NoEnclosure
 from anil_theory.certify.family_constants import certify_constants
 from anil_theory.constants import Constants, Knowledge, Region
@@ -46,7 +45,8 @@ class AuditedConstant:
     direction  "declared", "certified" or "estimated";
     extreme    what a point shows: the constant is at least that (mu: at most);
     where      what showed it: "ascent", "points" or "run";
-    interval   the extrapolation from random points, at level 95 % under a model of the tail; None where it is refused;
+    interval   the extrapolation from random points, at level 95 % under a model of the tail, cut to what a point shows
+               and what is certified; None where it is refused;
     certified  the proved bound, if there is one;
     declared   what the user said, if they did;
     remark     why there is no interval or no certificate.
@@ -82,21 +82,6 @@ class _Extreme:
     value: float
     where: str
     witness: Witness | None
-
-
-def admitted_declarations(declared: Mapping[str, float] | Constants | None) -> dict[str, float]:
-    """What the user declares, by name. Raises InvalidParameter for other names, and for values that are no constant."""
-    if declared is None:
-        return {}
-    if isinstance(declared, Constants):
-        declared = {name: value for name in NAMES if (value := getattr(declared, name)) is not None}
-    if not isinstance(declared, Mapping):
-        raise InvalidParameter("constants", "a mapping from mu, L, rho, tau or M to numbers, or Constants", declared)
-    for name in declared:
-        if name not in NAMES:
-            raise InvalidParameter("constants", "named mu, L, rho, tau or M", name)
-    zero_allowed = ("rho", "tau")
-    return {name: (nonnegative if name in zero_allowed else positive)(name, value) for name, value in declared.items()}
 
 
 def audit(
@@ -137,7 +122,16 @@ def audit(
     if certify or (certify is None and n <= CERTIFIED):
         proofs, why_not = _certified(replace(problem, constants=rough), tasks, effort)
     by_name = {
-        name: _settled(name, extremes, samples, declared.get(name), proofs.get(name), why_not, seed)
+        name: _settled(
+            name,
+            extremes,
+            samples,
+            declared.get(name),
+            proofs.get(name),
+            why_not,
+            radius=run.reach,
+            seed=seed,
+        )
         for name in NAMES
         if name in extremes
     }
@@ -226,12 +220,17 @@ def _settled(
     declared: float | None,
     proved: float | None,
     why_not: str,
+    *,
+    radius: float,
     seed: int,
 ) -> AuditedConstant:
     """The constant: declared, or else certified, or else estimated."""
     seen = extremes[name]
-    interval, remark = _interval(name, samples[name], seen.value, seed)
+    interval, remark = _interval(name, samples[name], seen.value, proved, seed)
     closed = proved is not None and (proved >= seen.value / CLOSE if name == "mu" else proved <= CLOSE * seen.value)
+    # Of a quadratic a point shows rho = 0, and no factor times that is a width that a search can reach.
+    vanishes = proved is not None and name in ("rho", "tau") and proved <= FLAT * extremes["L"].value / radius
+    closed = closed or vanishes
     if proved is not None and not closed:
         why_not = f"the certificate {'>=' if name == 'mu' else '<='} {proved:.4g} did not close"
     value: float | None
@@ -258,8 +257,10 @@ def _settled(
     )
 
 
-def _interval(name: str, samples: np.ndarray, seen: float, seed: int) -> tuple[tuple[float, float] | None, str]:
-    """The extrapolated interval of the supremum (mu: infimum), or why there is none."""
+def _interval(
+    name: str, samples: np.ndarray, seen: float, proved: float | None, seed: int
+) -> tuple[tuple[float, float] | None, str]:
+    """The extrapolated interval of the supremum (mu: infimum), cut to what is seen and proved; or why there is none."""
     finite = samples[np.isfinite(samples)]
     if len(finite) <= MIN_TAIL:
         return None, f"no interval: {len(finite)} finite samples are too few"
@@ -270,7 +271,10 @@ def _interval(name: str, samples: np.ndarray, seen: float, seed: int) -> tuple[t
     low, high = (-result.high, -result.low) if name == "mu" else (result.low, result.high)
     if _beyond(name, seen, low if name == "mu" else high):
         return None, f"no interval: a search went beyond the extrapolated [{low:.4g}, {high:.4g}]"
-    return (low, high), ""
+    limit = proved if proved is not None else (-math.inf if name == "mu" else math.inf)
+    least, most = sorted((seen, limit))
+    # Rounding may put a proof just short of what a point shows.
+    return (min(max(low, least), most), max(min(high, most), least)), ""
 
 
 def _constants_of(by_name: Mapping[str, AuditedConstant], reach: float) -> Constants:

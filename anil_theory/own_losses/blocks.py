@@ -28,7 +28,9 @@ from anil_theory.estimators import (
     measure_block_lipschitz,
 )
 from anil_theory.estimators.fields import live_blocks
+from anil_theory.estimators.region_exit import farthest_iterates
 from anil_theory.own_losses.effort import DENSE, StudyEffort
+from anil_theory.own_losses.following import PROBES, probes
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import statement_about
@@ -36,6 +38,9 @@ from anil_theory.statements import statement_about
 QUANTITY = "meta_gradient_lipschitz"
 AROUND = 1 + 1e-12
 """Keeps a ball inside its cube whatever the rounding of the corners."""
+
+REACH_ROUNDING = 1e-9
+"""Sampled iterates leave a ball where they go beyond it by this share of its radius; rounding is far below."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +121,18 @@ def _enclosing(blocks: tuple[str, ...]) -> Measurement:
 
 
 def _enclosed(problem: Problem, schedule: Schedule, radius: float, effort: StudyEffort) -> dict[str, Estimate]:
-    """The largest proved bound of each block over all tasks, over the cube about the ball of the outer iterates."""
+    """The largest proved bound of each block over all tasks, over the cube about the ball of the outer iterates.
+
+    What is proved over the cube holds in the ball, so that only inner loops from the ball have to stay where the
+    constants hold: enclosed from above, unless sampled ones leave.
+    """
     n = problem.n_w + problem.n_phi
     half = radius * AROUND
     corners = [-half] * n, [half] * n
     worst: dict[str, Certificate] = {}
     outside = 0.0
     for task in range(len(problem.tasks)):
-        reach = enclosed_reach(problem.tasks, task, schedule, Boxes.of(*corners), problem.n_w)
+        reach = enclosed_reach(problem.tasks, task, schedule, Boxes.of(*corners), problem.n_w, within=half)
         outside = max(outside, reach - problem.constants.region.radius)
         certificates = certify_hessian_blocks_general(
             problem.tasks.losses,
@@ -138,4 +147,14 @@ def _enclosed(problem: Problem, schedule: Schedule, radius: float, effort: Study
             if block not in worst or each.upper > worst[block].upper:
                 worst[block] = replace(each, task=task)
     beyond = min(max(outside, 0.0), float(np.finfo(float).max))
-    return {block: replace(worst[block].estimate, outside=beyond) for block in live_blocks(problem.n_phi)}
+    direction = Direction.UPPER
+    starts, which = probes(problem, radius, PROBES, seed=0)
+    sampled = farthest_iterates(problem.tasks, schedule, problem.n_w, starts, which)
+    left = float(np.max(np.where(np.isnan(sampled), np.inf, sampled))) - problem.constants.region.radius
+    if left > REACH_ROUNDING * problem.constants.region.radius:
+        beyond = min(left, float(np.finfo(float).max))
+        direction = Direction.LOWER
+    return {
+        block: replace(worst[block].estimate, outside=beyond, outside_direction=direction)
+        for block in live_blocks(problem.n_phi)
+    }

@@ -1,23 +1,74 @@
 """Which assumption fails first along the run, and where: a jump of a derivative, or a value beyond a constant."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from anil_theory.estimators import NotFinite
 from anil_theory.estimators.jump_search import find_jump
 from anil_theory.estimators.trajectory_audit import TrajectoryAudit, audit_trajectory
 from anil_theory.own_losses.admission import Admitted
 from anil_theory.own_losses.auditing import FLAT
 from anil_theory.own_losses.effort import DENSE, StudyEffort
 from anil_theory.own_losses.following import Followed, probes
-from anil_theory.problem import Problem
+from anil_theory.problem import Loss, Problem
 
 JUMPS = {
     "gradient": "A1: L-smoothness",
     "Hessian": "A2: D_w D L_S is Lipschitz",
 }
 """The assumption that a jump of a derivative contradicts."""
+LEAST_POINTS = 256
+"""Random points at which a small loss has to be finite."""
+SHOWN_ENTRIES = 6
+"""The most entries of a point that a message shows."""
+
+
+def require_finite(problem: Problem, admitted: Admitted, run: Followed, effort: StudyEffort, seed: int) -> None:
+    """Raise NotFinite where a loss or its gradient is not finite at a random point of the ball of the constants.
+
+    The message gives the nearest such point and its distance from the start. Finding none proves nothing.
+    """
+    P = max(effort.samples, LEAST_POINTS if problem.n_w + problem.n_phi <= DENSE else len(problem.tasks))
+    points, which = probes(problem, run.reach, P, seed)
+    losses = (problem.tasks.support, problem.tasks.query)
+    finite = np.asarray(_finite_at(losses, problem.n_w, problem.tasks.data, points, which))
+    bad = np.flatnonzero(~finite.all(axis=1))
+    if not len(bad):
+        return
+    away = np.linalg.norm(np.asarray(points), axis=1)
+    nearest = bad[np.argmin(away[bad])]
+    loss = ("support", "query")[int(np.argmin(finite[nearest]))]
+    place = admitted.start + np.asarray(points)[nearest]
+    entries = [f"{x:.4g}" for x in place[:SHOWN_ENTRIES]] + ["..."] * (len(place) > SHOWN_ENTRIES)
+    raise NotFinite(
+        f"the {loss} loss or its gradient is not finite on part of the ball of radius {run.reach:.4g} about the start, "
+        f"where constants would have to hold: {len(bad)} of {P} random points, the nearest of them at (w, phi) = "
+        f"({', '.join(entries)}) in task {int(which[nearest])}, {away[nearest]:.4g} from the start. "
+        "A smaller `region=`, or smaller step sizes, may help"
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _finite_at(
+    losses: tuple[Loss, Loss], n_w: int, data: PyTree, points: Float[Array, "P n"], which: Int[Array, " P"]
+) -> Bool[Array, "P 2"]:
+    """Whether the value and the gradient of both losses are finite at each point, in its task."""
+
+    def at(z: Array, index: Array) -> Array:
+        task = jax.tree.map(lambda leaf: leaf[index], data)
+        flags = []
+        for loss in losses:
+            value, slope = jax.value_and_grad(lambda z, loss=loss: loss(z[:n_w], z[n_w:], task))(z)
+            flags.append(jnp.isfinite(value) & jnp.isfinite(slope).all())
+        return jnp.stack(flags)
+
+    return jax.vmap(at)(points, which)
 
 
 def look_for_jump(problem: Problem, admitted: Admitted, run: Followed, effort: StudyEffort, seed: int) -> dict | None:

@@ -61,6 +61,18 @@ def verdicts_table(study: Study) -> Lines:
     return rows
 
 
+def reasons(study: Study) -> Iterator[str]:
+    """Why rows are NOT_APPLICABLE or INCONCLUSIVE: each reason once, with the rows that it is about."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for row in study["rows"]:
+        if row["outcome"] in ("NOT_APPLICABLE", "INCONCLUSIVE"):
+            block = BLOCK_LABELS.get(row["block"], row["block"])
+            where = f"{row['statement']} ({block}, {HOW.get(row['direction'], 'found')})"
+            about.setdefault((row["outcome"], row["reason"]), []).append(where)
+    for (outcome, reason), rows in about.items():
+        yield f"{outcome}, {'; '.join(rows)}: {reason}"
+
+
 def advice_table(study: Study) -> Lines:
     """The settings: guaranteed by a theorem, those of Theorem I, and those that the measured blocks suggest."""
     advice = study["advice"]
@@ -144,6 +156,8 @@ def print_study(console: Console, study: Study) -> None:
         console.print(printable(line), markup=False, highlight=False)
     if study["rows"]:
         _print_table(console, verdicts_table(study))
+        for line in reasons(study):
+            console.print(printable(line), markup=False, highlight=False)
     if study["advice"] is not None:
         lines = list(advice_lines(study))
         console.print(printable(lines[0]), markup=False, highlight=False)
@@ -165,6 +179,7 @@ def html_of(study: Study) -> str:
     parts += [f"<p>{html.escape(printable(line))}</p>" for line in paragraphs(study)]
     if study["rows"]:
         parts.append(_html_table(verdicts_table(study)))
+        parts += [f"<p>{html.escape(printable(line))}</p>" for line in reasons(study)]
     if study["advice"] is not None:
         lines = [f"<p>{html.escape(printable(line))}</p>" for line in advice_lines(study)]
         parts += [lines[0], _html_table(advice_table(study)), *lines[1:]]

@@ -17,8 +17,9 @@ from anil_theory.estimators.constants_audit import CURVATURE_RANGE
 from anil_theory.falsifier import Evidence
 from anil_theory.own_losses.admission import Admitted, admit
 from anil_theory.own_losses.advising import advise_own
-from anil_theory.own_losses.auditing import Audit, admitted_declarations, audit
+from anil_theory.own_losses.auditing import Audit, audit
 from anil_theory.own_losses.blocks import study_blocks
+from anil_theory.own_losses.declaring import admitted_declarations, doubts
 from anil_theory.own_losses.effort import CERTIFIED, MOST_TASKS, StudyEffort
 from anil_theory.own_losses.failing import (
     along_the_run,
@@ -26,6 +27,7 @@ from anil_theory.own_losses.failing import (
     describe_jump,
     first_of,
     look_for_jump,
+    require_finite,
 )
 from anil_theory.own_losses.following import Followed, follow, problem_on
 from anil_theory.own_losses.hypergradients import study_hypergradients
@@ -54,6 +56,7 @@ def study_losses(
     accuracy: float = 0.1,
     eps: float | None = None,
     certify: bool | None = None,
+    pad: bool = False,
     effort: StudyEffort | None = None,
     seed: int = 0,
     on_progress: Callable[[str], None] = lambda stage: None,
@@ -66,7 +69,9 @@ def study_losses(
 
     losses      (support, query), or one loss for both: `loss(w, phi, data) -> scalar`, with the data of one task;
     w, phi      where training starts, as trees of floats. An equinox model split with `equinox.partition` is one;
-    data        the tasks, with one leading axis over them in every leaf; or a list with one tree per task;
+    data        the tasks, with one leading axis over them in every leaf; a list with one tree per task; or a TaskSet;
+    pad         whether tasks of unequal sizes are padded: data are a list then, and the losses get the examples of a
+                task as `task.examples` and which of them are there as `task.mask`, for `masked_mean`;
     constants   what you declare of mu, L, rho, tau, M; what is left out is certified or estimated;
     region      radius of the ball about the start on which constants are audited; left out: what the run needs;
     alpha, inner_steps, beta_w, beta_phi, batch, outer_steps   of the run. alpha left out: 1/L for the run, and the
@@ -79,8 +84,8 @@ def study_losses(
     on_progress called with what is done next, in words.
 
     Raises InvalidParameter for parameters, data and settings outside their sets, UnusableLoss for losses that cannot be
-    studied, and NotFinite where the run or a constant is not finite. A loss with a kink is no error: `first_failure`
-    and `jump` of the result say where, and there are no verdicts then.
+    studied, and NotFinite where the run, a constant, or a loss at a point of the ball is not finite. A loss with a kink
+    is no error: `first_failure` and `jump` of the result say where, and there are no verdicts then.
     """
     started = time.perf_counter()
     support, query = _pair(losses)
@@ -91,7 +96,7 @@ def study_losses(
     chosen_eps = None if eps is None else positive("eps", eps)
     infimum = None if query_infimum is None else real("query_infimum", query_infimum)
     on_progress("tracing the losses")
-    admitted = _thinned(admit(support, query, w, phi, data))
+    admitted = _thinned(admit(support, query, w, phi, data, pad=pad))
     n = admitted.n_w + admitted.n_phi
     work = StudyEffort.suiting(n) if effort is None else effort
     on_progress("following a training run")
@@ -108,12 +113,14 @@ def study_losses(
         seed=seed,
     )
     wide = problem_on(admitted, name=name, radius=run.reach)
+    require_finite(wide, admitted, run, work, seed)
     jump = look_for_jump(wide, admitted, run, work, seed)
     on_progress("auditing the constants")
     proving = n <= CERTIFIED if certify is None else certify
     ball_audit = audit(wide, run, declared, certify=proving and jump is None, effort=work, seed=seed)
     problem = problem_on(admitted, name=name, radius=run.reach, within=run.radius, constants=ball_audit.constants)
     schedule = _studied(ball_audit.constants, run, alpha)
+    doubtful = doubts(ball_audit.by_name)
     result = LossStudy(
         name=name,
         n_w=admitted.n_w,
@@ -163,6 +170,7 @@ def study_losses(
         eps=chosen_eps,
         query_infimum=infimum,
         certify=proving,
+        doubts=doubtful,
         effort=work,
         seed=seed,
     )
@@ -172,7 +180,7 @@ def study_losses(
         first_failure=failure,
         sentences=tuple(sentences),
         advice=advice,
-        notes=(*result.notes, *filter(None, (blocks.remark, remark))),
+        notes=(*result.notes, *filter(None, (blocks.remark, remark, doubtful and f"the bounds: {doubtful}"))),
         seconds=time.perf_counter() - started,
     )
 

@@ -30,7 +30,11 @@ class Layout:
         for path, leaf in jax.tree.leaves_with_path(tree):
             array = np.asarray(leaf)
             if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
-                raise InvalidParameter(f"{name}{keystr(path)}", "an array of finite floats", leaf)
+                allowed = "an array of finite floats"
+                if callable(leaf):
+                    allowed += " (of an equinox model take `eqx.partition(model, eqx.is_inexact_array)` first, split"
+                    allowed += " the arrays into w and phi, and combine them with the rest inside the loss)"
+                raise InvalidParameter(f"{name}{keystr(path)}", allowed, leaf)
         leaves, structure = jax.tree.flatten(tree)
         return cls(structure, tuple(np.shape(leaf) for leaf in leaves))
 

@@ -62,7 +62,8 @@ def stacked(tasks: Sequence[PyTree], *, pad: bool) -> PyTree:
 def _joined(path: tuple, leaves: list[np.ndarray]) -> Array:
     shapes = sorted({leaf.shape for leaf in leaves})
     if len(shapes) > 1:
-        allowed = "of one shape in all tasks (pad=True fills up the first axis and gives a mask)"
+        padded = "pad=True fills up the first axis: the loss gets `.examples` and `.mask`, for `masked_mean`"
+        allowed = f"of one shape in all tasks ({padded})"
         raise InvalidParameter(f"tasks[..]{keystr(path)}", allowed, shapes)
     return jnp.asarray(np.stack(leaves))
 

@@ -14,6 +14,7 @@ from anil_theory.errors import EmptyPopulation
 from anil_theory.own_losses import NotDifferentiable, UnusableLoss
 from anil_theory.own_losses.admission import admit
 from anil_theory.own_losses.linear_algebra import MayHang
+from anil_theory.problem import TaskSet, masked_mean
 
 W = [jnp.array(0.3)]
 PHI = {"rate": jnp.array(0.5)}
@@ -173,3 +174,48 @@ def test_a_loss_that_calls_lapack_may_hang_and_says_so(monkeypatch: pytest.Monke
         with warnings.catch_warnings():
             warnings.simplefilter("error", MayHang)
             admit(solving, square, W, PHI, DATA)
+
+
+def of_examples(w: Any, phi: Any, task: Any) -> Any:
+    errors = (jnp.tanh(phi["rate"] * task.examples["x"]) * w[0] - task.examples["y"]) ** 2
+    return masked_mean(errors, task.mask["x"]) / 2
+
+
+def test_tasks_of_unequal_sizes_are_padded_by_the_call_that_the_error_gives() -> None:
+    unequal = [{"x": np.ones(3), "y": np.zeros(3)}, {"x": np.ones(4), "y": np.ones(4)}]
+    with pytest.raises(InvalidParameter, match=r"pad=True .* `\.examples` and `\.mask`, for `masked_mean`"):
+        admit(square, square, W, PHI, unequal)
+    admitted = admit(of_examples, of_examples, W, PHI, unequal, pad=True)
+    for index, task in enumerate(unequal):
+        value = admitted.tasks.support(jnp.zeros(1), jnp.zeros(1), admitted.tasks.task(index))
+        assert np.isclose(value, square(W, PHI, task), rtol=1e-14)
+    with pytest.raises(InvalidParameter, match="pad must be False unless data are a list"):
+        admit(square, square, W, PHI, DATA, pad=True)
+
+
+def test_a_task_set_brings_its_data() -> None:
+    of_set = admit(square, square, W, PHI, TaskSet(square, square, {k: jnp.asarray(v) for k, v in DATA.items()}))
+    assert len(of_set.tasks) == 4 and np.array_equal(of_set.tasks.data["x"], DATA["x"])
+
+
+def test_an_activation_among_the_parameters_gets_the_call_that_leaves_it_out() -> None:
+    import equinox as eqx
+
+    model = eqx.nn.MLP(2, 1, 3, 1, activation=jnp.tanh, key=jax.random.key(0))
+
+    def head(tree: Any) -> Any:
+        return eqx.tree_at(
+            lambda t: (t.layers[-1].weight, t.layers[-1].bias), jax.tree.map(lambda _: False, tree), (True, True)
+        )
+
+    w, phi = eqx.partition(model, head(model))
+    data = {"x": np.ones((2, 5, 2))}
+    with pytest.raises(InvalidParameter, match=r"phi\.activation .*`eqx.partition\(model, eqx.is_inexact_array\)`"):
+        admit(square, square, w, phi, data)
+    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+    w, phi = eqx.partition(arrays, head(arrays))
+
+    def loss(w: Any, phi: Any, task: Any) -> Any:
+        return jnp.mean(jax.vmap(eqx.combine(w, phi, rest))(task["x"]) ** 2)
+
+    assert admit(loss, loss, w, phi, data).n_w == 4

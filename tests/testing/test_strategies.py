@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from anil_theory._admissible import InvalidParameter
 from anil_theory.constants import Constants, Geometry, Region
 from anil_theory.problem import Problem, TaskSet
 from anil_theory.schedule import Schedule
@@ -228,3 +229,8 @@ def test_nothing_is_filtered(strategy: st.SearchStrategy[Any]) -> None:
 def test_an_unknown_geometry_is_refused() -> None:
     with pytest.raises(ValueError, match="flat"):
         strategies.constants("flat")
+
+
+def test_a_geometry_that_does_not_exist_names_those_that_do() -> None:
+    with pytest.raises(InvalidParameter, match="one of 'strongly-convex', 'nonconvex'; got 'strongly_convex'"):
+        strategies.constants("strongly_convex")

@@ -36,9 +36,12 @@ def norms_above(block: Intervals) -> np.ndarray:
         power = matrix_product(power, power)
     norm = _frobenius(power)
     for scale in reversed(scales):
-        norm = scale * norm.sqrt()
+        # A product that may be 0 is rounded to below 0 too.
+        norm = (scale * norm.sqrt()).magnitude()
     total = norm.sqrt() + Intervals.exact(spread)
-    return np.where(known & np.isfinite(total.hi), total.hi, math.inf)
+    # The derivatives of a quadratic vanish identically: 0 without width has norm 0, and no rounding widens it.
+    vanishes = np.all((block.lo == 0) & (block.hi == 0), axis=(1, 2))
+    return np.where(vanishes, 0.0, np.where(known & np.isfinite(total.hi), total.hi, math.inf))
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -61,4 +64,5 @@ def singular_vectors(block: Intervals) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _frobenius(x: Intervals) -> Intervals:
-    return summed(summed(x.squared(), 2), 1).sqrt()
+    # A sum of squares that may be 0 is rounded to below 0, of which there is no root.
+    return summed(summed(x.squared(), 2), 1).magnitude().sqrt()

@@ -13,6 +13,7 @@ from anil_theory.certify import Certificate
 from anil_theory.certify.proof import Proof
 from anil_theory.certify.witness import replay_witness
 from anil_theory.checks import SEVERITY
+from anil_theory.estimators.base import Direction
 from anil_theory.statements import Claim, Kind, statement_about
 from anil_theory.studies.certify.cells import CertifiedCell, OnProgress
 from anil_theory.tasks import TaskSet
@@ -58,11 +59,11 @@ def _row(cell: CertifiedCell, tasks: TaskSet, certificate: Certificate, claims: 
 def judge_certificate(cell: CertifiedCell, tasks: TaskSet, certificate: Certificate, claim: Claim) -> Verdict:
     """CONFIRMED by the certified upper bound, or else REFUTED by the witness (replayed), or else INCONCLUSIVE."""
     constants = cell.source.constants
-    above = replace(certificate.estimate, outside=cell.outside)
+    above = replace(certificate.estimate, outside=cell.outside, outside_direction=Direction.UPPER)
     verdict = judge(claim, constants, cell.at, above)
     if verdict.outcome is not Outcome.INCONCLUSIVE:
         return verdict
-    lower = replace(certificate.lower_estimate, outside=cell.outside)
+    lower = replace(certificate.lower_estimate, outside=cell.outside, outside_direction=Direction.UPPER)
     below = judge(claim, constants, cell.at, lower)
     if below.outcome is not Outcome.REFUTED:
         return verdict

@@ -10,7 +10,8 @@ from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
 from anil_theory.own_losses import example, study_losses
 from anil_theory.own_losses.admission import admit
-from anil_theory.own_losses.auditing import NAMES, admitted_declarations
+from anil_theory.own_losses.auditing import NAMES
+from anil_theory.own_losses.declaring import admitted_declarations
 from anil_theory.own_losses.figure import plot_study
 from anil_theory.own_losses.file import LossSource, read_file, read_object, taken_from
 from anil_theory.own_losses.page import print_study

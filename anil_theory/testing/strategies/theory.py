@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from anil_theory._admissible import one_of
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import MOST_INNER_STEPS, Schedule
 from anil_theory.testing.inadmissible import NOT_A_COUNT, NOT_A_NUMBER, Inadmissible
@@ -44,7 +45,7 @@ def constants(geometry: Geometry | str | None = None, *, corners: bool = True) -
     """
     if geometry is None:
         return strongly_convex_constants(corners=corners) | nonconvex_constants(corners=corners)
-    if Geometry(geometry) is Geometry.STRONGLY_CONVEX:
+    if one_of("geometry", geometry, tuple(each.value for each in Geometry)) == Geometry.STRONGLY_CONVEX:
         return strongly_convex_constants(corners=corners)
     return nonconvex_constants(corners=corners)
 

@@ -189,6 +189,14 @@ def test_norms_of_interval_matrices_are_bounded_from_both_sides(
         assert (above <= norms * (1 + 2e-3)).all() and (below >= norms * (1 - 1e-9)).all()
 
 
+def test_zero_has_norm_zero_and_what_rounds_to_zero_has_a_tiny_one() -> None:
+    """The third derivatives of a quadratic vanish: their norm is 0, and squares that underflow do not hide it."""
+    assert norms_above(Intervals.exact(np.zeros((3, 2, 2)))).tolist() == [0.0] * 3
+    least = np.full((1, 2, 2), 5e-324)
+    assert 1e-323 <= norms_above(Intervals(-least, least))[0] <= 1e-150
+    assert 2e-200 <= norms_above(Intervals.exact(np.full((1, 2, 2), 1e-200)))[0] <= 1e-150
+
+
 def test_a_matrix_of_which_nothing_is_known_has_no_bounds() -> None:
     unknown = Intervals(np.full((1, 2, 2), -np.inf), np.full((1, 2, 2), np.nan))
     assert norms_above(unknown)[0] == np.inf and norms_below(unknown)[0] == -np.inf
