@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anil_theory import enable_float64
+
 BATCH, SIZE, RUNS = 512, 10, 300
 
 
@@ -59,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, help="How long to wait before it counts as hanging.")
     seconds = parser.parse_args().seconds
-    jax.config.update("jax_enable_x64", True)
+    enable_float64()
     print(f"JAX {jax.__version__}, {os.cpu_count()} cores, NPROC = {os.environ.get('NPROC', 'not set')}")
     outcomes = [ends(three, 1, seconds), ends(in_turn, 2, seconds)]
     for words, outcome in zip(("one program, three batches", "two programs at once"), outcomes, strict=True):

@@ -115,7 +115,7 @@ def test_ctrl_c_keeps_the_finished_records_and_exits_130(tmp_path: Path) -> None
     many = [str(n) for n in range(1, 200)]
     # A job that a shell runs in the background inherits SIGINT ignored; a user's does not.
     start = "import signal, anil_theory.cli as c; signal.signal(signal.SIGINT, signal.default_int_handler); c.main()"
-    command = [sys.executable, "-c", start, "verify", "prop2", "--inner-steps", *many, "--out", str(tmp_path)]
+    command = [sys.executable, "-c", start, "verify", "prop1", "--inner-steps", *many, "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     records = tmp_path / "records"
     deadline = time.monotonic() + 120

@@ -20,7 +20,7 @@ from anil_theory.certify.population import CertifiedPopulation, certify_populati
 from anil_theory.estimators._average_gradient import average_gradient
 from anil_theory.estimators.algorithm_runs import run_algorithm, without_steps
 from anil_theory.estimators.base import Direction
-from anil_theory.estimators.measurement import FIELDS, Effort, Finding, Measurement
+from anil_theory.estimators.measurement import OF_ALGORITHM_1, Effort, Finding, Measurement
 from anil_theory.estimators.population_form import DENSE, population_form
 from anil_theory.estimators.visited_box import Corners, distance_outside, expected_box, visited_box
 from anil_theory.problem import Problem
@@ -196,7 +196,7 @@ MEASUREMENT = Measurement(
     direction=Direction.MEAN,
     measure=measure_in_region,
     refusal=_refusal,
-    depends_on=FIELDS,
+    depends_on=OF_ALGORITHM_1,
     costly=True,
     facts=facts_of,
 )

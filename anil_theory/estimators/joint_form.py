@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.fields import meta_field
+from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Measurement
 from anil_theory.estimators.point_norms import Rows, largest_norms
 from anil_theory.problem import Problem
@@ -44,7 +45,7 @@ def forms_at(
     hessian = jax.vmap(derivative)(jnp.eye(n_w + n_phi))
     root = jnp.sqrt(weights)
     scaled = root[:, None] * (hessian + hessian.T) / 2 * root
-    curvature = jnp.max(jnp.abs(jnp.linalg.eigvalsh(scaled)))
+    curvature = spectral_norm(scaled)
     return jnp.stack([curvature, jnp.sum(weights * value**2)])
 
 

@@ -17,6 +17,7 @@ from anil_theory._precision import gamma
 from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
+from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.estimators.point_norms import norms_at_points
@@ -43,7 +44,7 @@ def curvature_at(
     alone = Losses(losses[0], losses[0])
     hessian = jax.jacfwd(lambda w: meta_gradient(alone, w, phi, data, loop).w)(w)
     slope = jax.grad(losses[0])(w, phi, data)
-    return jnp.stack([jnp.linalg.norm(hessian, 2), jnp.linalg.norm(slope)])
+    return jnp.stack([spectral_norm(hessian), jnp.linalg.norm(slope)])
 
 
 def measure_curvature(problem: Problem, schedule: Schedule, effort: Effort) -> Found:

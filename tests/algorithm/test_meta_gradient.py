@@ -27,6 +27,9 @@ from anil_theory.tasks import (
     MamlWitness,
     MirroredFamily,
     OrthogonalNoiseFamily,
+    PairDecayFamily,
+    PairNoiseFamily,
+    ProximalWitness,
     SeparableFamily,
     SoftmaxHeadFamily,
     TwoLayerHeadFamily,
@@ -54,6 +57,13 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     DecayFamily.name: lambda constants, schedule: DecayFamily(
         dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
     ),
+    PairNoiseFamily.name: lambda constants, schedule: PairNoiseFamily(
+        dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
+    ),
+    PairDecayFamily.name: lambda constants, schedule: PairDecayFamily(
+        dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
+    ),
+    ProximalWitness.name: lambda constants, schedule: ProximalWitness(constants),
     MirroredFamily.name: lambda constants, schedule: MirroredFamily(
         dataclasses.replace(constants, tau=0.0), with_steps(schedule)
     ),

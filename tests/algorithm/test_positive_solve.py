@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anil_theory
@@ -30,7 +30,8 @@ def positive_definite(seed: int, n: int, log_condition: float, batch: int = 5) -
     return np.einsum("tij,tj,tkj->tik", basis, values, basis)
 
 
-@given(seed=st.integers(0, 2**31), n=st.integers(1, 6), log_condition=st.floats(0, 10), k=st.integers(1, 3))
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**31), n=st.sampled_from([1, 2, 5]), log_condition=st.floats(0, 10), k=st.integers(1, 2))
 def test_what_is_left_of_the_right_hand_side_is_rounding(seed: int, n: int, log_condition: float, k: int) -> None:
     H = positive_definite(seed, n, log_condition)
     b = np.random.default_rng(seed).standard_normal((5, n, k))
@@ -52,7 +53,7 @@ def test_a_vector_and_the_derivative_are_those_of_lapack() -> None:
         assert np.isclose(ours, theirs, rtol=1e-12)
 
 
-@given(seed=st.integers(0, 2**31), n=st.integers(1, 5), gap=st.floats(1e-12, 1.0))
+@given(seed=st.integers(0, 2**31), n=st.sampled_from([1, 2, 4]), gap=st.floats(1e-12, 1.0))
 def test_the_norm_is_the_largest_eigenvalue_in_size(seed: int, n: int, gap: float) -> None:
     rng = np.random.default_rng(seed)
     basis = np.linalg.qr(rng.standard_normal((n, n)))[0]

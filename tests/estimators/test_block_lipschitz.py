@@ -154,6 +154,7 @@ def test_compiling_for_more_steps_changes_no_result() -> None:
             assert plain[block][method].value == pytest.approx(padded[block][method].value, rel=tolerance)
 
 
+@pytest.mark.slow
 def test_budgets_that_differ_in_iterations_share_a_compilation() -> None:
     family = SeparableFamily(Constants(0.2, 1.0, 1.0, 0.5, 1.0), 2, 2)
     tasks = family.sample(jax.random.key(0), 2)

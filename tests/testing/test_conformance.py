@@ -30,6 +30,9 @@ COSTLY = (
     "imaml",
     "imaml-steps",
     "first-order-rate",
+    "population",
+    "enclosed-objective",
+    "enclosed-hypergradients",
 )
 """Measurements that compile for seconds; other tests run them too."""
 
