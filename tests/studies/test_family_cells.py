@@ -50,7 +50,7 @@ def test_no_point_of_the_box_is_above_its_certificate() -> None:
         assert 0.9 * row["lower"] <= found[:, at[i], at[j]].max() <= row["upper"] + 1e-12
 
 
-def test_iterates_that_may_leave_the_ball_make_the_bounds_not_applicable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_iterates_that_may_leave_the_ball_leave_the_bounds_unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = BoxCell(family="linear-body", inner_steps=2)
     assert cell.outside == 0.0 and max(map(abs, cell.box[1])) * 2**0.5 <= cell.radius / 2
     # With a step size far beyond 1/L the first step leaves the ball from somewhere in the box.
@@ -65,7 +65,9 @@ def test_iterates_that_may_leave_the_ball_make_the_bounds_not_applicable(monkeyp
     short = BoxCell(family="linear-body", inner_steps=1, seconds=0.1)
     monkeypatch.setitem(short.__dict__, "outside", 0.5)
     rows = certify_cell(short)
-    assert {row["outcome"] for row in rows} == {"NOT_APPLICABLE"} and "0.5" in rows[0]["reason"]
+    # The enclosure reaches beyond the ball, which shows no iterate that does.
+    assert {row["outcome"] for row in rows} == {"INCONCLUSIVE"} and "not proved" in rows[0]["reason"]
+    assert "0.5 beyond it" in rows[0]["reason"]
 
 
 def test_the_command_keeps_records_and_says_what_did_not_close(tmp_path: Path) -> None:
