@@ -101,6 +101,7 @@ def test_a_refutation_is_status_1_unless_it_is_what_is_to_be_shown(
     assert CliRunner().invoke(app, ["run", str(path)]).exit_code == status
 
 
+@pytest.mark.slow
 def test_a_failure_is_not_hidden_by_a_refutation_that_is_to_be_shown(tmp_path: Path) -> None:
     (tmp_path / "out" / "report.md").mkdir(parents=True)
     done = run(ROOT / "experiments" / "broken_bound", tmp_path / "out")

@@ -41,6 +41,7 @@ def proved() -> LossStudy:
     return study_losses(losses, example.w, example.phi, example.data, **example.settings, outer_steps=10, effort=FEW)
 
 
+@pytest.mark.slow
 def test_three_parameters_end_with_confirmed_rows() -> None:
     study = proved()
     assert study.constants.known is Knowledge.CERTIFIED

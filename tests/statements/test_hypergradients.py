@@ -103,6 +103,7 @@ def test_the_printed_and_the_sharp_smoothness_have_the_values_of_the_page() -> N
             assert claim.evaluate(constants, at).value == pytest.approx(number, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_exact_derivatives_agree_with_differences_of_the_exact_objective() -> None:
     tasks = SeparableFamily(CONVEX, 3, 2).problem(tasks=1).tasks
     data, losses = tasks.task(0), tasks.losses

@@ -66,6 +66,7 @@ def run(*arguments: str, out: Path) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_a_block_that_sampled_tasks_hardly_reach_is_broken_and_refuted(tmp_path: Path) -> None:
     code, text = run("prop2", "--break", "wphi", "--mu", "0.2", "--inner-steps", "5", "10", *SMALL, out=tmp_path)
     assert code == 1 and "2 of 2 rows with a halved bound are refuted" in text

@@ -32,6 +32,7 @@ CONSTANTS = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 TINY: dict[str, Any] = {"n_w": 1, "n_phi": 1, "tasks": 2, "seeds": 4, "outer_steps": 40}
 
 
+@pytest.mark.slow
 def test_curves_lie_below_their_bounds_and_records_are_taken_over(tmp_path: Path) -> None:
     study = RatesStudy(RatesSettings(mu=0.3, inner_steps=(1, 2), batch=(2, 4), quick=True, **TINY))
     cells = list(cells_of(study.settings))

@@ -61,6 +61,7 @@ def test_every_lower_value_is_below_every_bound() -> None:
         assert set(row["verdicts"].values()) == {"CONSISTENT"}
 
 
+@pytest.mark.slow
 def test_a_verdict_from_a_local_program_says_that_its_rounding_was_chosen() -> None:
     found = searched("ww")
     neither = replace(found, scalar=math.nan, tensors=math.nan)
