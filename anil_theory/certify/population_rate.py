@@ -17,8 +17,7 @@ from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify.certificate import BoxRegion
 from anil_theory.certify.enclosures.refusals import NoEnclosure, Undecided
 from anil_theory.certify.population import CertifiedPopulation, certify_population
-from anil_theory.estimators._average_gradient import average_gradient
-from anil_theory.estimators.algorithm_runs import run_algorithm, without_steps
+from anil_theory.estimators.algorithm_runs import averaged_runs, without_steps
 from anil_theory.estimators.base import Direction
 from anil_theory.estimators.measurement import OF_ALGORITHM_1, Effort, Finding, Measurement
 from anil_theory.estimators.population_form import DENSE, population_form
@@ -154,16 +153,7 @@ def watched_averages(
     problem: Problem, schedule: Schedule, effort: Effort, region: BoxRegion, remark: str, average: str | None = None
 ) -> dict[str, Finding]:
     """The averages of runs with a remark, and how far an iterate left a box; `average` as in `outer_loop`."""
-    run = run_algorithm(
-        problem,
-        schedule,
-        seed=effort.seed,
-        seeds=effort.seeds,
-        records=20,
-        average=average,
-        max_inner_steps=effort.max_inner_steps,
-    )
-    averages = average_gradient(run)
+    run, averages = averaged_runs(problem, schedule, effort, average=average)
     around = np.array(region.lower), np.array(region.upper)
     outside = distance_outside(visited_box(run), around)
     rows = ("weighted", "w", "phi") if problem.n_phi else ("weighted", "w")

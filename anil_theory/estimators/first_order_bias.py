@@ -3,33 +3,24 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from anil_theory.algorithm._meta_gradient import meta_gradient
-from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction
 from anil_theory.estimators.measurement import Effort, Found, Measurement
-from anil_theory.estimators.point_norms import Rows, largest_norms
+from anil_theory.estimators.point_norms import Place, Rows, largest_norms
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Loss, Losses
 
 QUANTITY = "first_order_bias"
 
 
-def bias_at(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, " dials"],
-) -> Float[Array, " blocks"]:
+def bias_at(place: Place) -> Float[Array, " blocks"]:
     """||g_w - g_w^FO|| and, where phi is not empty, ||g_phi - g_phi^FO|| at one point of one task."""
-    w, phi = z[: sizes[0]], z[sizes[0] :]
-    exact = meta_gradient(Losses(*losses), w, phi, data, loop)
-    cheap = meta_gradient(Losses(*losses), w, phi, data, dataclasses.replace(loop, first_order=True))
-    blocks = (exact.w - cheap.w, exact.phi - cheap.phi)[: 2 if sizes[1] else 1]
+    cheaper = dataclasses.replace(place.loop, first_order=True)
+    exact = meta_gradient(place.losses, place.w, place.phi, place.data, place.loop)
+    cheap = meta_gradient(place.losses, place.w, place.phi, place.data, cheaper)
+    blocks = (exact.w - cheap.w, exact.phi - cheap.phi)[: 2 if place.phi.size else 1]
     return jnp.stack([jnp.linalg.norm(block) for block in blocks])
 
 

@@ -1,7 +1,7 @@
 """Unrolled and implicit hypergradients against the exact one, and the Hessian of the exact bilevel objective."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from anil_theory.algorithm._inner_loop import inner_loop
 from anil_theory.algorithm._meta_gradient import meta_gradient
@@ -14,14 +14,12 @@ from anil_theory.algorithm.hypergradients import (
     inner_minimum,
     neumann,
 )
-from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction
 from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Found, Measurement
-from anil_theory.estimators.point_norms import Rows, largest_norms
+from anil_theory.estimators.point_norms import Place, Rows, largest_norms
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Loss, Losses
 
 WAYS = ("unrolled", "neumann", "cg")
 STARTS = ("solved", "started")
@@ -37,45 +35,31 @@ DENSE_LIMIT = 64
 """Above this many entries of w + phi the dense matrices are left out."""
 
 
-def errors_at(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, "2"],
-) -> Float[Array, "6"]:
+def errors_at(place: Place) -> Float[Array, "6"]:
     """The errors in the order of ERRORS, at the phi of z, from w* and from w* + w/|w|; dials are L and mu."""
-    pair, (L, mu) = Losses(*losses), dials
-    direction, phi = z[: sizes[0]], z[sizes[0] :]
-    best = inner_minimum(pair.support, direction, phi, data, L=L, mu=mu)
+    pair = place.losses
+    data = place.data
+    phi = place.phi
+    L, mu = place.dials
+    best = inner_minimum(pair.support, place.w, phi, data, L=L, mu=mu)
     exact = exact_gradient(pair, best, phi, data)
-    steps = loop.inner_steps if loop.active_steps is None else loop.active_steps
-    unit = direction / jnp.linalg.norm(direction)
+    unit = place.w / jnp.linalg.norm(place.w)
     errors = []
     for distance in (0.0, 1.0):
         start = best + distance * unit
-        unrolled = meta_gradient(pair, start, phi, data, loop).phi
-        at = derivatives(pair, inner_loop(pair.support, start, phi, data, loop).final, phi, data)
-        series = implicit_gradient(at, neumann(at.H, at.p, steps, 1 / L))
-        conjugate = implicit_gradient(at, conjugate_gradients(at.H, at.p, steps))
+        unrolled = meta_gradient(pair, start, phi, data, place.loop).phi
+        at = derivatives(pair, inner_loop(pair.support, start, phi, data, place.loop).final, phi, data)
+        series = implicit_gradient(at, neumann(at.H, at.p, place.steps, 1 / L))
+        conjugate = implicit_gradient(at, conjugate_gradients(at.H, at.p, place.steps))
         errors += [unrolled, series, conjugate]
     return jnp.stack([jnp.linalg.norm(each - exact) for each in errors])
 
 
-def hessian_at(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, "2"],
-) -> Float[Array, "1"]:
+def hessian_at(place: Place) -> Float[Array, "1"]:
     """||D^2 Phi|| at the phi of z; dials are L and mu."""
-    pair, (L, mu) = Losses(*losses), dials
-    w, phi = z[: sizes[0]], z[sizes[0] :]
-    best = inner_minimum(pair.support, w, phi, data, L=L, mu=mu)
-    return spectral_norm(exact_hessian(pair, best, phi, data))[None]
+    L, mu = place.dials
+    best = inner_minimum(place.losses.support, place.w, place.phi, place.data, L=L, mu=mu)
+    return spectral_norm(exact_hessian(place.losses, best, place.phi, place.data))[None]
 
 
 def _conditioned(power: int) -> Rows:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from anil_theory.algorithm.hypergradients import conjugate_gradients, neumann
 from anil_theory.algorithm.implicit_maml import (
@@ -16,14 +16,12 @@ from anil_theory.algorithm.implicit_maml import (
     shifted_hessian,
 )
 from anil_theory.algorithm.positive_solve import solve_positive
-from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction
 from anil_theory.estimators.matrix_norm import TO_ROUNDING, spectral_norm, top_directions
 from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
-from anil_theory.estimators.point_norms import Rows, largest_norms
+from anil_theory.estimators.point_norms import Place, Rows, largest_norms
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Loss, Losses
 
 AT_POINT = ("imaml_error/slope", "imaml_error/distance", "imaml_lipschitz/ww")
 STEPS, SERIES, CONJUGATE = "imaml_error/steps", "imaml_error/neumann", "imaml_error/cg"
@@ -41,21 +39,16 @@ LEAST_SLOPES = (1e-6, 1e-3, 1.0)
 counts. Dividing by too much lowers the estimate, dividing by little raises its rounding."""
 
 
-def near_minimum(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, "2"],
-) -> Float[Array, "3"]:
+def near_minimum(place: Place) -> Float[Array, "3"]:
     """The rows AT_POINT for w_0 and phi of z; dials are lam and rho.
 
     They are the norm of the derivative of (I + H/lam)^(-1) D_w L_D at w*, the change of that vector over DISTANCE along
     the direction in which it changes most at w*, and the norm of the Hessian of L_D(w*(w_0)).
     """
-    pair, (lam, rho) = Losses(*losses), dials
-    w_0, phi = z[: sizes[0]], z[sizes[0] :]
+    pair = place.losses
+    data = place.data
+    w_0, phi = place.w, place.phi
+    lam, rho = place.dials
     best = proximal_minimum(pair.support, w_0, phi, data, lam=lam, rho=rho)
     changes = gradient_derivative(pair, best, phi, data, lam=lam)
     left, right = top_directions(changes, squarings=TO_ROUNDING)
@@ -68,24 +61,19 @@ def near_minimum(
     return jnp.stack([left @ changes @ right, distant, spectral_norm(changes @ moves)])
 
 
-def after_steps(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, "4"],
-) -> Float[Array, "5"]:
+def after_steps(place: Place) -> Float[Array, "5"]:
     """The errors of N terms of the Neumann series, of N CG steps, of N gradient steps per unit of each least slope.
 
     dials   lam, rho, L and M.
     """
-    pair, (lam, rho, L, M) = Losses(*losses), dials
-    w_0, phi = z[: sizes[0]], z[sizes[0] :]
-    N = loop.inner_steps if loop.active_steps is None else loop.active_steps
+    pair = place.losses
+    data = place.data
+    w_0, phi = place.w, place.phi
+    N = place.steps
+    lam, rho, L, M = place.dials
     best = proximal_minimum(pair.support, w_0, phi, data, lam=lam, rho=rho)
     exact = implicit_meta_gradient(pair, best, phi, data, lam=lam)
-    end = proximal_steps(pair.support, w_0, phi, data, lam=lam, alpha=loop.alpha, steps=N)
+    end = proximal_steps(pair.support, w_0, phi, data, lam=lam, alpha=place.loop.alpha, steps=N)
     stepped = implicit_meta_gradient(pair, end, phi, data, lam=lam)
     slope = jnp.linalg.norm(jax.grad(pair.support)(w_0, phi, data))
     matrix = shifted_hessian(pair.support, best, phi, data, lam=lam)

@@ -10,17 +10,16 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
-from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.fields import meta_field
 from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Measurement
-from anil_theory.estimators.point_norms import Rows, largest_norms
+from anil_theory.estimators.point_norms import Place, Rows, largest_norms
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Loss, TaskSet
+from anil_theory.tasks.base import TaskSet
 
 QUANTITIES = ("joint_form/curvature", "joint_form/gradient")
 
@@ -28,21 +27,14 @@ DENSE_LIMIT = 64
 """Above this many entries of w and phi the dense matrices are left out."""
 
 
-def forms_at(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, "2"],
-) -> Float[Array, "2"]:
+def forms_at(place: Place) -> Float[Array, "2"]:
     """Both quantities at one point of one task; dials are beta_w and beta_phi."""
-    n_w, n_phi = sizes
-    weights = jnp.concatenate([jnp.full(n_w, dials[0]), jnp.full(n_phi, dials[1])])
-    batch = jax.tree.map(lambda leaf: leaf[None], data)
-    field = meta_field(TaskSet(*losses, batch), (z[:n_w], z[n_w:]), loop)
-    value, derivative = jax.linearize(lambda z: field(z, data), z)
-    hessian = jax.vmap(derivative)(jnp.eye(n_w + n_phi))
+    beta_w, beta_phi = place.dials
+    weights = jnp.concatenate([jnp.full(place.w.size, beta_w), jnp.full(place.phi.size, beta_phi)])
+    batch = jax.tree.map(lambda leaf: leaf[None], place.data)
+    field = meta_field(TaskSet(*place.losses, batch), (place.w, place.phi), place.loop)
+    value, derivative = jax.linearize(lambda z: field(z, place.data), place.z)
+    hessian = jax.vmap(derivative)(jnp.eye(place.z.size))
     root = jnp.sqrt(weights)
     scaled = root[:, None] * (hessian + hessian.T) / 2 * root
     curvature = spectral_norm(scaled)

@@ -11,19 +11,18 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from anil_theory._precision import gamma
 from anil_theory.algorithm._meta_gradient import meta_gradient
-from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, counted_roundings
 from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
 from anil_theory.estimators.not_finite import explain, left_out
-from anil_theory.estimators.point_norms import norms_at_points
+from anil_theory.estimators.point_norms import Place, norms_at_points
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Loss, Losses
+from anil_theory.tasks.base import Losses
 
 QUANTITY = "maml_lipschitz_at/ww"
 
@@ -31,19 +30,13 @@ DENSE_LIMIT = 64
 """Above this many entries of w the dense matrices are left out."""
 
 
-def curvature_at(
-    losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
-    data: PyTree,
-    z: Float[Array, " n"],
-    loop: UnrolledLoop,
-    dials: Float[Array, "0"],
-) -> Float[Array, "2"]:
+def curvature_at(place: Place) -> Float[Array, "2"]:
     """||D^2 (l o w_N)(w)|| and ||D l(w)|| at one point of one task."""
-    w, phi = z[: sizes[0]], z[sizes[0] :]
-    alone = Losses(losses[0], losses[0])
-    hessian = jax.jacfwd(lambda w: meta_gradient(alone, w, phi, data, loop).w)(w)
-    slope = jax.grad(losses[0])(w, phi, data)
+    support = place.losses.support
+    phi, data = place.phi, place.data
+    alone = Losses(support, support)
+    hessian = jax.jacfwd(lambda w: meta_gradient(alone, w, phi, data, place.loop).w)(place.w)
+    slope = jax.grad(support)(place.w, phi, data)
     return jnp.stack([spectral_norm(hessian), jnp.linalg.norm(slope)])
 
 

@@ -1,14 +1,14 @@
 """The largest norm of a few vectors of one task over random points of every task: what bounds of an error ask for.
 
-A measurement supplies `vectors(losses, sizes, data, z, loop, dials)`, which returns one norm per row at a point of one
-task. The rounding is the convention of `counted_roundings`, propagated as `identity` does, times a condition number.
+A measurement supplies `norms(place)`, which returns one norm per row at a point of one task (`Place`). The rounding is
+the convention of `counted_roundings`, propagated as `identity` does, times a condition number.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,42 @@ from anil_theory.estimators.base import COUNTED, Direction, Estimate, Witness, c
 from anil_theory.estimators.not_finite import explain, left_out
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
-from anil_theory.tasks.base import Loss
+from anil_theory.tasks.base import Loss, Losses
 
 POINTS = 128
 """Points of each task."""
 
-Norms = Callable[..., Float[Array, " rows"]]
-"""`norms((support, query), (n_w, n_phi), data, z, loop, dials)`: a norm, or a ratio of two, for every row."""
+
+class Place(NamedTuple):
+    """One point of one task, with the inner loop that starts there.
+
+    z       (w, phi), flat: w has `n_w` entries;
+    dials   numbers that a measurement has traced, like constants.
+    """
+
+    losses: Losses
+    n_w: int
+    data: PyTree
+    z: Float[Array, " n"]
+    loop: UnrolledLoop
+    dials: Float[Array, " dials"]
+
+    @property
+    def w(self) -> Float[Array, " n_w"]:
+        return self.z[: self.n_w]
+
+    @property
+    def phi(self) -> Float[Array, " n_phi"]:
+        return self.z[self.n_w :]
+
+    @property
+    def steps(self) -> Any:
+        """N: how many steps of the loop are taken, whatever it is compiled for."""
+        return self.loop.inner_steps if self.loop.active_steps is None else self.loop.active_steps
+
+
+Norms = Callable[[Place], Float[Array, " rows"]]
+"""A norm, or a ratio of two, for every row."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +151,9 @@ def norms_at_points(
     if at_start:
         z = jnp.concatenate([jnp.broadcast_to(problem.start, (len(tasks), 1, z.shape[-1])), z[:, 1:]], axis=1)
     loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
-    losses, sizes = (tasks.support, tasks.query), (problem.n_w, problem.n_phi)
+    losses = tasks.support, tasks.query
     traced = jnp.asarray(tuple(dials), jnp.float64)
-    values, reach = _over_points(norms, losses, sizes, tasks.data, z, loop, traced)
+    values, reach = _over_points(norms, losses, problem.n_w, tasks.data, z, loop, traced)
     return np.asarray(z), np.asarray(values), np.asarray(reach)
 
 
@@ -143,7 +172,7 @@ def _rounding(problem: Problem, schedule: Schedule, reach: float) -> float:
 def _over_points(
     norms: Norms,
     losses: tuple[Loss, Loss],
-    sizes: tuple[int, int],
+    n_w: int,
     data: PyTree,
     z: Float[Array, "T P n"],
     loop: UnrolledLoop,
@@ -152,9 +181,9 @@ def _over_points(
     """The rows at all points, and the norm of the point and of the longest inner iterate."""
 
     def one(data: Any, z: Float[Array, " n"]) -> tuple[Array, Array]:
-        w, phi = z[: sizes[0]], z[sizes[0] :]
-        iterates = inner_loop(losses[0], w, phi, data, loop).iterates
+        place = Place(Losses(*losses), n_w, data, z, loop, dials)
+        iterates = inner_loop(losses[0], place.w, place.phi, data, loop).iterates
         reach = jnp.linalg.norm(z) + jnp.max(jnp.linalg.norm(iterates, axis=-1))
-        return norms(losses, sizes, data, z, loop, dials), reach
+        return norms(place), reach
 
     return jax.vmap(lambda data, z: jax.vmap(partial(one, data))(z))(data, z)

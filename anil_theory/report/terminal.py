@@ -134,7 +134,8 @@ def print_heuristics(console: Console, legend: str) -> None:
 def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> None:
     """Counts of outcomes, heuristic roundings and samples left out; why rows say nothing or are refuted, with suspects.
 
-    The reasons of every outcome but CONSISTENT and CONFIRMED are shown, and the replay of a refutation.
+    Of every outcome but CONSISTENT and CONFIRMED the reasons of `refuted_limit` settings are shown, how many more there
+    are, and the replay of a refutation.
     """
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in STYLES}
     parts = [Text.assemble((outcome, STYLES[outcome]), f" {n}") for outcome, n in counts.items() if n]
@@ -142,20 +143,21 @@ def print_summary(console: Console, rows: list[Row], refuted_limit: int = 5) -> 
     _print_power(console, rows)
     _print_roundings(console, rows)
     for outcome in ("REFUTED", "INCONCLUSIVE", "NOT_APPLICABLE"):
-        shown: set[str] = set()
+        lines: dict[str, Row] = {}
         for row in rows:
-            if row["outcome"] != outcome or len(shown) >= refuted_limit:
-                continue
-            line = f"{row['statement']}/{row['block']} at {row['setting']}: {row['reason']}"
-            if line in shown:
-                continue
-            shown.add(line)
+            if row["outcome"] == outcome:
+                lines.setdefault(f"{row['statement']}/{row['block']} at {row['setting']}: {row['reason']}", row)
+        for line, row in list(lines.items())[:refuted_limit]:
             console.print(Text.assemble((outcome, STYLES[outcome]), " ", printable(line)))
             for verdict in row["verdicts"]:
                 if verdict["suspects"]:
                     console.print(Text(f"    suspects: {printable('; '.join(verdict['suspects']))}"))
                     console.print(Text(f"    replay: {printable(verdict['replayed'] or 'not replayed')}"))
                     break
+        if len(lines) > refuted_limit:
+            more = len(lines) - refuted_limit
+            settings = "setting" if more == 1 else "settings"
+            console.print(Text(f"{outcome} at {more} more {settings}; the report has every reason"))
 
 
 def print_verdicts(console: Console, rows: Sequence[Row], shown: str = "auto", opens: str = "report.md") -> None:

@@ -17,6 +17,7 @@ from anil_theory.certify.hypergradient_errors import certify_hypergradient_error
 from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.phi_search import BilevelCertificate, PhiBall
 from anil_theory.estimators.hypergradients import ERRORS, errors_at
+from anil_theory.estimators.point_norms import Place
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
 from tests.certify.convex_tasks import LOSSES, tasks
@@ -33,7 +34,7 @@ def errors(n_w: int, task: Any, z: Any) -> Any:
     """All errors at many z; those that are started are at the distance 1 from w*, in the direction of w."""
     loop = UnrolledLoop(SCHEDULE.one_alpha, SCHEDULE.inner_steps)
     dials = jnp.array([L, 0.2])
-    return jax.vmap(lambda z: errors_at((LOSSES.support, LOSSES.query), (n_w, 1), task, z, loop, dials))(z)
+    return jax.vmap(lambda z: errors_at(Place(LOSSES, n_w, task, z, loop, dials)))(z)
 
 
 def sampled(task: dict[str, Any], n_w: int) -> dict[str, float]:

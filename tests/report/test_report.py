@@ -123,3 +123,13 @@ def test_why_a_row_says_nothing_is_printed() -> None:
     console = Console(record=True, width=140)
     print_summary(console, all_rows([record(5, "INCONCLUSIVE", math.nan)]))
     assert "INCONCLUSIVE prop2/ww at N=5: because of 5" in console.export_text()
+
+
+def test_what_is_not_printed_is_counted() -> None:
+    for settings, more in ((5, ""), (6, "at 1 more setting;"), (8, "at 3 more settings;")):
+        rows = all_rows([record(N, "NOT_APPLICABLE", math.nan) for N in range(1, settings + 1)])
+        console = Console(record=True, width=140)
+        print_summary(console, rows)
+        text = console.export_text()
+        assert text.count("because of") == 5
+        assert ("more setting" in text) is bool(more) and more in text
