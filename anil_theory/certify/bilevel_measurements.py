@@ -15,7 +15,7 @@ from anil_theory.certify.exact_objective import certify_exact_objective
 from anil_theory.certify.hypergradient_errors import certify_hypergradient_errors
 from anil_theory.certify.phi_search import BilevelCertificate, PhiBall
 from anil_theory.estimators.base import Direction
-from anil_theory.estimators.hypergradients import ERRORS, SMOOTHNESS
+from anil_theory.estimators.hypergradients import ERRORS, SMOOTHNESS, without_minimum
 from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
@@ -124,11 +124,8 @@ def enclose_errors(problem: Problem, schedule: Schedule, distance: float = DISTA
 
 
 def _refusal(problem: Problem, schedule: Schedule) -> str:
-    if problem.constants.mu is None:
-        return "the inner problem is not strongly convex: w*(phi) need not exist"
-    if problem.n_w + problem.n_phi > LARGEST:
-        return f"enclosures are for n_w + n_phi <= {LARGEST}"
-    return ""
+    large = problem.n_w + problem.n_phi > LARGEST
+    return without_minimum(problem) or (f"enclosures are for n_w + n_phi <= {LARGEST}" if large else "")
 
 
 OBJECTIVE_MEASUREMENT = Measurement(

@@ -97,12 +97,16 @@ def measure_smoothness(problem: Problem, schedule: Schedule, effort: Effort) -> 
     return _measured(_conditioned(3), problem, schedule, effort)
 
 
-def _without_minimum(problem: Problem, schedule: Schedule) -> str:
-    if problem.constants.mu is None:
-        return "the inner problem is not strongly convex: w*(phi) need not exist"
-    if problem.n_w + problem.n_phi > DENSE_LIMIT:
-        return f"its matrices are dense, of at most {DENSE_LIMIT} entries of (w, phi)"
-    return ""
+def without_minimum(problem: Problem) -> str:
+    """Why w*(phi) need not exist; empty where it does."""
+    return "" if problem.constants.mu else "the inner problem is not strongly convex: w*(phi) need not exist"
+
+
+def _refusal(problem: Problem, schedule: Schedule) -> str:
+    dense = problem.n_w + problem.n_phi > DENSE_LIMIT
+    return without_minimum(problem) or (
+        f"its matrices are dense, of at most {DENSE_LIMIT} entries of (w, phi)" if dense else ""
+    )
 
 
 ERROR_MEASUREMENT = Measurement(
@@ -110,7 +114,7 @@ ERROR_MEASUREMENT = Measurement(
     quantities=ERRORS,
     direction=Direction.LOWER,
     measure=measure_errors,
-    refusal=_without_minimum,
+    refusal=_refusal,
     needs_phi=True,
     costly=True,
     units={"d0": 1.0},
@@ -121,7 +125,7 @@ SMOOTHNESS_MEASUREMENT = Measurement(
     quantities=(SMOOTHNESS,),
     direction=Direction.LOWER,
     measure=measure_smoothness,
-    refusal=_without_minimum,
+    refusal=_refusal,
     depends_on=("constants", "shape"),
     needs_phi=True,
     costly=True,

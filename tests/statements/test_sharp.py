@@ -136,3 +136,24 @@ def test_no_positive_number_bounds_sharp_over_refined_from_below(geometry: Geome
         moves_of_w.append(s_1)
     np.testing.assert_allclose(np.array(shares) / moves_of_w, 1.0, rtol=0.35)
     assert shares[-1] < 2e-4
+
+
+@given(
+    st.lists(st.floats(-8, 8), min_size=1, max_size=12),
+    st.floats(-3, 3),
+    st.floats(-3, 3),
+)
+def test_the_multiplier_of_the_own_sensitivity_is_the_best_one(
+    logs: list[float], log_rho: float, log_tau: float
+) -> None:
+    """Against a hundred bisections of the dual's slope, which know nothing of Newton's method."""
+    s, unit, rho, tau = 10.0 ** np.array(logs), np.ones(len(logs)), 10.0**log_rho, 10.0**log_tau
+    low, high = np.zeros_like(s), np.ones_like(s)
+    for _ in range(100):
+        x = (low + high) / 2
+        rises = rho * x / np.hypot(s, 2 * x) > tau * (1 - x) * s / np.hypot(1, 2 * (1 - x) * s)
+        low, high = np.where(rises, low, x), np.where(rises, x, high)
+    least = rho * s * np.hypot(s, 2 * x) + tau * np.hypot(1, 2 * (1 - x) * s)
+    found = own_sensitivity(s, unit, rho, tau)
+    assert (found <= least * (1 + 1e-13)).all()
+    assert (found >= least * (1 - 1e-13)).all()
