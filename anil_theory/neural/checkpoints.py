@@ -52,6 +52,16 @@ def _in_words(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value!r}" for name, value in settings.items())
 
 
+def _refuse_objects(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise InvalidParameter for an array of Python objects: it would be pickled, and no reader here takes a pickle."""
+    # NumPy's own switch, `savez(allow_pickle=False)`, is an array of that name before NumPy 2.2.
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise InvalidParameter(
+                f"checkpoint.state, {name}", "an array of numbers or texts, and not of Python objects", array.dtype
+            )
+
+
 def save_checkpoint(folder: Path, configuration: Mapping[str, Any], checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     """Write a checkpoint and prune all but the newest `keep`; returns its path.
 
@@ -63,7 +73,9 @@ def save_checkpoint(folder: Path, configuration: Mapping[str, Any], checkpoint: 
     path = folder / f"{_PREFIX}{checkpoint.iteration:09d}{_SUFFIX}"
     text = json.dumps({"configuration": to_plain(configuration), "history": to_plain(checkpoint.history)})
     leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(checkpoint.state))}
-    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, about=np.asarray(text), **leaves))
+    arrays = {"about": np.asarray(text), **leaves}
+    _refuse_objects(arrays)
+    write_atomically(path, lambda file: np.savez(file, **arrays))
     for old in _paths(folder)[:-keep]:
         old.unlink(missing_ok=True)
     return path

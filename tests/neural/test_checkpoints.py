@@ -97,7 +97,7 @@ def test_names_that_are_no_checkpoints_are_left_alone(tmp_path: Path) -> None:
 
 def test_objects_are_not_saved(tmp_path: Path) -> None:
     """Else the state would be pickled, and no checkpoint with it could be read."""
-    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+    with pytest.raises(InvalidParameter, match="leaf0 must be an array of numbers or texts"):
         save_checkpoint(tmp_path, {}, Checkpoint(1, [np.array([{}], dtype=object)], {}))
     assert list(tmp_path.iterdir()) == []
 

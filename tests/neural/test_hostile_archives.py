@@ -108,7 +108,7 @@ def test_arrays_that_do_not_fit_are_named(tmp_path: Path, case: str) -> None:
     for split, part in tiny_dataset().splits():
         content |= {f"{split}_images": part.images, f"{split}_names": np.array(part.names)}
     path = tmp_path / "tiny.npz"
-    np.savez(path, allow_pickle=False, **content | changes)
+    np.savez(path, **content | changes)
     with pytest.raises(InvalidParameter, match=message) as caught:
         load_archive(path)
     assert "tiny.npz" in caught.value.name
@@ -142,7 +142,7 @@ def test_compressed_archives_are_read_within_the_ratio(tmp_path: Path, sound: by
 )
 def test_arrays_come_back_as_numpy_reads_them(tmp_path: Path, array: np.ndarray) -> None:
     path = tmp_path / "any.npz"
-    np.savez(path, allow_pickle=False, array=array)
+    np.savez(path, array=array)
     with zipped_arrays(path, "an .npz") as archive:
         read = archive.read("array")
     np.testing.assert_array_equal(read, array)
