@@ -77,9 +77,16 @@ class JointRate:
     def pair(self, row: str) -> Pair:
         """The pair at which a row is smallest, of the one that is found and the one at the ratio of the steps."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        rays = [beta_w / beta_phi, *([self._best_ray(row)] if self.phi else [])]
-        pairs = [self._on(kappa) for kappa in rays]
-        return min(pairs, key=lambda pair: self._row(row, pair, self.form))
+        ratio = beta_w / beta_phi
+        even = self._on(ratio)
+        if not self.phi:
+            return even
+        best = self._best_ray(row)
+        for share in PULLED:
+            pair = self._on(best ** (1 - share) * ratio**share)
+            if min(self._kept(pair, self.form)) > LEAST_KEPT:
+                return min(even, pair, key=lambda pair: self._row(row, pair, self.form))
+        return even
 
     def _on(self, kappa: float) -> Pair:
         """The pair of a ray with its cells."""
@@ -112,15 +119,17 @@ class JointRate:
         if row == "phi" and not self.phi:
             raise InvalidParameter("row", "'weighted' or 'w' where phi is empty", row)
         pair = self.pair(row)
-        kept = min(self._kept(pair, self.form)[: 1 + self.phi])
-        if kept <= 0:
+        c_w, c_phi = self._kept(pair, self.form)
+        least = min(c_w, c_phi) if self.phi else c_w
+        if least <= 0:
             return Bound(np.inf, np.inf, 0.0, "no pair that dominates leaves c_w > 0 and c_phi > 0")
 
         def value(r: float) -> Scaled:
             return self._row(row, pair, Form.of(self.constants, self.schedule, self.geometry, r))
 
         operations = roundings(self.schedule.inner_steps) + FURTHER_ROUNDINGS
-        # c = 2 - u loses digits when it is small: an error of u counts (2 - c)/c times.
+        # c = 2 - u loses digits when it is small: an error of u counts (2 - c)/c times. Only that of the row divides.
+        kept = {"weighted": least, "w": c_w, "phi": c_phi}[row]
         cancelled = 1 + (2 - kept) / kept
         words = f"kappa = {pair.kappa:.6g}, D0 = {self.D0:.6g}" if self.phi else f"D0 = {self.D0:.6g}"
         bound = RoundingRange.of(value, self.form.r).bound(int(np.ceil(cancelled * operations)), words)
@@ -228,6 +237,13 @@ def curvature_of_a_step(form: Form, schedule: Schedule, *, phi: bool) -> Scaled:
 
 BEYOND = scaled(2.0) ** 10**6
 """In place of a row without a bound: larger than any float64."""
+
+LEAST_KEPT = 1e-6
+"""A pair that was searched has to leave so much: far more than the rounding of c, so that its sign is certain."""
+
+PULLED = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3)
+"""By which share of its way to the ratio of the steps a ray is pulled back, where it leaves less. A block's own row is
+often smallest where the other block keeps nothing, and there the estimates of the search may be off to either side."""
 
 W = (np.array([1.0]), np.array([0.0]))
 """The direction that moves w alone."""
