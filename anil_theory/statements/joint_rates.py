@@ -99,16 +99,20 @@ class JointRate:
         """beta_w and beta_phi; beta_w twice where phi is empty."""
         return betas_of(self.schedule, self.phi)
 
-    def dominating(self, batch: int | None = None) -> list[tuple[float, Scaled, Scaled]]:
-        """(kappa, Lam_w, V) of pairs that dominate: the best at this batch, or those of B = 1 and of large B."""
-        batches = (1, 10**9) if batch is None else (batch,)
-        results = []
-        for B in batches:
-            rate = replace(self, schedule=replace(self.schedule, batch=B))
-            pair = rate.pair("weighted")
-            lam_w = rate._smallest(pair, rate.form)
-            results.append((pair.kappa, lam_w, rate._noise(pair, rate.form)))
-        return results
+    def dominating(self, kappa: float) -> tuple[Scaled, Scaled]:
+        """Lam_w and V of the smallest pair with Lam_phi = kappa Lam_w."""
+        pair = self._on(kappa)
+        return self._smallest(pair, self.form), self._noise(pair, self.form)
+
+    def estimates(self, log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lam_x beta_x (2, n) and log V (n,) of rays, from what a search estimates of them (`Rays.values`)."""
+        beta_w, beta_phi = self.steps
+        unit = self.form.unit.log10 * np.log(10.0)
+        log_w = lam_w + np.log(beta_w) + unit
+        log_phi = log_w + log_kappa - (np.log(beta_w) - np.log(beta_phi))
+        log_V = 2 * np.log(self.constants.M) + np.log(beta_w) + log_w + unit + largest
+        with np.errstate(over="ignore"):
+            return np.exp(np.stack([log_w, log_phi])), log_V
 
     def bound(self, row: str, note: str = "") -> Bound:
         """A right-hand side with its rounding; inf where no pair has both c_x > 0.
@@ -204,10 +208,8 @@ class JointRate:
 
     def _best_ray(self, row: str) -> float:
         """kappa of the pair at which the row is smallest (`Rays.least`)."""
-        beta_w, beta_phi = betas_of(self.schedule, self.phi)
+        beta_w, beta_phi = self.steps
         start = float(np.log(beta_w) - np.log(beta_phi))
-        unit = self.form.unit.log10 * np.log(10.0)
-        own = np.log(beta_w) + unit
         B, K = self.schedule.effective_batch, self.schedule.outer_steps
         # K may be an integer beyond float64.
         decay = scaled(2 * self.D0) / K
@@ -215,14 +217,13 @@ class JointRate:
 
         def cost(log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> np.ndarray:
             """The logarithm of the row; large where c_w or c_phi is not positive."""
+            used, log_V = self.estimates(log_kappa, lam_w, largest)
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                used_w = np.exp(lam_w + own)
-                used_phi = np.exp(lam_w + own + log_kappa - start)
-                kept = {"w": 2 - used_w * (1 - 1 / B), "phi": 2 - used_phi * (1 - 1 / B)}
-                least = np.minimum(kept["w"], kept["phi"])
-                noise = 2 * np.log(self.constants.M) + np.log(beta_w) + lam_w + own + unit + largest - np.log(B)
-                value = np.logaddexp(log_decay, noise) - np.log(kept.get(row, least))
-            return np.where(least > 0, value, 1e3 + np.maximum(np.log(used_w), np.log(used_phi)))
+                kept = 2 - used * (1 - 1 / B)
+                least = kept.min(axis=0)
+                value = np.logaddexp(log_decay, log_V - np.log(B))
+                value = value - np.log({"w": kept[0], "phi": kept[1]}.get(row, least))
+            return np.where(least > 0, value, 1e3 + np.log(used).max(axis=0))
 
         return float(np.exp(Rays(self.form, start).least(cost)))
 
