@@ -59,7 +59,7 @@ class _Room:
         """The batches, as real numbers, one of which is the best, (m, n)."""
         n = self.P.shape[1]
         if self.batch is not None:
-            return np.full((1, n), float(self.batch))
+            return np.full((1, n), float(min(self.batch, LARGEST)))
         with np.errstate(divide="ignore", invalid="ignore"):
             places = [2 * self.R / self.P, np.ones((1, n))]
             if len(self.P) == 2:
@@ -82,7 +82,7 @@ class _Room:
 
     def longest(self, steps: np.ndarray) -> np.ndarray:
         """How many times as long steps may be, at most, with the largest batch, (n,)."""
-        largest = np.full((1, self.P.shape[1]), self.largest if self.batch is None else float(self.batch))
+        largest = np.full((1, self.P.shape[1]), self.largest if self.batch is None else float(min(self.batch, LARGEST)))
         whole = 2 * self.eps * steps[: len(self.P), None]
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = whole / (whole - self.of(largest)[:, 0])

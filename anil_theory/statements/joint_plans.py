@@ -65,7 +65,8 @@ class JointDemand:
     lam_w     Lam_w;
     noise     V_1;
     batch     B;
-    population   T, without replacement.
+    population   T, without replacement;
+    inner_steps  N.
     """
 
     eps: float
@@ -73,7 +74,8 @@ class JointDemand:
     lam_w: Scaled
     noise: Scaled
     batch: int
-    population: int | None = None
+    population: int | None
+    inner_steps: int
 
     @property
     def effective(self) -> float:
@@ -103,7 +105,8 @@ class JointDemand:
         """The step size. Raises InvalidParameter where it is below float64's range."""
         q = self.inverse_step
         if q > LARGEST:
-            raise InvalidParameter("inner_steps", f"a count at which 1/beta is at most {LARGEST:g}", f"10^{q.log10:g}")
+            allowed = f"a count at which 1/beta, here 10^{q.log10:g}, is at most {LARGEST:g}"
+            raise InvalidParameter("inner_steps", allowed, self.inner_steps)
         return float(1 / q)
 
     @property
@@ -171,7 +174,7 @@ def joint_demand(
     noise = lam_w * form.unit * math.exp(log_largest) * constants.M * constants.M
     if batch is None:
         B = max(1, math.ceil(exact(noise / eps / LARGEST) * (1 + MARGIN)))
-    return JointDemand(eps, kappa, lam_w, noise, B, population)
+    return JointDemand(eps, kappa, lam_w, noise, B, population, schedule.inner_steps)
 
 
 def least_inverse_step(

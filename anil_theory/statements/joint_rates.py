@@ -24,6 +24,7 @@ Kind: upper bounds. They are attained in the limits that docs/theorem_bounds.md 
 of the geometry. Units: those of `rates`. Source: derived for this project; docs/theorem_bounds.md has the proofs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -211,7 +212,7 @@ class JointRate:
         beta_w, beta_phi = self.steps
         start = float(np.log(beta_w) - np.log(beta_phi))
         B, K = self.schedule.effective_batch, self.schedule.outer_steps
-        # K may be an integer beyond float64.
+        # K and B may be integers beyond float64.
         decay = scaled(2 * self.D0) / K
         log_decay = decay.log10 * np.log(10.0) if decay else -np.inf
 
@@ -221,7 +222,7 @@ class JointRate:
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 kept = 2 - used * (1 - 1 / B)
                 least = kept.min(axis=0)
-                value = np.logaddexp(log_decay, log_V - np.log(B))
+                value = np.logaddexp(log_decay, log_V - math.log(B))
                 value = value - np.log({"w": kept[0], "phi": kept[1]}.get(row, least))
             return np.where(least > 0, value, 1e3 + np.log(used).max(axis=0))
 
