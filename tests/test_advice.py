@@ -256,12 +256,13 @@ def test_a_population_has_settings_of_its_own():
             advise(*CONVEX, 0.01, **given_ones)
 
 
-@pytest.mark.parametrize("steps", [{}, {"beta_w": 0.1, "beta_phi": 0.1}])
-def test_a_batch_beyond_float64_is_a_batch(steps: dict[str, float]) -> None:
+@pytest.mark.parametrize("beta", [None, 0.1])
+def test_a_batch_beyond_float64_is_a_batch(beta: float | None) -> None:
     """Its noise is nothing: the steps are those of all tasks at once."""
-    constants = (0.2, 1.0, 1.0, 0.5, 1.0, 0.1)
-    huge = advise(*constants, alpha=0.1, inner_steps=2, batch=10**400, **steps).anil
-    large = advise(*constants, alpha=0.1, inner_steps=2, batch=10**15, **steps).anil
+    huge, large = (
+        advise(0.2, 1.0, 1.0, 0.5, 1.0, 0.1, alpha=0.1, inner_steps=2, batch=batch, beta_w=beta, beta_phi=beta).anil
+        for batch in (10**400, 10**15)
+    )
     assert huge.batch == 10**400 and huge.outer_steps == large.outer_steps
 
 
