@@ -112,7 +112,7 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
 
 
 def _kinds(rows: Sequence[Row], columns: int) -> list[str]:
-    """The kinds of bounds in the columns: the first that a row has, then, where they are fewer, what most tables have."""
+    """The kinds of bounds in the columns: the first that a row has, then, if fewer, those that most tables have."""
     present = [kind for kind in BOUNDS if any(kind in row["bounds"] for row in rows)]
     usual = [kind for kind in ("refined", "explicit", "sharp") if kind not in present]
     return sorted([*present, *usual][:columns], key=BOUNDS.index)
