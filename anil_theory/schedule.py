@@ -25,8 +25,10 @@ def sampling_factor(batch: int, population: int | None) -> float:
 
 
 def effective_batch(batch: int, population: int | None) -> float:
-    """B/f, or NO_NOISE where f is 0."""
+    """B/f, or NO_NOISE where f is 0. That of independent draws is B itself, which may be beyond float64."""
     factor = sampling_factor(batch, population)
+    if factor == 1:
+        return batch
     return batch / factor if factor else NO_NOISE
 
 

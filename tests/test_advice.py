@@ -254,3 +254,18 @@ def test_a_population_has_settings_of_its_own():
         del given_ones[missing]
         with pytest.raises(InvalidParameter, match=f"{missing} must be given"):
             advise(*CONVEX, 0.01, **given_ones)
+
+
+@pytest.mark.parametrize("beta", [None, 0.1])
+def test_a_batch_beyond_float64_is_a_batch(beta: float | None) -> None:
+    """Its noise is nothing: the steps are those of all tasks at once."""
+    huge, large = (
+        advise(0.2, 1.0, 1.0, 0.5, 1.0, 0.1, alpha=0.1, inner_steps=2, batch=batch, beta_w=beta, beta_phi=beta).anil
+        for batch in (10**400, 10**15)
+    )
+    assert huge.batch == 10**400 and huge.outer_steps == large.outer_steps
+
+
+def test_a_loop_that_grows_beyond_float64_is_refused_by_its_count() -> None:
+    with pytest.raises(InvalidParameter, match=r"inner_steps must be a count at which 1/beta, here 10\^.*; got 1000"):
+        advise(None, 1.0, 1.0, 0.5, 1.0, 0.1, alpha=100.0, inner_steps=1000)

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 
-from anil_theory._admissible import InvalidParameter, one_of, positive
+from anil_theory._admissible import InvalidParameter, count, one_of, positive
 from anil_theory.advice.settings import Advice, PopulationSettings, Sensitivity, settings_of
 from anil_theory.constants import Constants, Knowledge
 from anil_theory.schedule import Schedule
@@ -98,6 +98,8 @@ def advise(
         for name, value in needed.items():
             if value is None:
                 raise InvalidParameter(name, "given, with curvature, second_moment, alpha and inner_steps", None)
+    if mu is not None and alpha is None and inner_steps is None and adaptation > count("most", most):
+        raise InvalidParameter("adaptation", f"at most {most}, since alpha <= 1/L and N <= {most}", adaptation)
     question = Question(
         Constants(mu, L, rho, tau, M),
         eps,

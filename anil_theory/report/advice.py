@@ -38,7 +38,8 @@ def print_advice(console: Console, advice: dict[str, Any]) -> None:
     console.print(f"MAML costs {advice['cost_ratio']:.3g} times as much as ANIL by these bounds.", highlight=False)
     if advice["fewer_tasks"] is not None:
         console.print(
-            f"By the refined theorem ANIL needs {advice['fewer_tasks']:.3g} times as many tasks K B at this alpha, N.",
+            f"By the refined theorem (independent draws) ANIL needs {advice['fewer_tasks']:.3g} times as many tasks "
+            "K B at this alpha, N.",
             highlight=False,
         )
     console.print("what dominates ANIL's bound:", style="bold")

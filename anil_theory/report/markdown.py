@@ -101,6 +101,7 @@ def _statements(rows: Sequence[Row]) -> list[str]:
         what = in_markdown(f"{line.name}: {line.source}. {line.title}") if line.title else in_markdown(line.name)
         lines += [f"## {in_markdown(line.name)}", "", f"- {what}"]
         lines += [f"- formula: ${line.formula}$"] if line.formula else []
+        lines += [f"- {line.drawn}"] if line.drawn else []
         lines += [f"- printed order: ${line.printed}$"] if line.printed else []
         lines += ["", "### The tightest setting of each block", ""]
         lines += [*_table(tightest_rows(members), counts=True), ""]

@@ -1,12 +1,14 @@
 """A line for each statement of a run: the worst verdict, where it is tightest, and where it would notice least."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from anil_theory.report.mathematics import plain_formula
 from anil_theory.report.rows import SEVERITY, Row, weakest_rows
+from anil_theory.schedule import sampling_factor
 from anil_theory.statements import STATEMENTS
 
 NOT_JUDGED = "order"
@@ -24,7 +26,8 @@ class StatementLine:
     tightest   the row with the largest measured/bound; None where no row has such a quotient;
     weakest    the row with the least power; None where no row has one;
     formula, printed   the claim and the printed order of the tightest row (of the first row, where there is none), in
-               LaTeX; empty where it has none.
+               LaTeX; empty where it has none;
+    drawn      what stands for the B of the formula where that row's tasks are drawn without replacement; else empty.
     """
 
     name: str
@@ -38,6 +41,7 @@ class StatementLine:
     formula: str
     printed: str
     printed_value: float | None
+    drawn: str
 
 
 def overview(rows: Iterable[Row]) -> list[StatementLine]:
@@ -66,6 +70,7 @@ def _line(name: str, rows: Sequence[Row]) -> StatementLine:
         formula=latex_of(shown, judged_kind(shown)),
         printed=latex_of(shown, NOT_JUDGED),
         printed_value=shown["bounds"].get(NOT_JUDGED),
+        drawn=_drawn(shown),
     )
 
 
@@ -89,6 +94,17 @@ def latex_of(row: Row, kind: str) -> str:
         if verdict.get("claim", "").endswith(f"/{kind}"):
             return verdict.get("latex", "")
     return ""
+
+
+def _drawn(row: Row) -> str:
+    """What the B of a row's formula is, where its batches are drawn without replacement."""
+    schedule = row.get("cell", {}).get("schedule", {})
+    T = schedule.get("population")
+    if T is None or not re.search(r"(?<![A-Za-z])B(?![A-Za-z])", latex_of(row, judged_kind(row))):
+        return ""
+    B = schedule["batch"]
+    f = sampling_factor(B, T)
+    return f"B in it is B/f, f = (T - B)/(T - 1): without replacement, at B = {B} of T = {T} f is {f:.4g}"
 
 
 def bounded(row: Row) -> str:

@@ -69,6 +69,8 @@ def _print_formula(console: Console, line: StatementLine) -> None:
         return
     formula = plain_formula(line.formula)
     console.print(Text.assemble((line.name, "bold cyan"), f"  {formula}"), highlight=False)
+    if line.drawn:
+        _print_detail(console, line.drawn)
     if line.printed:
         value = "" if line.printed_value is None else f"; with poly = 1 that is {number(line.printed_value)} there"
         _print_detail(console, f"printed: {plain_formula(line.printed)}{value}")

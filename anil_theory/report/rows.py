@@ -15,6 +15,8 @@ BLOCK_LABELS = {"ww": "w, w", "wphi": "w, phi", "phiw": "phi, w", "phiphi": "phi
 BOUND_KINDS = ("sharp", "refined", "explicit", "order")
 OTHER_KINDS = ("declared", "conjectured", "identity", "certified", "estimated")
 """The kinds of which a row has one alone."""
+LEAST_POWER = 0.01
+"""Below this three decimals say too little of a power."""
 MARK = "~"
 """The sign behind a number or a verdict that rests on a heuristic rounding."""
 STYLES = {
@@ -78,7 +80,12 @@ def tightness(row: Row) -> str:
 def power(row: Row) -> str:
     """The factor below which a wrong bound would have been noticed, rounded down; a dash where there is none."""
     value = row.get("power", math.nan)
-    return "-" if math.isnan(value) else f"x{math.floor(value * 1000) / 1000:.3f}"
+    if math.isnan(value):
+        return "-"
+    if 0 < value < LEAST_POWER:
+        unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+        return f"x{math.floor(value / unit) * unit:.1e}"
+    return f"x{math.floor(value * 1000) / 1000:.3f}"
 
 
 def is_heuristic(row: Mapping[str, Any]) -> bool:

@@ -11,9 +11,9 @@ from anil_theory._printable import printable
 from anil_theory.report.overview_table import print_guarantees, print_overview, print_table_2
 from anil_theory.report.rows import (
     BLOCK_LABELS,
+    OTHER_KINDS,
     STYLES,
     Row,
-    bound,
     heuristic_legend,
     left_out,
     marked,
@@ -29,7 +29,10 @@ FEW_ROWS = 12
 """The most rows that are printed one by one where nothing was asked for."""
 
 WIDE = 100
-"""Columns from which the table also shows the sharp bound and the power."""
+"""Columns from which the table shows three bounds and the power, in place of two bounds."""
+
+BOUNDS = ("sharp", "refined", *OTHER_KINDS, "explicit")
+"""The kinds of bounds that a table shows, the smallest first."""
 
 
 def _parts(row: Row) -> dict[str, str]:
@@ -60,7 +63,8 @@ def print_rows(console: Console, rows: list[Row], title: str) -> None:
     """One line per row: block, setting, measured, bounds, tightness (measured/smallest bound), verdict, by statement.
 
     A tilde behind a measured number says that its rounding is a heuristic (the summary says it in words).
-    A wide terminal also shows the sharp bound and the power: the factor below which a wrong bound would be noticed.
+    Of the kinds of bounds that the rows have, the two smallest are shown. A wide terminal shows three, and the power:
+    the factor below which a wrong bound would be noticed.
 
     What all rows of a heading share stands beside it once; the settings in the lines are what differs.
     """
@@ -88,7 +92,7 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
     widest = max(len(str(BLOCK_LABELS.get(row["block"], row["block"]))) for row, _ in rows)
     table.add_column("block", overflow="fold", width=min(max(8, widest), 17))
     table.add_column("setting", overflow="fold", ratio=1)
-    kinds = ("sharp", "refined", "explicit") if wide else ("refined", "explicit")
+    kinds = _kinds([row for row, _ in rows], 3 if wide else 2)
     notices = [("notices", 7)] if wide else []
     for name, width in (("measured", 9), *((kind, 8) for kind in kinds), ("tightness", 9), *notices):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
@@ -99,12 +103,19 @@ def _table(rows: list[tuple[Row, str]], wide: bool) -> Table:
             BLOCK_LABELS.get(row["block"], row["block"]),
             setting,
             marked(number(row["measured"]), row),
-            *(bound(row, kind) for kind in kinds),
+            *(number(row["bounds"].get(kind)) for kind in kinds),
             tightness(row),
             *([power(row)] if wide else []),
             Text(row["outcome"] + of, style=STYLES[row["outcome"]]),
         )
     return table
+
+
+def _kinds(rows: Sequence[Row], columns: int) -> list[str]:
+    """The kinds of bounds in the columns: the first that a row has, then, if fewer, those that most tables have."""
+    present = [kind for kind in BOUNDS if any(kind in row["bounds"] for row in rows)]
+    usual = [kind for kind in ("refined", "explicit", "sharp") if kind not in present]
+    return sorted([*present, *usual][:columns], key=BOUNDS.index)
 
 
 def _print_power(console: Console, rows: list[Row]) -> None:

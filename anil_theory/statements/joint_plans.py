@@ -31,7 +31,6 @@ from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule, effective_batch
 from anil_theory.statements.complexity import exact
 from anil_theory.statements.joint import Form
-from anil_theory.statements.joint_rates import JointRate
 from anil_theory.statements.joint_rays import ROUNDS, Rays
 from anil_theory.statements.rates import LARGEST
 from anil_theory.statements.scaled import Scaled, scaled
@@ -66,7 +65,8 @@ class JointDemand:
     lam_w     Lam_w;
     noise     V_1;
     batch     B;
-    population   T, without replacement.
+    population   T, without replacement;
+    inner_steps  N.
     """
 
     eps: float
@@ -74,7 +74,8 @@ class JointDemand:
     lam_w: Scaled
     noise: Scaled
     batch: int
-    population: int | None = None
+    population: int | None
+    inner_steps: int
 
     @property
     def effective(self) -> float:
@@ -104,7 +105,8 @@ class JointDemand:
         """The step size. Raises InvalidParameter where it is below float64's range."""
         q = self.inverse_step
         if q > LARGEST:
-            raise InvalidParameter("inner_steps", f"a count at which 1/beta is at most {LARGEST:g}", f"10^{q.log10:g}")
+            allowed = f"a count at which 1/beta, here 10^{q.log10:g}, is at most {LARGEST:g}"
+            raise InvalidParameter("inner_steps", allowed, self.inner_steps)
         return float(1 / q)
 
     @property
@@ -172,7 +174,7 @@ def joint_demand(
     noise = lam_w * form.unit * math.exp(log_largest) * constants.M * constants.M
     if batch is None:
         B = max(1, math.ceil(exact(noise / eps / LARGEST) * (1 + MARGIN)))
-    return JointDemand(eps, kappa, lam_w, noise, B, population)
+    return JointDemand(eps, kappa, lam_w, noise, B, population, schedule.inner_steps)
 
 
 def least_inverse_step(
@@ -210,54 +212,3 @@ def outer_steps(rows: dict[str, JointTerms], eps: float, batch: float) -> int | 
             return None
         K = max(K, math.ceil(exact(row.decay) / room * (1 + MARGIN)))
     return K
-
-
-def at_given_steps(
-    rate: JointRate, eps: float, batch: int | None, population: int | None = None
-) -> tuple[float, int, int, dict[str, JointTerms]]:
-    """(kappa, B, K, rows) at the step sizes of `rate.schedule`, with the fewest tasks K B; B as given or searched.
-
-    K B = 2 D0 max_x B/(P_x - R_x/B), P_x = (2 - Lam_x beta_x) beta_x eps, R_x = V - Lam_x beta_x^2 eps: the best B is
-    1, or where one of the two rows is smallest, 2 R_x/P_x, or where they are equal. Without replacement from T tasks
-    f/B = (T/(T - 1))/B - 1/(T - 1) stands for 1/B, so that the same holds with P_x + R_x/(T - 1) and R_x T/(T - 1).
-
-    Raises InvalidParameter where no batch brings both rows to eps.
-    """
-    results: list[tuple[int, int, float, int, dict[str, JointTerms]]] = []
-    largest = LARGEST if population is None else population
-    others = max(largest - 1, 1)
-    for kappa, lam_w, V in rate.dominating(batch):
-        B_values = {1} if batch is None else {batch}
-        beta_w, beta_phi = rate.steps
-        used = {"w": (float(lam_w * beta_w), beta_w)}
-        if rate.phi:
-            used["phi"] = (float(lam_w * kappa * beta_phi), beta_phi)
-        if batch is None:
-            P = {name: (2 - share) * beta * eps for name, (share, beta) in used.items()}
-            R = {name: float(V) - share * beta * eps for name, (share, beta) in used.items()}
-            if population is not None:
-                P = {name: P[name] + R[name] / others for name in used}
-                R = {name: R[name] * population / others for name in used}
-                B_values.add(population)
-            places = [2 * R[name] / P[name] for name in used if P[name] > 0]
-            if rate.phi and P["w"] != P["phi"]:
-                places.append((R["w"] - R["phi"]) / (P["w"] - P["phi"]))
-            for place in places:
-                if 1 < place < largest:
-                    B_values |= {math.floor(place), math.ceil(place)}
-        for B in B_values:
-            effective = effective_batch(B, population)
-            kept = {name: (2 - share * (1 - 1 / effective)) * beta for name, (share, beta) in used.items()}
-            if min(kept.values()) <= 0:
-                continue
-            rows = {name: JointTerms(scaled(2 * rate.D0) / over, V / over) for name, over in kept.items()}
-            K = outer_steps(rows, eps, effective)
-            if K is not None:
-                results.append((K * B, K, kappa, B, rows))
-    if not results:
-        beta_w, _ = rate.steps
-        limit = float(scaled(2 * beta_w) / rate.curvature())
-        most = "its limit" if batch is None else f"its limit at B = {batch}"
-        raise InvalidParameter("beta_w", f"in (0, 2/Lam) = (0, {limit:.6g}), {most}, for this beta_phi", beta_w)
-    _, K, kappa, B, rows = min(results, key=lambda each: each[:2])
-    return kappa, B, K, rows

@@ -24,6 +24,7 @@ Kind: upper bounds. They are attained in the limits that docs/theorem_bounds.md 
 of the geometry. Units: those of `rates`. Source: derived for this project; docs/theorem_bounds.md has the proofs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -77,9 +78,16 @@ class JointRate:
     def pair(self, row: str) -> Pair:
         """The pair at which a row is smallest, of the one that is found and the one at the ratio of the steps."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        rays = [beta_w / beta_phi, *([self._best_ray(row)] if self.phi else [])]
-        pairs = [self._on(kappa) for kappa in rays]
-        return min(pairs, key=lambda pair: self._row(row, pair, self.form))
+        ratio = beta_w / beta_phi
+        even = self._on(ratio)
+        if not self.phi:
+            return even
+        best = self._best_ray(row)
+        for share in PULLED:
+            pair = self._on(best ** (1 - share) * ratio**share)
+            if min(self._kept(pair, self.form)) > LEAST_KEPT:
+                return min(even, pair, key=lambda pair: self._row(row, pair, self.form))
+        return even
 
     def _on(self, kappa: float) -> Pair:
         """The pair of a ray with its cells."""
@@ -92,16 +100,20 @@ class JointRate:
         """beta_w and beta_phi; beta_w twice where phi is empty."""
         return betas_of(self.schedule, self.phi)
 
-    def dominating(self, batch: int | None = None) -> list[tuple[float, Scaled, Scaled]]:
-        """(kappa, Lam_w, V) of pairs that dominate: the best at this batch, or those of B = 1 and of large B."""
-        batches = (1, 10**9) if batch is None else (batch,)
-        results = []
-        for B in batches:
-            rate = replace(self, schedule=replace(self.schedule, batch=B))
-            pair = rate.pair("weighted")
-            lam_w = rate._smallest(pair, rate.form)
-            results.append((pair.kappa, lam_w, rate._noise(pair, rate.form)))
-        return results
+    def dominating(self, kappa: float) -> tuple[Scaled, Scaled]:
+        """Lam_w and V of the smallest pair with Lam_phi = kappa Lam_w."""
+        pair = self._on(kappa)
+        return self._smallest(pair, self.form), self._noise(pair, self.form)
+
+    def estimates(self, log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lam_x beta_x (2, n) and log V (n,) of rays, from what a search estimates of them (`Rays.values`)."""
+        beta_w, beta_phi = self.steps
+        unit = self.form.unit.log10 * np.log(10.0)
+        log_w = lam_w + np.log(beta_w) + unit
+        log_phi = log_w + log_kappa - (np.log(beta_w) - np.log(beta_phi))
+        log_V = 2 * np.log(self.constants.M) + np.log(beta_w) + log_w + unit + largest
+        with np.errstate(over="ignore"):
+            return np.exp(np.stack([log_w, log_phi])), log_V
 
     def bound(self, row: str, note: str = "") -> Bound:
         """A right-hand side with its rounding; inf where no pair has both c_x > 0.
@@ -112,15 +124,17 @@ class JointRate:
         if row == "phi" and not self.phi:
             raise InvalidParameter("row", "'weighted' or 'w' where phi is empty", row)
         pair = self.pair(row)
-        kept = min(self._kept(pair, self.form)[: 1 + self.phi])
-        if kept <= 0:
+        c_w, c_phi = self._kept(pair, self.form)
+        least = min(c_w, c_phi) if self.phi else c_w
+        if least <= 0:
             return Bound(np.inf, np.inf, 0.0, "no pair that dominates leaves c_w > 0 and c_phi > 0")
 
         def value(r: float) -> Scaled:
             return self._row(row, pair, Form.of(self.constants, self.schedule, self.geometry, r))
 
         operations = roundings(self.schedule.inner_steps) + FURTHER_ROUNDINGS
-        # c = 2 - u loses digits when it is small: an error of u counts (2 - c)/c times.
+        # c = 2 - u loses digits when it is small: an error of u counts (2 - c)/c times. Only that of the row divides.
+        kept = {"weighted": least, "w": c_w, "phi": c_phi}[row]
         cancelled = 1 + (2 - kept) / kept
         words = f"kappa = {pair.kappa:.6g}, D0 = {self.D0:.6g}" if self.phi else f"D0 = {self.D0:.6g}"
         bound = RoundingRange.of(value, self.form.r).bound(int(np.ceil(cancelled * operations)), words)
@@ -195,25 +209,22 @@ class JointRate:
 
     def _best_ray(self, row: str) -> float:
         """kappa of the pair at which the row is smallest (`Rays.least`)."""
-        beta_w, beta_phi = betas_of(self.schedule, self.phi)
+        beta_w, beta_phi = self.steps
         start = float(np.log(beta_w) - np.log(beta_phi))
-        unit = self.form.unit.log10 * np.log(10.0)
-        own = np.log(beta_w) + unit
         B, K = self.schedule.effective_batch, self.schedule.outer_steps
-        # K may be an integer beyond float64.
+        # K and B may be integers beyond float64.
         decay = scaled(2 * self.D0) / K
         log_decay = decay.log10 * np.log(10.0) if decay else -np.inf
 
         def cost(log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> np.ndarray:
             """The logarithm of the row; large where c_w or c_phi is not positive."""
+            used, log_V = self.estimates(log_kappa, lam_w, largest)
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                used_w = np.exp(lam_w + own)
-                used_phi = np.exp(lam_w + own + log_kappa - start)
-                kept = {"w": 2 - used_w * (1 - 1 / B), "phi": 2 - used_phi * (1 - 1 / B)}
-                least = np.minimum(kept["w"], kept["phi"])
-                noise = 2 * np.log(self.constants.M) + np.log(beta_w) + lam_w + own + unit + largest - np.log(B)
-                value = np.logaddexp(log_decay, noise) - np.log(kept.get(row, least))
-            return np.where(least > 0, value, 1e3 + np.maximum(np.log(used_w), np.log(used_phi)))
+                kept = 2 - used * (1 - 1 / B)
+                least = kept.min(axis=0)
+                value = np.logaddexp(log_decay, log_V - math.log(B))
+                value = value - np.log({"w": kept[0], "phi": kept[1]}.get(row, least))
+            return np.where(least > 0, value, 1e3 + np.log(used).max(axis=0))
 
         return float(np.exp(Rays(self.form, start).least(cost)))
 
@@ -228,6 +239,13 @@ def curvature_of_a_step(form: Form, schedule: Schedule, *, phi: bool) -> Scaled:
 
 BEYOND = scaled(2.0) ** 10**6
 """In place of a row without a bound: larger than any float64."""
+
+LEAST_KEPT = 1e-6
+"""A pair that was searched has to leave so much: far more than the rounding of c, so that its sign is certain."""
+
+PULLED = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3)
+"""By which share of its way to the ratio of the steps a ray is pulled back, where it leaves less. A block's own row is
+often smallest where the other block keeps nothing, and there the estimates of the search may be off to either side."""
 
 W = (np.array([1.0]), np.array([0.0]))
 """The direction that moves w alone."""

@@ -22,10 +22,10 @@ from anil_theory._admissible import InvalidParameter, count
 from anil_theory.schedule import Schedule, sampling_factor
 from anil_theory.statements.base import Kind
 from anil_theory.statements.complexity import Demand, OracleCount, anil_count, demand, maml_count
+from anil_theory.statements.given_steps import at_given_steps
 from anil_theory.statements.joint_plans import (
     ROUGH,
     JointTerms,
-    at_given_steps,
     joint_demand,
     least_inverse_step,
     outer_steps,
@@ -147,7 +147,8 @@ def _joint_plan(q: Question, schedule: Schedule) -> Plan:
     else:
         steps = replace(schedule, beta_w=q.beta_w, beta_phi=None if q.maml else q.beta_phi)
         rate = JointRate(q.constants, steps, q.geometry, q.D0, phi=not q.maml)
-        kappa, B, K, rows = at_given_steps(rate, q.eps, q.batch, q.population)
+        at = at_given_steps(rate, q.eps, q.batch, q.population)
+        kappa, B, K, rows = at.kappa, at.batch, at.outer_steps, at.rows
         doubling = None
     chosen = replace(steps, batch=B, outer_steps=K, population=q.population)
     counts = _counts(q, schedule.inner_steps, B)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from anil_theory._admissible import InvalidParameter, count, nonnegative, one_of, positive
 from anil_theory.constants import Knowledge
-from anil_theory.schedule import Schedule
+from anil_theory.schedule import NO_NOISE, Schedule
 from anil_theory.statements.base import Bound, Hypothesis
 from anil_theory.statements.generated import formulas
 from anil_theory.statements.rates import ROWS, betas_of
@@ -82,9 +82,10 @@ class PopulationRate:
         if self.kept <= 0:
             return Bound(math.inf, math.inf, 0.0, "lam (1 - 1/B) is not below 2")
         value = formulas.population_rate(
-            B=self.schedule.effective_batch,
+            # Both may be integers beyond float64: fewer steps and a smaller batch have a larger bound.
+            B=min(self.schedule.effective_batch, NO_NOISE),
             D_0=self.numbers.D0,
-            K=self.schedule.outer_steps,
+            K=min(self.schedule.outer_steps, int(NO_NOISE)),
             V=self.numbers.second_moment,
             beta_phi=beta_phi,
             beta_w=beta_w,

@@ -23,7 +23,7 @@ from anil_theory.certify.population_enclosures import (
     largest_eigenvalue_above,
     largest_eigenvalue_below,
 )
-from anil_theory.certify.search.branch_and_bound import ClosingStatus
+from anil_theory.certify.search.branch_and_bound import Boxes, ClosingStatus
 from anil_theory.estimators.population_form import population_form
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
@@ -199,3 +199,41 @@ def test_eigenvalues_of_interval_matrices_are_between_their_bounds(n: int, seed:
     assert np.all(largest_eigenvalue_below(point) <= exact + 1e-12)
     assert np.allclose(largest_eigenvalue_below(point), exact, atol=1e-9)
     assert np.allclose(largest_eigenvalue_above(point), exact, atol=2e-3 * (1 + np.abs(middle).max() * n))
+
+
+def test_the_curvature_is_that_of_where_the_steps_end_too() -> None:
+    """L_meta = (w_1^4 + phi^2)/2 is the more curved the farther out, and a step may leave the region."""
+
+    def quartic(w, phi, task):
+        return jnp.sum(w**4) / 2 + jnp.sum(phi**2) / 2 - task["target"] * jnp.sum(w)
+
+    def support(w, phi, task):
+        return jnp.sum(w**2) / 2
+
+    problem = of_losses(quartic, support, targets=(-4.0, 4.0))
+    schedule = Schedule(0.5, 1, beta_w=0.8, beta_phi=0.4, batch=1, outer_steps=5)
+    found = certify_population(
+        problem.tasks, schedule, np.asarray(problem.start), [-0.5, -0.5], [0.5, 0.5], n_w=1, gap=0.01
+    )
+    farthest = max(-found.reach.lower[0], found.reach.upper[0])
+    # w_1 = w/2, so that D_w^2 L_meta = 6 (w/2)^2/4.
+    assert farthest > 1.5
+    assert found.curvature.high >= 0.8 * 6 * (farthest / 2) ** 2 / 4 > 3 * 0.8 * 6 * 0.25**2 / 4
+
+
+@pytest.mark.parametrize("bend", [-1.0, 1.0])
+def test_a_drop_is_enclosed_over_a_whole_box_at_once(bend: float) -> None:
+    """One box about the start: the second-order form is the narrowest, and it may not cut off what a parabola drops."""
+    problem = of_losses(
+        lambda w, phi, task: bend * jnp.sum(w**2) / 2 + jnp.sum(w) * task["target"] + 0.0 * jnp.sum(phi),
+        lambda w, phi, task: jnp.sum((w - 0.3) ** 2) / 2,
+    )
+    schedule = Schedule(0.5, 2, beta_w=0.1, beta_phi=0.1)
+    enclosures = PopulationEnclosures(problem.tasks, schedule, 1, 2)
+    start = np.zeros(2)
+    box = Boxes.of(np.array([-1.0, -1.0]), np.array([1.0, 1.0]))
+    # w_2 - 0.3 = (w - 0.3)/4; the targets cancel in the mean.
+    w = np.linspace(-1.0, 1.0, 2001)
+    losses = bend * (0.3 + (w - 0.3) / 4) ** 2 / 2
+    drop = float(bend * (0.3 - 0.3 / 4) ** 2 / 2 - losses.min())
+    assert enclosures.drops(start, box).high[0] >= drop

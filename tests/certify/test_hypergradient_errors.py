@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
 from anil_theory.certify import hypergradient_errors
+from anil_theory.certify.exact_objective import BilevelTask
 from anil_theory.certify.hypergradient_errors import certify_hypergradient_errors
 from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.phi_search import BilevelCertificate, PhiBall
@@ -166,3 +167,16 @@ def test_a_contraction_holds_its_matrices() -> None:
     H = Intervals(np.array([[[0.5]]]), np.array([[[1.0]]]))
     found = hypergradient_errors._contraction(H, Intervals.exact(np.array([[0.5]])))
     assert found.lo[0, 0, 0] <= 0.5 and 0.75 <= found.hi[0, 0, 0] <= 0.75 + 1e-12
+
+
+def test_the_iterates_over_a_box_of_phi_hold_those_of_every_phi() -> None:
+    """In one box, which no search has cut: what the mixed block moves belongs to the enclosure."""
+    task = BilevelTask(LOSSES, arrays(LINE), 1, BALL, None, None)
+    walk = hypergradient_errors._Errors(task, SCHEDULE, "unrolled", L)._walk
+    phi = np.linspace(0.1, 0.3, 41)[:, None]
+    w = np.full_like(phi, 0.7)
+    boxes = walk(Intervals.exact(w[:1]), Intervals(phi[:1], phi[-1:])).points
+    single = walk(Intervals.exact(w), Intervals.exact(phi)).points
+    for box, points in zip(boxes, single, strict=True):
+        assert np.all(box.lo <= points.lo) and np.all(points.hi <= box.hi)
+        assert np.all(box.hi - box.lo <= 3 * (points.hi.max(axis=0) - points.lo.min(axis=0)) + 1e-12)

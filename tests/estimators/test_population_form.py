@@ -45,6 +45,16 @@ def test_they_are_those_of_finite_differences(sizes: tuple[int, int]) -> None:
     assert np.isclose(found.lowest, min(values), rtol=1e-12)
 
 
+def test_the_second_moment_is_that_of_the_tasks_and_not_of_their_mean() -> None:
+    problem = SeparableFamily(CONSTANTS, 1, 1).problem(tasks=3, seed=1)
+    schedule = Schedule.strongly_convex(CONSTANTS, 2)
+    point = np.array([0.3, -0.2])
+    found = population_form(problem, schedule, point[None], beta_w=0.7, beta_phi=0.2)
+    each = task_gradients(problem.tasks, *problem.split(jnp.asarray(point)), UnrolledLoop.of_schedule(schedule))
+    squares = 0.7 * np.sum(np.asarray(each.w) ** 2, axis=1) + 0.2 * np.sum(np.asarray(each.phi) ** 2, axis=1)
+    assert np.isclose(found.second_moment, squares.mean(), rtol=1e-12)
+
+
 def test_points_of_another_shape_are_refused() -> None:
     problem = SeparableFamily(CONSTANTS, 1, 1).problem(tasks=2, seed=0)
     for points in (np.zeros((3, 3)), np.zeros((0, 2))):

@@ -90,3 +90,16 @@ def test_what_was_compiled_is_said_once_for_each_geometry() -> None:
     cells = [{"settings": {"geometry": "nonconvex", "max_inner_steps": 7}, "seed": seed} for seed in range(3)]
     (line,) = compilations([Record(cell, measurements={"compile_seconds": 2.5}) for cell in cells])
     assert line.startswith("compiled for nonconvex: one outer step") and line.endswith("up to 7 inner steps, in 2.5 s")
+
+
+def test_a_batch_without_replacement_is_explained_below_its_formula() -> None:
+    """The formulas have B where B/f stands."""
+    rows = all_rows([block_record(1, 0.5)])
+    latex = r"\mathbb{E} \|\nabla\|^{2} \le \frac{V}{B}"
+    of_theorem = [dict(row) | {"verdicts": [verdict | {"latex": latex} for verdict in row["verdicts"]]} for row in rows]
+    for schedule, words in (({"batch": 4, "population": 10}, "at B = 4 of T = 10 f is 0.6667"), ({"batch": 4}, "")):
+        drawn = [row | {"cell": {"schedule": schedule}} for row in of_theorem]
+        (line,) = overview(drawn)
+        assert line.drawn.endswith(words) and bool(line.drawn) == bool(words)
+    of_others = [row | {"cell": {"schedule": {"batch": 4, "population": 10}}} for row in rows]
+    assert overview(of_others)[0].drawn == ""

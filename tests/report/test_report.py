@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from rich.console import Console
 
 from anil_theory.record import Record
@@ -90,6 +91,30 @@ def test_the_power_is_rounded_down_and_the_weakest_row_of_a_statement_is_named()
     text = console.export_text()
     assert "notices" in text and "x0.999" in text
     assert "prop2 would notice, in every row, sharp bounds x0.500 or smaller (least in w, w at N=5)" in text
+
+
+def test_a_power_that_is_small_keeps_two_digits() -> None:
+    values = {0.0003219: "x3.2e-04", 2e-15: "x2.0e-15", 0.00999: "x9.9e-03", 0.0101: "x0.010", 0.0: "x0.000"}
+    assert {value: power({"power": value}) for value in values} == values
+
+
+@pytest.mark.parametrize(
+    ("width", "bounds", "expected"),
+    [
+        (80, {"sharp": 1.0, "refined": 1.5, "explicit": 2.0}, ["sharp", "refined"]),
+        (120, {"sharp": 1.0, "refined": 1.5, "explicit": 2.0}, ["sharp", "refined", "explicit"]),
+        (80, {"sharp": 1.0}, ["sharp", "refined"]),
+        (80, {"certified": 1.0}, ["refined", "certified"]),
+        (80, {"refined": 1.0, "explicit": 2.0, "order": 3.0}, ["refined", "explicit"]),
+    ],
+)
+def test_the_bound_that_a_quotient_is_of_is_in_its_row(width: int, bounds: dict[str, float], expected) -> None:
+    (row,) = all_rows([record(1, "CONSISTENT", 0.9)])
+    console = Console(record=True, width=width)
+    print_rows(console, [row | {"bounds": bounds}], "title")
+    heading = next(line for line in console.export_text().splitlines() if "tightness" in line)
+    kinds = [word for word in heading.split() if word not in ("block", "setting", "measured", "tightness", "notices")]
+    assert kinds == [*expected, "verdict"]
 
 
 def test_numbers_are_written_for_people() -> None:

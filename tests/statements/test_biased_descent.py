@@ -1,13 +1,19 @@
 """Statement B: a quadratic with a constant bias attains the floor, and no run with any bias exceeds the bound."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anil_theory._admissible import InvalidParameter
-from anil_theory.statements.biased_descent import biased_descent
+from anil_theory.constants import Constants
+from anil_theory.schedule import Schedule
+from anil_theory.statements.base import Kind
+from anil_theory.statements.biased_descent import FirstOrderRun, biased_descent
 from anil_theory.statements.joint_rates import one_block
+from anil_theory.statements.scaled import scaled
 
 
 def second_moments(Lam: float, start: float, steps: int, bias: float, noise: float) -> np.ndarray:
@@ -70,3 +76,20 @@ def test_without_a_bias_it_is_close_to_the_bound_of_one_block() -> None:
 def test_bad_input_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(InvalidParameter, match=f"{name} must be"):
         biased_descent(1.0, 1.0, 1, **({"bias": 0.0, "second_moment": 0.0} | {name: -1.0}))
+
+
+def test_the_two_gradients_of_a_query_are_charged_together() -> None:
+    """b^2 is the largest eigenvalue of a form whose mixed entry is |1 - Lambda| s_N: at rho = 0, by hand."""
+    constants = Constants(0.2, 1.0, 0.0, 0.0, 1.0)
+    alpha, N, Lambda = 0.7, 2, 0.5
+    for beta_w, beta_phi in ((1.0, 1.0), (0.3, 2.0)):
+        schedule = Schedule(alpha, N, beta_w=beta_w, beta_phi=beta_phi)
+        run = FirstOrderRun(constants.geometry, Kind.REFINED, constants, schedule, 0.0, True)
+        r = 1 - alpha * 0.2
+        s_N = alpha * math.sqrt(1 - 0.2**2) * (1 + r)
+        Z = max(abs(end**N - Lambda) for end in (r, 1 - alpha))
+        angles = np.linspace(0, np.pi / 2, 20001)
+        x, y = np.cos(angles), np.sin(angles)
+        squares = beta_w * (Z * x) ** 2 + beta_phi * ((1 - Lambda) * y + s_N * x) ** 2
+        b = float(run.bias(run.loop(r), scaled(Lambda)))
+        assert b == pytest.approx(math.sqrt(squares.max()), rel=1e-7)

@@ -1,6 +1,7 @@
 """Statements C, D and E: random tasks keep to the bounds, quadratics attain what is called sharp, half is refuted."""
 
 import dataclasses
+import math
 
 import jax.numpy as jnp
 import numpy as np
@@ -153,3 +154,11 @@ def test_bad_input_is_refused() -> None:
         STATEMENTS["unrolled"].given(d0=-1.0)
     steep = check("implicit", SeparableFamily(CONVEX, 1, 1).problem(tasks=1), Schedule(1.5, 2), effort=Effort())
     assert {row.outcome for row in steep} == {"NOT_APPLICABLE"}
+
+
+def test_conjugate_gradients_have_the_root_of_the_condition_number() -> None:
+    """By hand at kappa = 4: 2 sqrt(4) cbar M/mu (1/3)^N."""
+    constants = Constants(0.25, 1.0, 1.0, 0.5, 2.0)
+    (claim,) = STATEMENTS["implicit"].select(Kind.EXPLICIT, "cg solved")
+    by_hand = 4 * math.sqrt(1 - 0.25**2) * 2.0 / 0.25 / 3**5
+    assert math.isclose(claim.evaluate(constants, Schedule(0.25, 5)).value, by_hand, rel_tol=1e-12)

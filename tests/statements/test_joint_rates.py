@@ -68,6 +68,36 @@ def test_the_pair_may_be_chosen_freely() -> None:
 SC = Geometry.STRONGLY_CONVEX
 
 
+def smallest_rows(rate: JointRate) -> dict[str, float]:
+    """The smallest of each row over many pairs with c_w, c_phi > 0, from the enclosures of Q and G alone."""
+    beta_w, beta_phi = rate.steps
+    B, K, M = rate.schedule.batch, rate.schedule.outer_steps, rate.constants.M
+    smallest = dict.fromkeys(ROWS, math.inf)
+    for kappa in np.exp(np.linspace(-1, 3, 33)) * beta_w / beta_phi:
+        lam_w = float(rate.form.largest("curvature", kappa))
+        c_w = 2 - lam_w * beta_w * (1 - 1 / B)
+        c_phi = 2 - kappa * lam_w * beta_phi * (1 - 1 / B)
+        if min(c_w, c_phi) > 0:
+            V = lam_w * (beta_w * M) ** 2 * float(rate.form.largest("gradient", (beta_w / beta_phi) ** 2 / kappa))
+            over = {"weighted": min(c_w, c_phi), "w": c_w * beta_w, "phi": c_phi * beta_phi}
+            smallest = {row: min(smallest[row], (2 * rate.D0 / K + V / B) / over[row]) for row in ROWS}
+    return smallest
+
+
+@pytest.mark.parametrize("share", [1.7, 1.999])
+def test_long_steps_take_the_best_pair_though_the_other_block_keeps_nothing(share: float) -> None:
+    """The best pair of a block's own row has c = 0 in the other block there, where the search meets its end."""
+    constants = Constants(0.5, 1.3, 0.0, 0.05, 0.6)
+    unit = JointRate(constants, Schedule(0.75, 4, beta_w=0.1, beta_phi=1.0, batch=1000, outer_steps=10), SC, 7.0)
+    longer = share / float(unit.curvature())
+    schedule = dataclasses.replace(unit.schedule, beta_w=0.1 * longer, beta_phi=longer)
+    rate = dataclasses.replace(unit, schedule=schedule)
+    for row, smallest in smallest_rows(rate).items():
+        bound = rate.bound(row)
+        assert bound.value <= smallest * (1 + 1e-3)
+        assert bound.rounding <= 1e-9 * bound.value
+
+
 def test_steps_beyond_the_refined_limit_have_a_bound() -> None:
     limits = step_sizes(CONVEX, Schedule(0.2, 4, batch=8), SC)
     assert limits.beta_w is not None

@@ -151,3 +151,19 @@ def test_the_pair_is_what_its_derivatives_say(mu: float | None) -> None:
 def test_the_nonconvex_geometry_has_none() -> None:
     with pytest.raises(InvalidParameter, match="mu must be known"):
         joint_trade(Constants(None, 1.0, 1.0, 0.5, 1.0), Schedule(0.1, 1))
+
+
+def test_the_way_of_a_step_is_charged() -> None:
+    """One draw: F_1 and the turn of the outer gradient on the way, delta R_max; never more than F_0."""
+    constants, N = SETTINGS[0]
+    for lam, turns in ((1e-3, True), (0.9, False)):
+        schedule = steps_of(constants, N, lam)
+        trade = joint_trade(constants, schedule)
+        beta = betas(schedule)[0]
+        # S2 of equal steps: G of the joint form at its largest, with N = 1 a norm of two rows.
+        r = 1 - schedule.one_alpha * constants.lowest_curvature
+        moved = schedule.one_alpha * np.sqrt(constants.L**2 - constants.lowest_curvature**2)
+        largest = np.linalg.norm([[r, moved], [0.0, 1.0]], 2) ** 2
+        charged = trade.together + constants.L * beta * largest * trade.turned
+        assert (charged < trade.apart) == turns
+        assert one_draw_row(constants, schedule, 0.0) == pytest.approx(min(charged, trade.apart) / 2, rel=1e-8)

@@ -11,7 +11,7 @@ from anil_theory.advice import advise
 from anil_theory.constants import Constants
 from anil_theory.statements.base import Kind
 from anil_theory.statements.joint_rates import JointRate
-from anil_theory.statements.plans import Plan, Question, plan_at, recommended_plan
+from anil_theory.statements.plans import Plan, Question, _fewest_tasks, plan, plan_at, recommended_plan
 from tests.strategies import log_uniform, settings_of_theory
 
 CONVEX = (0.9, 1.0, 5.0, 0.1, 3.0)
@@ -77,3 +77,15 @@ def test_bad_populations_are_refused() -> None:
         advise(*CONVEX, 0.1, kind=Kind.REFINED, population=3)
     with pytest.raises(InvalidParameter, match="population must be"):
         advise(*CONVEX, 0.1, population=0)
+
+
+@pytest.mark.parametrize("mu", [0.1, None])
+@pytest.mark.parametrize("T", [None, 3])
+@pytest.mark.parametrize("inner_time", [0.3, None])
+def test_where_a_search_ends_no_later_count_has_fewer_tasks(
+    mu: float | None, T: int | None, inner_time: float | None
+) -> None:
+    constants = Constants(mu, 1.0, 0.2, 0.1, 1.0)
+    question = Question(constants, 0.1, kind=Kind.SHARP, inner_time=inner_time, population=T, batch=T)
+    for N in (1, 4, 9):
+        assert plan(question, N).tasks >= _fewest_tasks(question, N) >= _fewest_tasks(question, 1)

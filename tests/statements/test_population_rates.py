@@ -94,3 +94,23 @@ def test_its_steps_bring_both_blocks_to_eps(lam, moment, D0, eps, batch) -> None
     rate = PopulationRate(numbers, Schedule(0.1, 1, beta, beta, batch, K))
     assert all(h.holds for h in rate.hypotheses())
     assert max(rate.bound(row).value for row in ("w", "phi")) <= eps * (1 + 1e-9)
+
+
+def test_counts_beyond_float64_have_a_bound() -> None:
+    numbers = PopulationNumbers(0.5, 2.0, 1.0, Knowledge.CERTIFIED)
+    few, many = (
+        PopulationRate(numbers, Schedule(0.1, 1, 0.5, 0.5, batch=count, outer_steps=count)).bound("w").value
+        for count in (10**200, 10**400)
+    )
+    assert 0 < many < few < 1e-190
+
+
+@given(log_uniform(1e-2, 1e2), log_uniform(1e-3, 1e3), log_uniform(1e-3, 1), st.integers(1, 8), log_uniform(1e-3, 1))
+def test_steps_no_longer_than_allowed_bring_both_blocks_to_eps_too(lam, moment, eps, batch, share) -> None:
+    """A longer step would leave the set that the curvature is of."""
+    free, fewest = population_steps(lam, moment, 1.0, eps, batch)
+    beta, K = population_steps(lam, moment, 1.0, eps, batch, longest=share * free)
+    assert beta == share * free and fewest <= K
+    numbers = PopulationNumbers(beta * lam, beta * moment, 1.0, Knowledge.CERTIFIED)
+    rate = PopulationRate(numbers, Schedule(0.1, 1, beta, beta, batch, K))
+    assert max(rate.bound(row).value for row in ("w", "phi")) <= eps * (1 + 1e-9)

@@ -25,10 +25,25 @@ def test_the_page_says_which_theorem_and_how_many_tasks_it_saves() -> None:
     found = CliRunner().invoke(app, ADVISE)
     text = " ".join(found.stdout.split())
     assert "theorem: sharp" in text and "K B, tasks" in text
-    assert "By the refined theorem ANIL needs" in text and "a run on a random population" not in text
+    assert (
+        "By the refined theorem (independent draws) ANIL needs" in text and "a run on a random population" not in text
+    )
     refined = CliRunner().invoke(app, [*ADVISE, "--kind", "refined"])
     assert "theorem: refined" in " ".join(refined.stdout.split())
     assert "By the refined theorem" not in refined.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rho", "0", "--run"], "tau must be 0 when rho = 0"),
+        (["--seed", "-1"], "seed must be an integer >= 0; got -1"),
+        (["--adaptation", "2000"], "adaptation must be at most 1024, since alpha <= 1/L and N <= 1024; got 2000.0"),
+    ],
+)
+def test_what_no_run_or_search_could_use_is_misuse(options: list[str], message: str) -> None:
+    found = CliRunner().invoke(app, [*ADVISE, *options])
+    assert found.exit_code == 2 and message in " ".join((found.stdout + found.stderr).split())
 
 
 @pytest.mark.parametrize(("option", "message"), [("--kind", "kind must be one of 'sharp', 'refined', 'explicit'")])

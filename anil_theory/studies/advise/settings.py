@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._options import Options, option, required
+from anil_theory.constants import Constants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +39,13 @@ class AdviceSettings(Options):
     second_moment: float | None = option(None, "Of a population: the largest mean squared gradient of a task.")
     run: bool = option(False, "Also run the settings on a random population with these constants.")
     seed: int = option(0, "Seed of that population and its runs.")
+
+    def __post_init__(self) -> None:
+        admissible_seed("seed", self.seed)
+        if self.run:
+            # JAX and the families: a start without --run loads neither. Raises InvalidParameter where the family of the
+            # run admits no such constants or dimensions.
+            from anil_theory.tasks import SeparableFamily
+
+            constants = Constants(self.mu, self.L, self.rho, self.tau, self.M)
+            SeparableFamily(constants, self.n_w, self.n_phi)
