@@ -26,6 +26,5 @@ def main() -> None:
         Console(stderr=True).print("interrupted", style="yellow")
         sys.exit(EXIT_INTERRUPTED)
     finally:
-        trouble = cache.close()
-        if trouble:
+        if trouble := cache.close():
             note(trouble)

@@ -38,5 +38,6 @@ class AuditStudy(CellStudy[AuditSettings, str]):
         plots = page.draw({f"{finding['name']}.png": partial(plot_finding, finding) for finding in findings.values()})
         asked = self.settings
         words = ["anil-theory audit", *asked.findings, *(["--quick"] if asked.quick else []), f"--seed {asked.seed}"]
-        page.write(page.place("audit.md"), lambda path: write_audit(path, findings, " ".join(words), plots, provenance()))
+        origin = provenance()
+        page.write(page.place("audit.md"), lambda path: write_audit(path, findings, " ".join(words), plots, origin))
         return {"findings": findings}

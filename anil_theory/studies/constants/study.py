@@ -32,8 +32,8 @@ class ConstantsStudy(CellStudy[ConstantsSettings, str]):
 
     def key(self, cell: str) -> dict[str, Any]:
         family = self._family(cell)
-        task = {"family": cell, "n_w": family.n_w, "n_phi": family.n_phi, "seed": self.settings.seed}
-        return {"check": "constants", **task, "radius": self.settings.radius, **self.settings.work}
+        task = {"family": cell, "n_w": family.n_w, "n_phi": family.n_phi, "radius": self.settings.radius}
+        return {"check": "constants", **task, "seed": self.settings.seed, **self.settings.work}
 
     def measure(self, cell: str, hand: Hand) -> Result:
         hand.report(0.0, cell)
