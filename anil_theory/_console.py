@@ -27,7 +27,9 @@ def write_output(text: str = "") -> None:
     Raises OSError where a disk is full. What is written afterwards goes nowhere, so that this is said once.
     """
     try:
-        sys.stdout.write(text)
+        if text:
+            # Even an empty text would be a second failure, after that of an earlier write.
+            sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
         drop_output(sys.stdout)

@@ -241,10 +241,11 @@ ADVISE = "advise --L 1 --rho 1 --tau 0.5 --M 1 --eps 0.1"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [ADVISE, f"{ADVISE} --json", "--help"])
-def test_standard_output_on_a_full_disk_is_a_failure(arguments: str) -> None:
+@pytest.mark.parametrize(("arguments", "lines"), [(ADVISE, 2), (f"{ADVISE} --json", 1), ("--help", 1)])
+def test_standard_output_on_a_full_disk_is_a_failure(arguments: str, lines: int) -> None:
     done = shell(f"anil-theory {arguments} > /dev/full")
     assert done.returncode == 3 and "No space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if "error:" in line]) == lines, "each is said once"
 
 
 def test_a_closed_pipe_is_no_refutation() -> None:
