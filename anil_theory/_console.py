@@ -21,6 +21,23 @@ def drop_output(stream: IO[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def write_output(text: str = "") -> None:
+    """Write `text`, and what is left from before, to standard output; a reader that has gone is noted in READER_GONE.
+
+    Raises OSError where a disk is full. What is written afterwards goes nowhere, so that this is said once.
+    """
+    try:
+        if text:
+            # Even an empty text would be a second failure, after that of an earlier write.
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        drop_output(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise
+        READER_GONE.set()
+
+
 class Console(rich.console.Console):
     """A Rich console that reads no markup and no emoji codes in strings, and escapes their control characters.
 

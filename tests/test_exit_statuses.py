@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import json
 import os
 import signal
@@ -16,11 +17,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from anil_theory import provenance
+from anil_theory import _console, provenance
+from anil_theory._admissible import InvalidParameter
 from anil_theory._atomic import write_atomically
 from anil_theory.checks import Row
-from anil_theory.cli import app
+from anil_theory.cli import app, commands
+from anil_theory.neural.data import command as data_command
 from anil_theory.record import RecordStore
+from anil_theory.report import drawing as drawing_report
 from anil_theory.report import terminal
 from anil_theory.studies.rates import study as rates_study
 from anil_theory.studies.verify import cells as verify_cells
@@ -237,10 +241,11 @@ ADVISE = "advise --L 1 --rho 1 --tau 0.5 --M 1 --eps 0.1"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [ADVISE, f"{ADVISE} --json", "--help"])
-def test_standard_output_on_a_full_disk_is_a_failure(arguments: str) -> None:
+@pytest.mark.parametrize(("arguments", "lines"), [(ADVISE, 2), (f"{ADVISE} --json", 1), ("--help", 1)])
+def test_standard_output_on_a_full_disk_is_a_failure(arguments: str, lines: int) -> None:
     done = shell(f"anil-theory {arguments} > /dev/full")
     assert done.returncode == 3 and "No space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if "error:" in line]) == lines, "each is said once"
 
 
 def test_a_closed_pipe_is_no_refutation() -> None:
@@ -264,20 +269,60 @@ def test_a_reader_that_has_gone_costs_what_it_does_not_read(tmp_path: Path, opti
     assert (tmp_path / "report.md").exists() and len(RecordStore(tmp_path / "records")) > 0
 
 
-def test_a_report_that_cannot_be_written_does_not_hide_a_refutation(monkeypatch: pytest.MonkeyPatch) -> None:
-    for problem, expected in ((BrokenPipeError(), (1, 0)), (OSError(errno.ENOSPC, "No space left"), (1, 3))):
-        monkeypatch.setattr(app_module.json, "dump", lambda *given, problem=problem, **options: throw(problem))
-        monkeypatch.setattr(app_module, "READER_GONE", Event())
-        monkeypatch.setattr(app_module, "drop_output", lambda stream: None)
-        for code, status in zip((1, 0), expected, strict=True):
-            with pytest.raises(typer.Exit) as ended:
-                app_module.finish(code, {}, as_json=True)
-            assert ended.value.exit_code == status
-        assert app_module.READER_GONE.is_set() == isinstance(problem, BrokenPipeError)
+class Refusing(io.StringIO):
+    """A standard output that takes nothing."""
+
+    def __init__(self, problem: OSError):
+        super().__init__()
+        self.problem = problem
+
+    def write(self, text: str) -> int:
+        raise self.problem
 
 
-def throw(error: Exception) -> None:
-    raise error
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("problem", [BrokenPipeError(errno.EPIPE, "x"), OSError(errno.ENOSPC, "No space left")])
+def test_a_report_that_cannot_be_written_does_not_hide_a_refutation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], problem: OSError, code: int
+) -> None:
+    reader_gone = Event()
+    monkeypatch.setattr(_console, "READER_GONE", reader_gone)
+    monkeypatch.setattr(sys, "stdout", Refusing(problem))
+    with pytest.raises(typer.Exit) as ended:
+        app_module.finish(code, {}, as_json=True)
+    pipe = isinstance(problem, BrokenPipeError)
+    # Of a reader that has gone the application tells in the end, once for all commands.
+    assert ended.value.exit_code == (code if pipe else code or 3) and reader_gone.is_set() == pipe
+    assert ("standard output: No space left" in capsys.readouterr().err) != pipe
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (InvalidParameter("mu", "> 0", -1), 2, "error: mu must be > 0; got -1"),
+        (OSError(errno.ENOSPC, "No space left"), 3, "error: No space left"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 3, ""),
+        (FloatingPointError("overflow"), 3, "error: FloatingPointError: overflow"),
+        (EOFError(), 3, "Aborted"),
+        (KeyboardInterrupt(), 130, ""),
+        (typer.Exit(1), 1, ""),
+        (typer.Exit(4), 4, ""),
+    ],
+)
+def test_every_way_to_end_a_command_has_its_status(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, words: str
+) -> None:
+    """Whatever the command, and whoever raises: the library that reads the command line ends with 1 of its own."""
+
+    def ending(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    for words_of_command in (["advise", *ADVISE.split()[1:]], ["figures"], ["data", "check", "glyphs"]):
+        monkeypatch.setattr(commands, "study_of", ending)
+        monkeypatch.setattr(drawing_report, "draw_figures", ending)
+        monkeypatch.setattr(data_command, "check", ending)
+        result = CliRunner().invoke(app, words_of_command, catch_exceptions=False)
+        assert result.exit_code == status and words in result.stderr and "Traceback" not in result.output
 
 
 def test_an_ascii_terminal_gets_an_answer(tmp_path: Path) -> None:

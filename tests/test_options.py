@@ -14,6 +14,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory._options import Options, one, option, options_of, settings_from, several
 from anil_theory.cli import app, commands
 from anil_theory.studies import STUDIES, settings_of, study_of
+from anil_theory.study import _conduct
 from anil_theory.study.base import RunSettings, running_options
 
 
@@ -138,7 +139,8 @@ def test_what_has_no_default_has_to_be_there() -> None:
 def test_zero_on_the_command_line_is_a_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """0 is equal to False, which stands for a switch that was left out."""
     seen: list[Any] = []
-    monkeypatch.setattr(commands, "conducted", lambda settings, how, *, as_json: seen.append(settings) or (0, {}))
+    monkeypatch.setattr(commands, "study_of", lambda settings: settings)
+    monkeypatch.setattr(_conduct, "conduct", lambda settings, how, **options: seen.append(settings) or (0, {}))
     arguments = ["certify", "--samples", "0", "--n-phi", "0", "--seed", "0", "--out", str(tmp_path)]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert seen[0].samples == 0 and seen[0].n_phi == 0 and seen[0].seed == 0

@@ -1,28 +1,53 @@
-"""What every command shares: the application, options that take several values, exit statuses, JSON."""
+"""What every command shares: the application, exit statuses, options that take several values, JSON."""
 
 import gc
 import json
 import platform
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from anil_theory._compile_cache import CompileCache, UnusableFolder, switch_off
-from anil_theory._console import READER_GONE, Console, drop_output
+from anil_theory._console import READER_GONE, Console, write_output
 from anil_theory._precision import enable_float64
 from anil_theory._version import __version__
 from anil_theory.constants import Geometry
 from anil_theory.studies import STUDIES
-from anil_theory.study.ending import Ending
+from anil_theory.study.ending import EXIT_FAILED, EXIT_REFUTED, Ending, print_error
+
+
+class Application(TyperGroup):
+    """All commands. Here alone an error becomes one line on standard error and an exit status: see `study.ending`."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Run the command that was asked for, write what is left for standard output, and end the process.
+
+        Bad input is status 2 and everything else 3, so that status 1 says that something was refuted and nothing else.
+        """
+        ending = Ending()
+        status = 0
+        try:
+            super().main(*arguments, **options)
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 0
+            if status == EXIT_REFUTED and not isinstance(ended.__context__, typer.Exit):
+                # The library that reads the command line also ends with 1, when a pipe is closed for example.
+                status = EXIT_FAILED
+        except Exception as error:
+            ending.fail(error)
+        ending.attempt("standard output", write_output)
+        if READER_GONE.is_set():
+            print_error("standard output was closed by its reader: what was left was not printed")
+            status = status or EXIT_FAILED
+        sys.exit(status or ending.status())
+
 
 app = typer.Typer(
+    cls=Application,
     help="Check the convergence theory of ANIL: measured constants and rates beside the paper's bounds.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
 
 cache = CompileCache()
@@ -30,9 +55,6 @@ cache = CompileCache()
 
 COMPILING = {*STUDIES, "run"} - {"ledger", "advise"}
 """The commands that compile: the others have no use for a folder of programs."""
-
-COLLECT_AFTER = (200_000, 20, 50)
-"""When Python looks for garbage: tracing makes millions of objects that stay, and the search took a sixth of it."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="The results as JSON on standard output.")]
 """The option of every command with results."""
@@ -70,7 +92,8 @@ def root(
 ) -> None:
     # A command has its process to itself.
     enable_float64()
-    gc.set_threshold(*COLLECT_AFTER)
+    # Garbage is looked for seldom: tracing makes millions of objects that stay, and the search took a sixth of it.
+    gc.set_threshold(200_000, 20, 50)
     if not compile_cache:
         switch_off()
     elif context.invoked_subcommand in COMPILING:
@@ -91,15 +114,13 @@ class ListCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         lists = {name for p in self.params if getattr(p, "multiple", False) for name in p.opts}
         expanded: list[str] = []
-        current = None
-        for argument in args:
-            if argument.startswith("-") and not _is_number(argument):
-                current = argument if argument in lists else None
-                expanded.append(argument)
-            elif current is not None and expanded[-1] != current:
-                expanded += [current, argument] if _continues(argument, expanded[-1]) else [argument]
-            else:
-                expanded.append(argument)
+        flag = ""
+        for word in args:
+            if word.startswith("-") and not _is_number(word):
+                flag = word
+            elif flag in lists and expanded[-1] != flag and _continues(word, expanded[-1]):
+                expanded.append(flag)
+            expanded.append(word)
         return super().parse_args(ctx, expanded)
 
 
@@ -111,53 +132,22 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _continues(argument: str, previous: str) -> bool:
+def _continues(word: str, previous: str) -> bool:
     """Whether a bare word goes on with a list: numbers follow numbers, geometries and families their like."""
     if _is_number(previous):
-        return _is_number(argument)
-    if argument in {*(g.value for g in Geometry), "maml"}:
-        return True
+        return _is_number(word)
     # The families are imported where a list of words is read, which is seldom: they need JAX.
     from anil_theory.tasks import FAMILIES
 
-    return argument in FAMILIES
+    return word in {*Geometry, "maml", *FAMILIES}
 
 
-@contextmanager
-def failures_exit() -> Iterator[None]:
-    """An error inside the block becomes one line on standard error and an exit status: `study.ending` has the table.
-
-    Bad input is status 2 and everything else 3, so that status 1 says that something was refuted and nothing else.
-    """
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except Exception as error:
-        ending = Ending()
-        ending.fail(error)
-        raise typer.Exit(ending.status()) from error
-
-
-def finish(code: int, report: Any, as_json: bool) -> None:
+def finish(code: int, report: Any, as_json: bool) -> NoReturn:
     """End a command with its exit status, after its report on standard output where that was asked for.
 
     A report that cannot be written is a failure, which does not hide a refutation.
     """
     ending = Ending()
-    ending.attempt("standard output", lambda: _write(report if as_json else None))
+    if as_json:
+        ending.attempt("standard output", lambda: write_output(json.dumps(report, indent=1, allow_nan=False) + "\n"))
     raise typer.Exit(code or ending.status())
-
-
-def _write(report: Any) -> None:
-    """Write a report, if there is one, and what is still to be written. `cli.main` tells of a reader that has gone."""
-    try:
-        if report is not None:
-            json.dump(report, sys.stdout, indent=1, allow_nan=False)
-            sys.stdout.write("\n")
-        sys.stdout.flush()
-    except OSError as error:
-        drop_output(sys.stdout)
-        if not isinstance(error, BrokenPipeError):
-            raise
-        READER_GONE.set()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from anil_theory._console import Console
-from anil_theory.cli._app import data_app, failures_exit
+from anil_theory.cli._app import data_app
 
 
 @data_app.command("convert")
@@ -19,8 +19,7 @@ def data_convert(
     """Turn the pickles of a benchmark into one .npz; prints checksums and split sizes."""
     from anil_theory.neural.data.command import convert
 
-    with failures_exit():
-        convert(source, out, dataset, allow_smaller=allow_smaller, console=Console())
+    convert(source, out, dataset, allow_smaller=allow_smaller, console=Console())
 
 
 @data_app.command("check")
@@ -33,5 +32,4 @@ def data_check(
     """Read a data set, check its splits, and print checksums and sizes."""
     from anil_theory.neural.data.command import check
 
-    with failures_exit():
-        check(source, dataset, seed=seed, allow_smaller=allow_smaller, console=Console())
+    check(source, dataset, seed=seed, allow_smaller=allow_smaller, console=Console())

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from anil_theory._console import Console
-from anil_theory.cli._app import AsJson, app, failures_exit, finish
+from anil_theory.cli._app import AsJson, app, finish
 
 
 @app.command()
@@ -25,6 +25,5 @@ def figures(
     """
     from anil_theory.report.drawing import draw_figures
 
-    with failures_exit():
-        code, report = draw_figures(names or (), records=records, out=out, keep=keep, console=Console(stderr=as_json))
+    code, report = draw_figures(names or (), records=records, out=out, keep=keep, console=Console(stderr=as_json))
     finish(code, report, as_json)

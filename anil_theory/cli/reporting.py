@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from anil_theory._admissible import ConflictingArguments
-from anil_theory._console import Console
+from anil_theory._console import Console, write_output
 from anil_theory._plain import to_plain
-from anil_theory.cli._app import AsJson, app, failures_exit, finish
+from anil_theory.cli._app import AsJson, app, finish
 from anil_theory.errors import NoBrowser
 from anil_theory.study.ending import EXIT_NOT_SHOWN, EXIT_REFUTED
 
@@ -30,14 +30,12 @@ def report(
     from anil_theory.results import load_results
     from anil_theory.results.page import write_page
 
-    with failures_exit():
-        loaded = load_results(results)
-        path = loaded.folder / "report.html" if out is None else out
-        write_page(loaded, path)
-        Console().print(str(path), highlight=False, soft_wrap=True)
-        if opened and not webbrowser.open(path.resolve().as_uri()):
-            raise NoBrowser(f"no browser was found on this machine: open {path} in one")
-    finish(0, None, False)
+    loaded = load_results(results)
+    path = loaded.folder / "report.html" if out is None else out
+    write_page(loaded, path)
+    Console().print(str(path), highlight=False, soft_wrap=True)
+    if opened and not webbrowser.open(path.resolve().as_uri()):
+        raise NoBrowser(f"no browser was found on this machine: open {path} in one")
 
 
 @app.command()
@@ -56,24 +54,22 @@ def export(
     from anil_theory.results import load_results
     from anil_theory.results.files import FILES
 
-    with failures_exit():
-        asked = {"latex": latex, "csv": csv, "parquet": parquet}
-        kinds = [kind for kind, wanted in asked.items() if wanted]
-        if not kinds:
-            raise ConflictingArguments("--latex", "name at least one of --latex, --csv, --parquet")
-        if out is not None and len(kinds) > 1:
-            raise ConflictingArguments("--out", "--out names one file: ask for one kind at a time")
-        loaded = load_results(results)
-        if out == Path("-"):
-            if parquet:
-                raise ConflictingArguments("--out", "--parquet is binary: name a file")
-            typer.echo(loaded.content(kinds[0], statement).decode(), nl=False)
-        else:
-            for kind in kinds:
-                path = loaded.folder / FILES[kind] if out is None else out
-                loaded.write(kind, path, statement)
-                Console().print(str(path), highlight=False, soft_wrap=True)
-    finish(0, None, False)
+    asked = {"latex": latex, "csv": csv, "parquet": parquet}
+    kinds = [kind for kind, wanted in asked.items() if wanted]
+    if not kinds:
+        raise ConflictingArguments("--latex", "name at least one of --latex, --csv, --parquet")
+    if out is not None and len(kinds) > 1:
+        raise ConflictingArguments("--out", "--out names one file: ask for one kind at a time")
+    loaded = load_results(results)
+    if out == Path("-"):
+        if parquet:
+            raise ConflictingArguments("--out", "--parquet is binary: name a file")
+        write_output(loaded.content(kinds[0], statement).decode())
+    else:
+        for kind in kinds:
+            path = loaded.folder / FILES[kind] if out is None else out
+            loaded.write(kind, path, statement)
+            Console().print(str(path), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -91,9 +87,8 @@ def compare(
     from anil_theory.report.comparison_table import print_comparison
     from anil_theory.results import compare_results, load_results
 
-    with failures_exit():
-        comparison = compare_results(load_results(before), load_results(after))
-        if not as_json:
-            print_comparison(Console(), to_plain(comparison))
-        code = EXIT_REFUTED if comparison.refuted else (EXIT_NOT_SHOWN if comparison.differs else 0)
+    comparison = compare_results(load_results(before), load_results(after))
+    if not as_json:
+        print_comparison(Console(), to_plain(comparison))
+    code = EXIT_REFUTED if comparison.refuted else (EXIT_NOT_SHOWN if comparison.differs else 0)
     finish(code, encode_floats(to_plain(comparison)), as_json)

@@ -59,7 +59,7 @@ def write_audit(
 
     findings     by their names, each plain;
     command      made the findings;
-    plots        the figures by the names of the findings; they lie beside the report;
+    plots        the figures, each by its finding's `name` and ".png"; they lie beside the report;
     provenance   as `provenance.provenance` gives it.
 
     Raises OSError where the disk does not take the report.
@@ -70,8 +70,9 @@ def write_audit(
         lines += [f"*Printed.* {finding['printed']}", "", "*Shown by this run.*", ""]
         lines += [f"- {sentence}" for sentence in finding["shown"]]
         lines += ["", f"*What stays true.* {finding['stays']}", ""]
-        if name in plots:
-            lines += [f"![{finding['title']}]({plots[name].name})", ""]
+        plot = plots.get(f"{finding['name']}.png")
+        if plot is not None:
+            lines += [f"![{finding['title']}]({plot.name})", ""]
     legend = legend_of_findings(findings)
     if legend:
         lines += [in_markdown(legend), ""]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anil_theory.constants import Knowledge
 from anil_theory.report.rows import heuristic_legend, marked, number
 from anil_theory.report.tables import print_whole
 from anil_theory.report.terminal import STYLES, print_heuristics
@@ -38,6 +39,17 @@ def print_constants(console: Console, title: str, rows: Sequence[Mapping[str, An
         )
     print_whole(console, table)
     print_heuristics(console, heuristic_legend(list(rows), "name", noun="constants found"))
+
+
+def print_reading(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print which bound holds, where some analytic bound is proved."""
+    if any(row["known"] != Knowledge.ESTIMATED for row in rows):
+        console.print(
+            "The analytic bound is proved on paper, so the better of the two holds; verdicts use the certified one.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _share(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Conduct a study: jobs, run, page, exit status. The one way in which every command runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from anil_theory._admissible import count
 from anil_theory._plain import to_plain
 from anil_theory.record import RecordStore, encode_floats, key
 from anil_theory.study.base import RunSettings, Study
-from anil_theory.study.job import Job
 from anil_theory.study.page import Page
 from anil_theory.study.progress import Display
 from anil_theory.study.run import run_jobs
@@ -40,42 +39,30 @@ def conduct(
     out = how.out or Path("results", study.settings.command)
     workers = study.workers if how.jobs is None else count("jobs", how.jobs)
     if study.settings.plugins:
-        _load_extensions(how.plugin)
-    jobs = _each_once(study.jobs(out, resume=how.resume))
+        # Here: a study without them does not pay for the families, which import JAX.
+        from anil_theory.extend import load_installed, load_plugin
+
+        load_installed()
+        for path in how.plugin:
+            load_plugin(path)
+    # A cell that two grids have in common is one record.
+    by_key = {key(job.cell): job for job in reversed(study.jobs(out, resume=how.resume))}
+    jobs = list(reversed(by_key.values()))
     store = RecordStore(out / "records") if study.settings.records else None
-    display = Display(study.verb, study.noun)
     with study.around():
         summary = run_jobs(
             jobs,
             store,
             resume=how.resume,
             workers=workers,
-            display=display,
+            display=Display(study.verb, study.noun),
             stop=stop,
             settings=type(study.settings),
         )
-    note = RunNote.of(out, study.settings.command, (key(job.cell) for job in jobs))
-    page = Page(console or Console(), out, summary, note.suffix if store else "")
-    page.refuted = summary.refuted > 0
+    note = RunNote.of(out, study.settings.command, by_key)
+    page = Page(console or Console(), out, summary, note)
     report = study.show(page)
     if store is not None:
         page.ending.write(out / FOLDER, partial(note.write, out, page.written))
     page.ending.close(page.console, summary, store, noun=study.noun, written=page.written)
-    if refutes:
-        page.blind = not page.refuted
-        page.refuted = False
-    return page.status(interrupted=summary.interrupted), encode_floats(to_plain(report))
-
-
-def _each_once(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs without those whose cell was there before: a cell that two grids have in common is one record."""
-    return list({key(job.cell): job for job in reversed(jobs)}.values())[::-1]
-
-
-def _load_extensions(plugins: tuple[Path, ...]) -> None:
-    # Here: a study without them does not pay for the families, which import JAX.
-    from anil_theory.extend import load_installed, load_plugin
-
-    load_installed()
-    for path in plugins:
-        load_plugin(path)
+    return page.status(refutes=refutes), encode_floats(to_plain(report))

@@ -11,6 +11,7 @@ from rich.console import Console
 from anil_theory.record import Record
 from anil_theory.study.ending import EXIT_NOT_SHOWN, Ending, Plot
 from anil_theory.study.run import RunSummary
+from anil_theory.study.run_note import RunNote
 
 
 class Page:
@@ -19,24 +20,29 @@ class Page:
     console    the terminal;
     out        the folder of the results;
     summary    what the run did;
-    suffix     of the names of its files: empty for the first run of a folder (`run_note`);
+    note       what was typed, and the suffix of the names of its files;
     written    the files written so far;
     refuted    whether something was refuted: status 1;
     blind      whether a bound that was broken on purpose was refuted by nothing: status 4.
     """
 
-    def __init__(self, console: Console, out: Path, summary: RunSummary, suffix: str = ""):
+    def __init__(self, console: Console, out: Path, summary: RunSummary, note: RunNote):
         self.console, self.out, self.summary = console, out, summary
-        self.suffix = suffix
+        self.note = note
         self.ending = Ending()
         self.written: list[Path] = []
-        self.refuted = False
+        self.refuted = summary.refuted > 0
         self.blind = False
 
     @property
     def records(self) -> list[Record]:
         """The records of the cells that are finished, in the order of the cells."""
         return self.summary.records
+
+    @property
+    def measured(self) -> list[dict[str, Any]]:
+        """The measurements of each record."""
+        return [dict(record.measurements) for record in self.records]
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of all records."""
@@ -50,31 +56,39 @@ class Page:
         """Print something through `action(console, *arguments)`; `what` says what is missing where that fails."""
         self.ending.attempt(f"{what} not printed", partial(action, self.console, *arguments))
 
+    def show_broken(self, broken: str | None, what: str, action: Callable[..., object], *arguments: Any) -> None:
+        """Print what became of bounds that were `broken` on purpose, if any were: one at least is to be refuted."""
+        if broken is not None:
+            self.show(what, action, *arguments, broken)
+            self.blind = not self.refuted
+
     def place(self, name: str) -> Path:
         """Where a file of this run lies: beside those of other runs in the folder, and in the place of none."""
         plain = Path(name)
-        return self.out / f"{plain.stem}{self.suffix}{plain.suffix}"
+        return self.out / f"{plain.stem}{self.note.suffix}{plain.suffix}"
 
-    def draw(self, plots: Mapping[str, Plot]) -> list[Path]:
-        """Draw and save every figure that has something to show, by the names of their files; those that are there.
+    def draw(self, plots: Mapping[str, Plot]) -> dict[str, Path]:
+        """Draw and save every figure that has something to show, by names of files; where those lie that are there.
 
         Without matplotlib there are none, and a line says so.
         """
         if not matplotlib_is_there():
             self.say("no figures: matplotlib is not installed")
-            return []
+            return {}
         drawn = self.ending.draw({self.place(name): plot for name, plot in plots.items()})
         self.written += drawn
-        return drawn
+        return {name: self.place(name) for name in plots if self.place(name) in drawn}
 
     def write(self, path: Path, action: Callable[[Path], object]) -> None:
         """Have `action(path)` write a file."""
         self.written += self.ending.write(path, partial(action, path))
 
-    def status(self, *, interrupted: bool = False) -> int:
-        """The exit status."""
-        code = self.ending.status(interrupted=interrupted, refuted=self.refuted)
-        return EXIT_NOT_SHOWN if code == 0 and self.blind else code
+    def status(self, *, refutes: bool = False) -> int:
+        """The exit status; where the study is to refute something (`refutes`), only that it does not is told."""
+        refuted = self.refuted and not refutes
+        blind = self.blind or (refutes and not self.refuted)
+        code = self.ending.status(interrupted=self.summary.interrupted, refuted=refuted)
+        return EXIT_NOT_SHOWN if code == 0 and blind else code
 
 
 def matplotlib_is_there() -> bool:

@@ -17,6 +17,7 @@ from anil_theory.estimators.algorithm_runs import run_algorithm
 from anil_theory.estimators.facts import measured_gap
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
+from anil_theory.studies.advise.settings import AdviceSettings
 from anil_theory.tasks import SeparableFamily
 
 TASKS = 16
@@ -28,28 +29,21 @@ MOST_TASKS = 1024
 """Tasks of an outer step in a trial, at most."""
 
 
-def trial(
-    advice: Advice,
-    constants: Constants,
-    n_w: int,
-    n_phi: int,
-    seed: int,
-    again: Callable[[float, float, int], Advice],
-    population: int | None = None,
-) -> dict[str, Any]:
+def trial(advice: Advice, asked: AdviceSettings, again: Callable[..., Advice]) -> dict[str, Any]:
     """The run as plain values: K, B, beta, D0, eps, and by row "measured", "stderr", "bound"; or why there is none.
 
-    again        advice for another D0 at a given alpha and N;
-    population   T, where the tasks of a step are drawn without replacement: the population then has T tasks, or
-                 MOST_TASKS.
+    asked   what the advice answers; where the tasks of a step are drawn from T without replacement, the population has
+            T tasks, or MOST_TASKS;
+    again   the advice with other values of some settings: of D0, at the alpha and N of the first.
 
     Raises InvalidParameter where the family admits no such constants or dimensions.
     """
-    T = None if population is None else min(population, MOST_TASKS)
-    problem = SeparableFamily(constants, n_w, n_phi).problem(tasks=T or TASKS, seed=seed)
+    constants = Constants(asked.mu, asked.L, asked.rho, asked.tau, asked.M)
+    T = None if asked.population is None else min(asked.population, MOST_TASKS)
+    problem = SeparableFamily(constants, asked.n_w, asked.n_phi).problem(tasks=T or TASKS, seed=asked.seed)
     gap = measured_gap(problem, Schedule(advice.anil.alpha, advice.anil.inner_steps))
     D0 = gap.value + gap.rounding
-    s = again(D0, advice.anil.alpha, advice.anil.inner_steps).anil
+    s = again(D0=D0, alpha=advice.anil.alpha, inner_steps=advice.anil.inner_steps).anil
     schedule = Schedule(
         s.alpha,
         s.inner_steps,
@@ -59,7 +53,7 @@ def trial(
         outer_steps=min(s.outer_steps, MOST_STEPS),
         population=T,
     )
-    advised = (s.outer_steps, s.batch, population)
+    advised = (s.outer_steps, s.batch, asked.population)
     outcome: dict[str, Any] = {
         "K": schedule.outer_steps,
         "B": schedule.batch,
@@ -71,7 +65,7 @@ def trial(
         "as_advised": (schedule.outer_steps, schedule.batch, T) == advised,
     }
     try:
-        run = run_algorithm(problem, schedule, seed=seed, seeds=SEEDS, records=20)
+        run = run_algorithm(problem, schedule, seed=asked.seed, seeds=SEEDS, records=20)
     except AnilTheoryError as error:
         return outcome | {"reason": str(error)}
     average = average_gradient(run)

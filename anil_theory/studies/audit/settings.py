@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from anil_theory._admissible import seed as admissible_seed
 from anil_theory._options import Options, option
 
 
@@ -16,3 +17,6 @@ class AuditSettings(Options):
     findings: tuple[str, ...] = option((), "Which findings, by number; all, if left out.", argument=True)
     seed: int = option(0, "Seed of tasks and searches.")
     quick: bool = option(False, "Smaller searches.")
+
+    def __post_init__(self) -> None:
+        admissible_seed("seed", self.seed)

@@ -6,7 +6,7 @@ A refuted claim about a figure is a finding on this data set and does not change
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 
@@ -21,7 +21,7 @@ from anil_theory.report.neural_plots import bench_runs, plot_training
 from anil_theory.studies.bench.figure_claims import judge_figures
 from anil_theory.studies.bench.runs import jobs_of
 from anil_theory.studies.bench.settings import BenchSettings
-from anil_theory.study import Job, Page, Plot, Study
+from anil_theory.study import Job, Page, Study
 
 FIGURES = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figure2_nonconvex.png"}
 """The figures of the paper; another geometry's is called after it."""
@@ -30,8 +30,8 @@ FIGURES = {"strongly-convex": "figure1_strongly_convex.png", "nonconvex": "figur
 class BenchStudy(Study[BenchSettings]):
     """Every geometry, number of inner steps and seed. A run that diverges is a record with that status."""
 
-    verb: ClassVar[str] = "training"
-    noun: ClassVar[str] = "runs"
+    verb = "training"
+    noun = "runs"
 
     def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
         """One job for each run; the one in hand when a run is interrupted is kept as a checkpoint."""
@@ -46,23 +46,16 @@ class BenchStudy(Study[BenchSettings]):
         return [job for settings in every.values() for job in jobs_of(bench, settings, data, out, resume=resume)]
 
     def show(self, page: Page) -> dict[str, Any]:
-        """The runs, the curvature, the verdicts on the figures, and the figures."""
-        runs, points = bench_runs(page.records), curvature_points(page.records)
+        runs = bench_runs(page.records)
+        points = curvature_points(page.records)
         judged = page.ending.attempt("the claims of the figures were not judged", lambda: judge_figures(runs)) or []
         verdicts = to_plain(judged)
         page.show("the runs were", print_runs, page.records, verdicts)
         page.show("the curvature was", print_curvature, points)
-        page.draw(self._plots(runs, points))
+        names = self.settings.geometry
+        training = {FIGURES.get(name, f"{name}.png"): partial(plot_training, runs, name) for name in names}
+        probes = {f"curvature_{name.replace('-', '_')}.png": partial(plot_curvature, points, [name]) for name in names}
+        page.draw(training | probes)
         page.refuted = False
         plain = [{**record.cell, **record.measurements, "status": record.status} for record in page.records]
         return {"runs": plain, "verdicts": verdicts}
-
-    def _plots(self, runs: Any, points: Any) -> dict[str, Plot]:
-        """Figures 1 and 2 and those of the curvature, by their names."""
-        plots: dict[str, Plot] = {}
-        for geometry in self.settings.geometry:
-            plots[FIGURES.get(geometry, f"{geometry}.png")] = partial(plot_training, runs, geometry)
-        for geometry in self.settings.geometry:
-            name = f"curvature_{geometry.replace('-', '_')}.png"
-            plots[name] = partial(plot_curvature, points, (geometry,))
-        return plots

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,8 +35,8 @@ class Traced(NamedTuple):
 class BoundsStudy(CellStudy[BoundsSettings, Traced]):
     """One curve for each geometry, mu and rule of the step size."""
 
-    verb: ClassVar[str] = "tracing"
-    noun: ClassVar[str] = "settings"
+    verb = "tracing"
+    noun = "settings"
 
     def cells(self) -> Iterable[Traced]:
         """One for each setting."""
@@ -52,7 +52,7 @@ class BoundsStudy(CellStudy[BoundsSettings, Traced]):
 
     def show(self, page: Page) -> dict[str, Any]:
         """The turning points, and the map of what is reached."""
-        traced = [record.measurements for record in page.records]
+        traced = page.measured
         page.show("the turning points were", print_turning, traced)
         page.draw({"share_map.png": partial(plot_share_map, traced)})
         return {"traced": traced, "least_reached": min(map(_least_reached, traced), default=math.inf)}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from anil_theory._admissible import ConflictingArguments, InvalidParameter
 from anil_theory._plain import to_plain
@@ -23,14 +23,13 @@ from anil_theory.tasks import SeparableFamily
 class CertifyStudy(CellStudy[CertifySettings, CertifiedCell]):
     """Every family and N; refuted where a witness beats a bound."""
 
-    verb: ClassVar[str] = "certifying"
+    verb = "certifying"
 
     def __init__(self, settings: CertifySettings):
         super().__init__(settings)
         self.proof = None if settings.proof is None else Proof()
 
     def cells(self) -> Iterable[CertifiedCell]:
-        """Every family and N. Raises InvalidParameter for a proof whose search is of another kind, or has no folder."""
         cells = list(cells_of(self.settings))
         path = self.settings.proof
         if path is not None and not all(cell.has_proof for cell in cells):
@@ -41,26 +40,21 @@ class CertifyStudy(CellStudy[CertifySettings, CertifiedCell]):
         return cells
 
     def jobs(self, out: Path, *, resume: bool) -> Sequence[Job]:
-        """One for each cell. Raises ConflictingArguments for the proof of a search that is taken from a record."""
         if self.proof is not None and resume:
             why = "--proof and --resume exclude each other: a record does not keep the boxes of a proof"
             raise ConflictingArguments("--resume", why)
         return super().jobs(out, resume=resume)
 
     def key(self, cell: CertifiedCell) -> dict[str, Any]:
-        """The setting."""
         return {"check": "certificate", **to_plain(cell)}
 
     def measure(self, cell: CertifiedCell, hand: Hand) -> Result:
-        """A row for each block."""
-
         def report(block: str, now: Progress) -> None:
             hand.report(0.0, f"{block} in [{now.low:.4g}, {now.high:.4g}], {now.boxes} boxes")
 
         return Result(verdicts=certify_cell(cell, report, self.proof))
 
     def show(self, page: Page) -> dict[str, Any]:
-        """The certificates, the samples, and the proof."""
         rows = page.rows()
         page.show("the certificates were", print_certificates, rows)
         page.show("the samples were", print_samples, rows)

@@ -1,8 +1,6 @@
 """The facts of the ledger as cells: each is proved, and with --controls each of its wrong formulas is refused."""
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
@@ -15,22 +13,17 @@ from anil_theory.study import CellStudy, Hand, Page, Result
 class LedgerStudy(CellStudy[LedgerSettings, str]):
     """Every fact of the chosen sections; refuted where a proof fails, or accepts a wrong formula."""
 
-    verb: ClassVar[str] = "proving"
-    noun: ClassVar[str] = "facts"
+    verb = "proving"
+    noun = "facts"
 
-    def cells(self) -> Iterable[str]:
-        """The names of the facts. Raises InvalidParameter for a section that the ledger does not have."""
-        sections = self.settings.sections
-        for section in sections:
-            one_of("section", section, tuple(SECTIONS))
-        return [name for name, fact in FACTS.items() if not sections or fact.section in sections]
+    def cells(self) -> list[str]:
+        sections = [one_of("section", section, tuple(SECTIONS)) for section in self.settings.sections or SECTIONS]
+        return [name for name, fact in FACTS.items() if fact.section in sections]
 
     def key(self, cell: str) -> dict[str, Any]:
-        """The fact, and whether its wrong formulas are tried."""
         return {"fact": cell, "controls": self.settings.controls}
 
     def measure(self, cell: str, hand: Hand) -> Result:
-        """The entry, and the wrong formulas that the proof accepts."""
         fact = FACTS[cell]
         tried = fact.controls if self.settings.controls else {}
         statuses = {fault: enter(fact.claiming(wrong)).status for fault, wrong in tried.items()}
@@ -38,17 +31,13 @@ class LedgerStudy(CellStudy[LedgerSettings, str]):
         return Result(measurements={"entry": to_plain(enter(fact)), "tried": len(tried), "accepted": accepted})
 
     def show(self, page: Page) -> dict[str, Any]:
-        """The facts by section, and how many there are of each status."""
-        entries = [record.measurements["entry"] for record in page.records]
-        accepted = [text for record in page.records for text in record.measurements["accepted"]]
-        tried = sum(record.measurements["tried"] for record in page.records)
-        counts = Counter(entry["status"] for entry in entries)
+        entries = [measured["entry"] for measured in page.measured]
+        accepted = [text for measured in page.measured for text in measured["accepted"]]
+        tried = sum(measured["tried"] for measured in page.measured)
+        statuses = [entry["status"] for entry in entries]
+        counts = {status.value: statuses.count(status) for status in ProofStatus}
         every = self.settings.every or self.settings.sections
         page.show("the facts were", print_entries if every else print_sections, entries, SECTIONS)
         page.show("the tallies were", print_tallies, entries, tried, accepted)
         page.refuted = counts[ProofStatus.FAILED] + len(accepted) > 0
-        return {
-            "entries": entries,
-            "counts": {status.value: counts[status] for status in ProofStatus},
-            "accepted_wrong_formulas": accepted,
-        }
+        return {"entries": entries, "counts": counts, "accepted_wrong_formulas": accepted}

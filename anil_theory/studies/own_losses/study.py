@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from anil_theory._admissible import seed as admissible_seed
 from anil_theory._plain import to_plain
@@ -36,8 +36,8 @@ PASSED_ON = (
 class OwnLossesStudy(CellStudy[OwnLossesSettings, LossSource]):
     """One cell for each file or object."""
 
-    verb: ClassVar[str] = "studying"
-    noun: ClassVar[str] = "losses"
+    verb = "studying"
+    noun = "losses"
 
     def cells(self) -> Iterable[LossSource]:
         """The files and objects, or the example."""

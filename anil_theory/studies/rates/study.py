@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from anil_theory.report.cost_plot import plot_cost
 from anil_theory.report.rate_plots import plot_convergence, plot_floor
@@ -17,28 +17,20 @@ from anil_theory.study import CellStudy, Hand, Page, Result
 class RatesStudy(CellStudy[RatesSettings, CurveCell]):
     """Curves of three kinds in both geometries."""
 
-    verb: ClassVar[str] = "tracing"
-    noun: ClassVar[str] = "curves"
-    workers: ClassVar[int] = 2
+    verb = "tracing"
+    noun = "curves"
+    workers = 2
 
     def cells(self) -> Iterable[CurveCell]:
-        """One for each curve."""
         return cells_of(self.settings)
 
     def measure(self, cell: CurveCell, hand: Hand) -> Result:
-        """The curve."""
         traced = trace(cell)
         return Result(measurements=traced, status=traced["status"], reason=traced["reason"])
 
     def show(self, page: Page) -> dict[str, Any]:
-        """The tables, the three figures, and the notes of the curves."""
-        traced = [record.measurements for record in page.records]
+        traced = page.measured
         page.show("the curves were", print_rates, traced)
-        page.draw(
-            {
-                "convergence.png": partial(plot_convergence, curves_of(traced, Curve.CONVERGENCE)),
-                "floor.png": partial(plot_floor, curves_of(traced, Curve.FLOOR)),
-                "cost.png": partial(plot_cost, curves_of(traced, Curve.COST)),
-            }
-        )
+        plots = {Curve.CONVERGENCE: plot_convergence, Curve.FLOOR: plot_floor, Curve.COST: plot_cost}
+        page.draw({f"{curve}.png": partial(plot, curves_of(traced, curve)) for curve, plot in plots.items()})
         return {"studies": traced}

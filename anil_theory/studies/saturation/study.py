@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from anil_theory._plain import to_plain
 from anil_theory.constants import Constants
@@ -16,7 +16,7 @@ from anil_theory.study import CellStudy, Hand, Page, Result
 class SaturationStudy(CellStudy[SaturationSettings, SaturationCell]):
     """One cell for each mu."""
 
-    verb: ClassVar[str] = "tracing"
+    verb = "tracing"
 
     def cells(self) -> Iterable[SaturationCell]:
         """One for each mu."""
@@ -46,7 +46,7 @@ class SaturationStudy(CellStudy[SaturationSettings, SaturationCell]):
 
     def show(self, page: Page) -> dict[str, Any]:
         """Each fit in a sentence, and the figure."""
-        traced = [record.measurements for record in page.records]
+        traced = page.measured
         for trace in traced:
             for sentence in saturation_words(trace):
                 page.say(sentence)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from anil_theory._admissible import one_of
 from anil_theory._plain import to_plain
@@ -19,33 +19,27 @@ from anil_theory.verdict import Outcome
 class TightnessStudy(CellStudy[TightnessSettings, TightnessCell]):
     """The product of the settings; refuted where a function, a program or a task beats a bound."""
 
-    verb: ClassVar[str] = "searching"
-    noun: ClassVar[str] = "settings"
+    verb = "searching"
+    noun = "settings"
 
     def cells(self) -> Iterable[TightnessCell]:
-        """One for each setting."""
         if self.settings.broken is not None:
             one_of("break", self.settings.broken, tuple(BLOCKS))
         return cells_of(self.settings)
 
     def key(self, cell: TightnessCell) -> dict[str, Any]:
-        """The setting, and the block that was broken on purpose."""
         return to_plain(cell) | {"command": "tightness", "broken": self.settings.broken}
 
     def measure(self, cell: TightnessCell, hand: Hand) -> Result:
-        """The rows of the setting."""
         return Result(measurements={"rows": check_tightness(cell, self.settings.broken)})
 
     def show(self, page: Page) -> dict[str, Any]:
-        """The rows, the figure, and what was refuted."""
-        rows = [row for record in page.records for row in record.measurements["rows"]]
+        rows = [row for measured in page.measured for row in measured["rows"]]
         page.show("the rows were", print_tightness, rows)
         page.draw({"tightness.png": partial(plot_reached, rows)})
         refuted = sum(outcome == Outcome.REFUTED for row in rows for outcome in row["verdicts"].values())
         page.refuted = refuted > 0
         page.say(f"{len(rows)} rows, {refuted} bounds refuted")
-        if self.settings.broken is not None:
-            page.show("the refutations were", print_replays, rows, self.settings.broken)
-            page.blind = not refuted
+        page.show_broken(self.settings.broken, "the refutations were", print_replays, rows)
         realised = [row["realised"] / row["bounds"]["sharp"] for row in rows]
         return {"rows": rows, "refuted": refuted, "least_realised": min(realised, default=math.nan)}

@@ -1,10 +1,9 @@
 """The grids of `anil-theory verify` as cells, and its page: tables, report, two figures."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 
@@ -25,29 +24,25 @@ class VerifyStudy(CellStudy[VerifySettings, Cell]):
     """The chosen statements over the chosen grids; refuted where a measurement beats a bound."""
 
     # XLA compiles and computes outside Python's lock, so two cells fill two cores.
-    workers: ClassVar[int] = 2
+    workers = 2
 
     def cells(self) -> Iterable[Cell]:
-        """The product of every grid's axes."""
         one_of("rows", self.settings.rows, ("auto", "tightest", "all"))
         if self.settings.broken is not None:
-            one_of("break", self.settings.broken, breakable())
+            blocks = [claim.block for statement in STATEMENTS.values() for claim in statement.claims]
+            one_of("break", self.settings.broken, tuple(dict.fromkeys(blocks)))
         return cells_of(self.settings)
 
     def job(self, cell: Cell) -> Job:
-        """The cell, measured together with others where its measurement can do that."""
         return job_of(cell, self.settings.broken)
 
     def measure(self, cell: Cell, hand: Hand) -> Result:
-        """The rows of the cell, alone."""
         return result_of(cell, self.settings.broken)
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        """Run with less optimised machine code under --quick: a small grid spends its time in the compiler.
-
-        Values change by rounding at most. The switch is the process's, so it is put back.
-        """
+        # A small grid spends its time in the compiler: --quick has less optimised machine code, and values change by
+        # rounding at most. The switch is the process's, so it is put back.
         switch = "jax_disable_most_optimizations"
         before = jax.config.read(switch)
         jax.config.update(switch, self.settings.quick or before)
@@ -57,20 +52,11 @@ class VerifyStudy(CellStudy[VerifySettings, Cell]):
             jax.config.update(switch, before)
 
     def show(self, page: Page) -> dict[str, Any]:
-        """The rows, two figures, report.md, and what became of bounds that were broken on purpose."""
         rows = all_rows(page.records)
         report = page.place("report.md")
         page.show("the rows were", print_verdicts, rows, self.settings.rows, report.name)
         plots = page.draw({"blocks.png": partial(plot_blocks, rows), "tightness.png": partial(plot_tightness, rows)})
-        command = " ".join(["anil-theory", *sys.argv[1:]])
-        page.write(report, lambda path: write_markdown(path, page.records, command, plots))
-        if self.settings.broken is not None:
-            page.show("the broken bounds were", print_broken, rows, self.settings.broken)
-            page.blind = not page.refuted
+        page.write(report, lambda path: write_markdown(path, page.records, page.note.command, [*plots.values()]))
+        page.show_broken(self.settings.broken, "the broken bounds were", print_broken, rows)
         outcomes = page.summary.outcomes()
         return {"outcomes": {outcome.value: outcomes[outcome.value] for outcome in Outcome}, "rows": rows}
-
-
-def breakable() -> tuple[str, ...]:
-    """What --break admits: the blocks of all statements."""
-    return tuple(dict.fromkeys(claim.block for statement in STATEMENTS.values() for claim in statement.claims))
