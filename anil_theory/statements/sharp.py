@@ -92,22 +92,34 @@ def own_sensitivity(s: np.ndarray, unit: np.ndarray, rho: float, tau: float) -> 
 
 
 def _multiplier(s: np.ndarray, unit: np.ndarray, rho: float, tau: float) -> np.ndarray:
-    """The x at which the derivative of the dual changes sign: Newton's method inside a bracket, which halves else."""
-    low, high, x = np.zeros_like(s), np.ones_like(s), np.full_like(s, 0.5)
-    # Where s or the unit is 0, an end of the interval is best, or all x are alike.
+    """The x at which the derivative of the dual changes sign; 1/2 where s or the unit is 0.
+
+    There an end of the interval is best, or all x are alike.
+    """
+    x = np.full_like(s, 0.5)
     inner = (s > 0) & (unit > 0)
+    x[inner] = _sign_change(s[inner], np.broadcast_to(unit, s.shape)[inner], rho, tau)
+    return x
+
+
+def _sign_change(s: np.ndarray, unit: np.ndarray, rho: float, tau: float) -> np.ndarray:
+    """`_multiplier` of positive numbers: Newton's method inside a bracket, which halves else."""
+    low, high, x = np.zeros_like(s), np.ones_like(s), np.full_like(s, 0.5)
+    # The few that take many steps do not hold up the others.
+    left = np.arange(s.size)
     with np.errstate(all="ignore"):
         for _ in range(NEWTON_STEPS):
-            to_w, to_phi = np.hypot(s, 2 * x * unit), np.hypot(unit, 2 * (1 - x) * s)
+            of_s, of_unit, at = s[left], unit[left], x[left]
+            to_w, to_phi = np.hypot(of_s, 2 * at * of_unit), np.hypot(of_unit, 2 * (1 - at) * of_s)
             # The derivative of the dual, and its own, over 4 s unit.
-            slope = rho * x * unit / to_w - tau * (1 - x) * s / to_phi
-            bend = rho * unit * (s / to_w) ** 2 / to_w + tau * s * (unit / to_phi) ** 2 / to_phi
-            low, high = np.where(slope > 0, low, x), np.where(slope > 0, x, high)
-            newton = x - slope / bend
-            following = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-            moved = np.abs(following - x) > NEAR
-            x = following
-            if not np.any(moved & inner):
+            slope = rho * at * of_unit / to_w - tau * (1 - at) * of_s / to_phi
+            bend = rho * of_unit * (of_s / to_w) ** 2 / to_w + tau * of_s * (of_unit / to_phi) ** 2 / to_phi
+            low[left], high[left] = np.where(slope > 0, low[left], at), np.where(slope > 0, at, high[left])
+            newton = at - slope / bend
+            inside = (newton >= low[left]) & (newton <= high[left])
+            x[left] = np.where(inside, newton, (low[left] + high[left]) / 2)
+            left = left[np.abs(x[left] - at) > NEAR]
+            if not left.size:
                 break
     return x
 
