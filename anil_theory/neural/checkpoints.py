@@ -73,7 +73,7 @@ def save_checkpoint(folder: Path, configuration: Mapping[str, Any], checkpoint: 
     path = folder / f"{_PREFIX}{checkpoint.iteration:09d}{_SUFFIX}"
     text = json.dumps({"configuration": to_plain(configuration), "history": to_plain(checkpoint.history)})
     leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(checkpoint.state))}
-    arrays = {"about": np.asarray(text), **leaves}
+    arrays: dict[str, Any] = {"about": np.asarray(text), **leaves}
     _refuse_objects(arrays)
     write_atomically(path, lambda file: np.savez(file, **arrays))
     for old in _paths(folder)[:-keep]:

@@ -72,7 +72,7 @@ def smallest_rows(rate: JointRate) -> dict[str, float]:
     """The smallest of each row over many pairs with c_w, c_phi > 0, from the enclosures of Q and G alone."""
     beta_w, beta_phi = rate.steps
     B, K, M = rate.schedule.batch, rate.schedule.outer_steps, rate.constants.M
-    smallest = dict.fromkeys(ROWS, math.inf)
+    smallest: dict[str, float] = {row: math.inf for row in ROWS}
     for kappa in np.exp(np.linspace(-1, 3, 33)) * beta_w / beta_phi:
         lam_w = float(rate.form.largest("curvature", kappa))
         c_w = 2 - lam_w * beta_w * (1 - 1 / B)
@@ -80,7 +80,8 @@ def smallest_rows(rate: JointRate) -> dict[str, float]:
         if min(c_w, c_phi) > 0:
             V = lam_w * (beta_w * M) ** 2 * float(rate.form.largest("gradient", (beta_w / beta_phi) ** 2 / kappa))
             over = {"weighted": min(c_w, c_phi), "w": c_w * beta_w, "phi": c_phi * beta_phi}
-            smallest = {row: min(smallest[row], (2 * rate.D0 / K + V / B) / over[row]) for row in ROWS}
+            for row in ROWS:
+                smallest[row] = min(smallest[row], (2 * rate.D0 / K + V / B) / over[row])
     return smallest
 
 
