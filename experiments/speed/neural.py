@@ -88,7 +88,7 @@ for length in json.loads(sys.argv[3]):
     program = kept[0]
     state, zero = program.initial_state(0), jnp.asarray(0, jnp.int32)
     episodes = program._sample(jax.random.key(0), program.splits["train"], 1)
-    lowered = program._add.lower(program._zeros(state.params), state.params, episodes, zero, program._alpha, zero)
+    lowered = program._add.lower(program._zeros(state.params), state.params, episodes, zero, program.alpha, zero)
     planned = lowered.compile().memory_analysis().temp_size_in_bytes
     found.append([length, planned, sum(x.nbytes for x in jax.tree.leaves(state.params[0]))])
 print(json.dumps(found))

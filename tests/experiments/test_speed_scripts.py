@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ import pytest
 from experiments.speed.measure import Outcome, publish
 
 NOW = datetime.now(UTC)
-SCRIPTS = Path(__file__).parents[2] / "experiments" / "speed"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "experiments" / "speed"
 
 
 @pytest.mark.slow
@@ -30,6 +32,15 @@ def test_script_writes_its_outcome(name: str, tmp_path: Path) -> None:
     assert written["experiment"] == name and written["tiny"] and written["claims"] == []
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.json", f"{name}.png"]
+
+
+def test_the_scripts_name_what_a_program_has() -> None:
+    """They lower its private parts, also in a text that a process of its own runs, where no type checker looks."""
+    source = (ROOT / "anil_theory" / "neural" / "program.py").read_text(encoding="utf-8")
+    scripts = [path.read_text(encoding="utf-8") for path in (ROOT / "experiments").rglob("*.py")]
+    names = {name for script in scripts for name in re.findall(r"\bprogram\.([a-z_]+)\b(?! import)", script)}
+    assert {"_add", "_scan", "alpha"} <= names
+    assert [name for name in sorted(names) if f"self.{name} = " not in source and f"def {name}(" not in source] == []
 
 
 def test_what_was_measured_is_printed_although_no_file_can_be_written(
