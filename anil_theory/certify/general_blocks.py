@@ -28,7 +28,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 from jaxtyping import Array, PyTree
 
-from anil_theory._admissible import InvalidParameter, count, one_of, positive
+from anil_theory._admissible import ConflictingArguments, InvalidParameter, count, one_of, positive
 from anil_theory._precision import require_float64
 from anil_theory.algorithm._meta_gradient import meta_gradient
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
@@ -52,8 +52,10 @@ from anil_theory.certify.losses.plain import plain_losses
 from anil_theory.certify.losses.refused_rules import refuse_custom_vjp
 from anil_theory.certify.proof import Proof, Recorder, stated_block
 from anil_theory.certify.search.branch_and_bound import CEILING, BoxBounds, Boxes, ClosingStatus, Progress, maximise
-from anil_theory.certify.search.polish import Ascent
+from anil_theory.certify.search.in_ball import in_ball
+from anil_theory.certify.search.polish import Ascent, into_ball
 from anil_theory.certify.search.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
+from anil_theory.constants import Region
 from anil_theory.estimators.fields import BLOCK_DIRECTIONS, live_blocks
 from anil_theory.schedule import Schedule
 from anil_theory.tasks.base import Losses
@@ -85,6 +87,7 @@ def certify_hessian_blocks_general(
     on_progress: Callable[[str, Progress], None] = lambda block, progress: None,
     proof: Proof | None = None,
     subject: str = "a task",
+    within: float = math.inf,
 ) -> dict[str, Certificate]:
     """A certificate of every block of one task's L_meta over a box of flat points z = (w, phi).
 
@@ -93,7 +96,8 @@ def certify_hessian_blocks_general(
     gap, operations, seconds, max_boxes, on_progress  as in `certify_blocks`;  what a block leaves, the next ones share;
     arithmetic    "intervals" (balls where they do not serve) or "balls";  bits  the precision of the balls;
     proof         takes the boxes of the search, each with its bound, and the losses as programs; write it afterwards;
-    subject       which task it is, in words that the proof quotes.
+    subject       which task it is, in words that the proof quotes;
+    within        only points at most this far from the origin count; a proof is of the whole box.
 
     A block whose meta-gradient may jump has upper = inf and the status UNDECIDED_BRANCH, with the primitive as reason.
     Raises InvalidParameter for a box that is empty, unbounded or NaN, and NoEnclosure, naming it, when the losses use
@@ -110,7 +114,11 @@ def certify_hessian_blocks_general(
     positive("seconds", seconds)
     refuse_custom_vjp(losses, data, n_w, n - n_w)
     fast = one_of("arithmetic", arithmetic, ("intervals", "balls")) == "intervals"
-    named = BoxRegion(tuple(map(float, region.lower[0])), tuple(map(float, region.upper[0])))
+    box = BoxRegion(tuple(map(float, region.lower[0])), tuple(map(float, region.upper[0])))
+    of_ball = math.isfinite(within)
+    named = Region(within) if of_ball else box
+    if of_ball and proof is not None:
+        raise ConflictingArguments("within", "a proof is of a whole box: leave out within or proof", within)
     middle = region.lower[0] / 2 + region.upper[0] / 2
     plain = plain_losses(losses, data, jnp.asarray(middle[:n_w]), jnp.asarray(middle[n_w:]))
     programs = _Programs(plain, data, schedule, n_w, n, count("bits", bits, minimum=2))
@@ -130,6 +138,8 @@ def certify_hessian_blocks_general(
     for block in blocks:
         started = time.perf_counter()
         enclose: Callable[[Boxes], BoxBounds] = partial(bounds, block)
+        if of_ball:
+            enclose = in_ball(enclose, within)
         recorder = Recorder()
         maximum = maximise(
             enclose if proof is None else recorder.around(enclose),
@@ -141,7 +151,7 @@ def certify_hessian_blocks_general(
             batch=batch,
             on_progress=lambda progress, block=block: on_progress(block, progress),
             # What the ascent asks is no part of a proof.
-            ascent=Ascent(enclose),
+            ascent=Ascent(enclose, into_ball(within)) if of_ball else Ascent(enclose),
         )
         work.spend(maximum.boxes * cost)
         point = maximum.point or tuple(map(float, region.lower[0]))
@@ -149,7 +159,9 @@ def certify_hessian_blocks_general(
             maximum = replace(maximum, reason=f"{maximum.reason}{where_undecided(programs.jump)}")
         for name in ("wphi", "phiw") if block == "wphi" and symmetric else (block,):
             directions = programs.directions(name, np.array(point))
-            certificates[name] = Certificate.of(name, maximum, point, directions, 0, named)
+            certificates[name] = Certificate.of(
+                name, maximum, point, directions, 0, Region(within) if of_ball else named
+            )
         if proof is not None and block != "phiw":
             stated[block] = stated_block(
                 recorder.tree(maximum.high),
@@ -160,7 +172,7 @@ def certify_hessian_blocks_general(
             )
         clock.spend(time.perf_counter() - started)
     if proof is not None:
-        proof.add(losses, data, schedule, named, n_w=n_w, blocks=stated, subject=subject)
+        proof.add(losses, data, schedule, box, n_w=n_w, blocks=stated, subject=subject)
     return certificates
 
 

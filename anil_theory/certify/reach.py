@@ -6,7 +6,8 @@ bound alone: one beyond a ball shows no iterate that leaves it.
 w occurs twice in w - alpha D_w L_S, so that intervals widen it by 1 + alpha L where the step shrinks it by
 1 - alpha mu. The mean value form w_m(c) + D w_m (z_0 - c) knows how both terms cancel. It holds where the step is
 continuous and piecewise smooth on what the box is enclosed by (see `lipschitz_enclosures`); elsewhere intervals alone
-are used.
+are used. Where starts come from a ball, |z_0| is at most its radius, however far the corners of the boxes are, and
+|z_m| <= |z_0| + |w_m - w_0|: the form less w_0 knows how short the way from w_0 is.
 """
 
 import math
@@ -59,7 +60,7 @@ def enclosed_reach(
     phi = start.rearranged(lambda e: e[:, n_w:])
     box = start
     form = _MeanValue.at(start, n_w)
-    farthest = _largest_norm(box)
+    farthest = min(float(np.max(_norms(box))), within)
     for _ in range(schedule.inner_steps):
         with recorded(len(parts.lower)) as branches:
             (stepped,) = run_intervals(program, [box])
@@ -67,13 +68,16 @@ def enclosed_reach(
         form = form.stepped(program, slope, box, continuous=~branches.jumps)
         w = stepped.meet(form.values(start))
         box = Intervals(*(np.concatenate([getattr(w, end), getattr(phi, end)], axis=1) for end in ("lo", "hi")))
-        farthest = max(farthest, _largest_norm(box))
+        from_start = Intervals.exact(within) + Intervals.exact(_norms(form.ways(start)))
+        norms = np.minimum(_norms(box), np.where(np.isnan(from_start.hi), math.inf, from_start.hi))
+        farthest = max(farthest, float(np.max(norms)))
     return farthest
 
 
-def _largest_norm(box: Intervals) -> float:
-    norms = summed(box.squared(), 1).magnitude().sqrt().hi
-    return float(np.max(np.where(np.isnan(norms), math.inf, norms)))
+def _norms(vectors: Intervals) -> np.ndarray:
+    """At least the length of every vector of each row; inf where nothing bounds it."""
+    norms = summed(vectors.squared(), 1).magnitude().sqrt().hi
+    return np.where(np.isnan(norms), math.inf, norms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +118,17 @@ class _MeanValue:
 
     def values(self, start: Intervals) -> Intervals:
         """What the form says of w_m: NaN where it does not hold."""
-        n_w = self.slope.lo.shape[1]
+        return self.here.rearranged(self._of_w) + self._off_centre(self.slope, start)
+
+    def ways(self, start: Intervals) -> Intervals:
+        """What the form says of w_m - w_0: NaN where it does not hold."""
+        n_w, n = self.slope.lo.shape[1:]
+        of_centre = self.here.rearranged(self._of_w) - Intervals.exact(self._of_w(self.centre))
+        return of_centre + self._off_centre(self.slope - Intervals.exact(np.eye(n)[:n_w]), start)
+
+    def _of_w(self, z: np.ndarray) -> np.ndarray:
+        return z[:, : self.slope.lo.shape[1]]
+
+    def _off_centre(self, slope: Intervals, start: Intervals) -> Intervals:
         moves = (start - Intervals.exact(self.centre)).rearranged(lambda e: e[:, None, :])
-        return self.here.rearranged(lambda e: e[:, :n_w]) + summed(self.slope * moves, 2)
+        return summed(slope * moves, 2)

@@ -1,8 +1,8 @@
 """The blocks of the meta-gradient of own losses, measured and, for a small problem, enclosed, beside their bounds.
 
 Measured blocks are suprema over the ball that the outer iterates of the run need; their bounds hold because the inner
-iterates stay in the larger ball where the constants were audited. Enclosed blocks are bounded over the cube about that
-ball, in every task. The cube holds the ball. How far inner iterates may leave the larger ball is enclosed too.
+iterates stay in the larger ball where the constants were audited. Enclosed blocks are bounded over that ball, in every
+task. How far inner iterates may leave the larger ball is enclosed too.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ from anil_theory.statements import statement_about
 
 QUANTITY = "meta_gradient_lipschitz"
 AROUND = 1 + 1e-12
-"""Keeps a ball inside its cube whatever the rounding of the corners."""
+"""Keeps a ball inside the one that is searched, whatever the rounding."""
 
 REACH_ROUNDING = 1e-9
 """Sampled iterates leave a ball where they go beyond it by this share of its radius; rounding is far below."""
@@ -48,7 +48,7 @@ class Blocks:
     """What was measured of each block, and the rows in which it stands beside its bounds.
 
     measured   the best lower estimate, by block;
-    enclosed   the proved bound over the cube about the ball, by block; empty where nothing was certified;
+    enclosed   the proved bound over the ball, by block; empty where nothing was certified;
     rows       as `checks.check` gives them: measured ones, then enclosed ones;
     remark     why nothing was enclosed.
     """
@@ -121,10 +121,9 @@ def _enclosing(blocks: tuple[str, ...]) -> Measurement:
 
 
 def _enclosed(problem: Problem, schedule: Schedule, radius: float, effort: StudyEffort) -> dict[str, Estimate]:
-    """The largest proved bound of each block over all tasks, over the cube about the ball of the outer iterates.
+    """The largest proved bound of each block over all tasks, over the ball of the outer iterates.
 
-    What is proved over the cube holds in the ball, so that only inner loops from the ball have to stay where the
-    constants hold: enclosed from above, unless sampled ones leave.
+    Inner loops from the ball have to stay where the constants hold: enclosed from above, unless sampled ones leave.
     """
     n = problem.n_w + problem.n_phi
     half = radius * AROUND
@@ -142,6 +141,7 @@ def _enclosed(problem: Problem, schedule: Schedule, radius: float, effort: Study
             n_w=problem.n_w,
             operations=effort.operations,
             seconds=effort.seconds,
+            within=half,
         )
         for block, each in certificates.items():
             if block not in worst or each.upper > worst[block].upper:

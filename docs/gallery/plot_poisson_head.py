@@ -47,7 +47,8 @@ phi = jnp.array(1.0)
 # ---------
 # The likelihood is convex in ``w``, so that the ridge alone gives mu = 0.2: that is
 # declared. With three parameters the rest is certified: the constants by branch and
-# bound over the ball, and the blocks of the meta-gradient over a cube in it.
+# bound over the ball, and the blocks of the meta-gradient over the smaller ball of
+# the outer iterates.
 study = study_losses((support, query), w, phi, data, constants={"mu": 0.2}, inner_steps=1, name="Poisson head")
 print(study)
 

@@ -44,6 +44,18 @@ def test_a_contracting_loop_is_enclosed_about_as_far_as_it_goes(name: str, alpha
     assert farthest <= enclosed <= factor * farthest
 
 
+@pytest.mark.parametrize("n_phi", [1, 3])
+def test_short_steps_from_a_ball_go_hardly_beyond_it(n_phi: int) -> None:
+    """The corners of the boxes lie far outside the ball, and are no starts: |w_N - w_0| <= 5 alpha |D_w L_S|."""
+    tasks = population(lambda w, phi, c: jnp.exp(w[0] + jnp.sum(phi)) + c * w[0])
+    n = 1 + n_phi
+    box = Boxes.of([-0.5] * n, [0.5] * n)
+    reach = enclosed_reach(tasks, 0, Schedule(1e-4, 5), box, 1, within=0.5)
+    steepest = np.exp(0.5 * np.sqrt(n)) + 0.7
+    assert 0.5 <= reach <= 0.5 + 5e-4 * 4 * steepest
+    assert enclosed_reach(tasks, 0, Schedule(1e-4, 5), box, 1) >= 0.5 * np.sqrt(n)
+
+
 def test_a_gradient_that_jumps_has_no_mean_value_form() -> None:
     """Steps of relu: no derivative shows the jump at 0, so the form of either side would miss the other's iterates."""
     tasks = population(lambda w, phi, c: jnp.maximum(w[0], 0.0) + w[0] ** 2 / 2 + phi[0] ** 2)
