@@ -18,6 +18,9 @@ from experiments.loss_zoo import DATA, ZOO, ZooLoss
 
 NAMES = [item.name for item in ZOO]
 ITEMS = dict(zip(NAMES, ZOO, strict=True))
+QUICK = ("hard_sigmoid", "identity")
+"""Of which a whole row takes a second or two."""
+
 ROUNDING = 1e-6
 """Relative: quotients over distances of 1e-4 and more lose that much."""
 
@@ -71,8 +74,7 @@ def test_a_row_says_what_a_short_search_finds_and_is_not_wrong(name: str) -> Non
     assert wrong(item, found) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NAMES])
 def test_a_whole_row_is_produced_again_and_is_not_wrong(name: str) -> None:
     """A minute a loss: all that does not depend on the time; the width only where the search closed."""
     item, line = ITEMS[name], cells(committed()[name])
