@@ -17,9 +17,9 @@ from anil_theory.algorithm.hypergradients import (
     inner_minimum,
     neumann,
 )
-from anil_theory.checks import Row, check
+from anil_theory.checks import Row, check, check_by, measurements_of
 from anil_theory.constants import Constants, Geometry
-from anil_theory.estimators import Effort
+from anil_theory.estimators import Direction, Effort
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, blocks
@@ -38,8 +38,12 @@ def schedule(constants: Constants, N: int) -> Schedule:
 
 
 def rows(name: str, problem: Problem, N: int, broken: str | None = None) -> dict[str, Row]:
-    found = check(name, problem, schedule(problem.constants, N), effort=EFFORT, broken=broken)
-    return {row.block: row for row in found if not row.check.startswith("enclosed")}
+    """Those of sampled points: certificates of a hundred tasks take an hour, and have tests of their own."""
+    statement, at = STATEMENTS[name], schedule(problem.constants, N)
+    sampled = [each for each in measurements_of(statement) if each.direction is Direction.LOWER]
+    made = [each for each in sampled if not each.why_not(problem, at)]
+    found = [row for each in made for row in check_by(statement, each, problem, at, effort=EFFORT, broken=broken)]
+    return {row.block: row for row in found}
 
 
 def instances(constants: Constants, shapes: tuple[tuple[int, int], ...], tasks: int) -> None:
