@@ -51,8 +51,8 @@ from anil_theory.certify.search.branch_and_bound import (
     Ended,
     Maximum,
     maximise,
-    widest_axis,
 )
+from anil_theory.certify.search.in_ball import in_ball
 from anil_theory.certify.search.polish import Ascent, into_ball
 from anil_theory.certify.search.work import LEAST_SHARE, OPERATIONS, Shares, cost_of_a_box
 from anil_theory.constants import Knowledge, Region
@@ -269,30 +269,18 @@ def _search(
     fast = programs.serves_intervals(name, labels)
     of_boxes = partial(_interval_bounds if fast else _ball_bounds, programs, name)
 
-    def enclose(boxes: Boxes) -> BoxBounds:
-        nearest = np.clip(0.0, boxes.lower, boxes.upper)
-        middle = boxes.lower / 2 + boxes.upper / 2
-        limit = radius * radius
-        points = np.where((np.sum(middle**2, axis=1) * (1 + 1e-14) <= limit)[:, None], middle, nearest)
-        inside = np.sum(points**2, axis=1) * (1 + 1e-14) <= limit
-        kept = np.sum(nearest**2, axis=1) <= limit * (1 + 1e-12)
-        jumps = np.zeros(len(inside), bool)
-        bounds = BoxBounds(
-            high=np.full(len(inside), -np.inf),
-            low=np.full(len(inside), -np.inf),
-            point=points,
-            axis=widest_axis(boxes),
-            jumps=jumps,
-        )
-        for which in np.unique(boxes.label[kept]):
-            i = np.flatnonzero(kept & (boxes.label == which))
+    def of_every_label(boxes: Boxes, points: np.ndarray) -> BoxBounds:
+        high, low = np.empty((2, len(points)))
+        axis = np.empty(len(points), int)
+        jumps = np.empty(len(points), bool)
+        for which in np.unique(boxes.label):
+            i = np.flatnonzero(boxes.label == which)
             enclosed = of_boxes(int(which), boxes.take(i), points[i])
-            bounds.high[i] = enclosed.high
-            bounds.low[i] = enclosed.low
-            bounds.axis[i] = enclosed.axis
-            jumps[i] = enclosed.jumps
-        return bounds._replace(low=np.where(inside, bounds.low, -np.inf))
+            high[i], low[i] = enclosed.high, enclosed.low
+            axis[i], jumps[i] = enclosed.axis, enclosed.jumps
+        return BoxBounds(high, low, points, axis, jumps)
 
+    enclose = in_ball(of_every_label, radius)
     if fast:
         region = subdivided(region, PARTS)
     # The dearer of the losses decides: a search over both cannot tell in advance which of them it will look at.

@@ -115,9 +115,8 @@ def certify_hessian_blocks_general(
     refuse_custom_vjp(losses, data, n_w, n - n_w)
     fast = one_of("arithmetic", arithmetic, ("intervals", "balls")) == "intervals"
     box = BoxRegion(tuple(map(float, region.lower[0])), tuple(map(float, region.upper[0])))
-    of_ball = math.isfinite(within)
-    named = Region(within) if of_ball else box
-    if of_ball and proof is not None:
+    named = box if math.isinf(within) else Region(within)
+    if proof is not None and math.isfinite(within):
         raise ConflictingArguments("within", "a proof is of a whole box: leave out within or proof", within)
     middle = region.lower[0] / 2 + region.upper[0] / 2
     plain = plain_losses(losses, data, jnp.asarray(middle[:n_w]), jnp.asarray(middle[n_w:]))
@@ -137,9 +136,7 @@ def certify_hessian_blocks_general(
     stated: dict[str, dict] = {}
     for block in blocks:
         started = time.perf_counter()
-        enclose: Callable[[Boxes], BoxBounds] = partial(bounds, block)
-        if of_ball:
-            enclose = in_ball(enclose, within)
+        enclose = in_ball(partial(bounds, block), within)
         recorder = Recorder()
         maximum = maximise(
             enclose if proof is None else recorder.around(enclose),
@@ -151,7 +148,7 @@ def certify_hessian_blocks_general(
             batch=batch,
             on_progress=lambda progress, block=block: on_progress(block, progress),
             # What the ascent asks is no part of a proof.
-            ascent=Ascent(enclose, into_ball(within)) if of_ball else Ascent(enclose),
+            ascent=Ascent(enclose, into_ball(within)),
         )
         work.spend(maximum.boxes * cost)
         point = maximum.point or tuple(map(float, region.lower[0]))
@@ -159,9 +156,7 @@ def certify_hessian_blocks_general(
             maximum = replace(maximum, reason=f"{maximum.reason}{where_undecided(programs.jump)}")
         for name in ("wphi", "phiw") if block == "wphi" and symmetric else (block,):
             directions = programs.directions(name, np.array(point))
-            certificates[name] = Certificate.of(
-                name, maximum, point, directions, 0, Region(within) if of_ball else named
-            )
+            certificates[name] = Certificate.of(name, maximum, point, directions, 0, named)
         if proof is not None and block != "phiw":
             stated[block] = stated_block(
                 recorder.tree(maximum.high),
@@ -231,9 +226,8 @@ class _Programs:
             here = self.block(block, at_point(self.programs.first, z))
         return [[Enclosure.of(x) for x in row] for row in here]
 
-    def interval_bounds(self, block: str, boxes: Boxes) -> BoxBounds:
-        """Bounds of a block over a whole batch of boxes, in float64 intervals."""
-        points = boxes.lower / 2 + boxes.upper / 2
+    def interval_bounds(self, block: str, boxes: Boxes, points: np.ndarray) -> BoxBounds:
+        """Bounds of a block over a whole batch of boxes and at a point of each, in float64 intervals."""
         enclosed = self._enclosed_batch(boxes, points)
         of_block = partial(self.block, block)
         high = np.where(enclosed.unknown, np.inf, norms_above(enclosed.over.rearranged(of_block)))
@@ -250,9 +244,8 @@ class _Programs:
             self.kept_batches[key] = enclosed_intervals(self.of_intervals, boxes, points)
         return self.kept_batches[key]
 
-    def bounds(self, block: str, boxes: Boxes) -> BoxBounds:
-        """Bounds of a block in balls, box by box."""
-        points = boxes.lower / 2 + boxes.upper / 2
+    def bounds(self, block: str, boxes: Boxes, points: np.ndarray) -> BoxBounds:
+        """Bounds of a block over boxes and at a point of each, in balls, box by box."""
         highs = []
         lows = []
         pulls = []
