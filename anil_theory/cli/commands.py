@@ -33,28 +33,28 @@ def register_studies() -> None:
     """One command for each study, and `run` for those in a file."""
     for name in STUDIES:
         kind = settings_of(name)
-        _register(name, kind, conducted, help=f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{STATUSES}")
-    _register("run", Experiment, run, help=str(Experiment.__doc__))
+        _register(name, kind, conducted, words=f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{STATUSES}")
+    _register("run", Experiment, run, words=str(Experiment.__doc__))
 
 
-def _register(name: str, kind: type[Options], body: Callable[..., tuple[int, Any]], *, help: str) -> None:
+def _register(name: str, kind: type[Options], body: Callable[..., tuple[int, Any]], *, words: str) -> None:
     """Make a command whose parameters are the options of its settings, those of its run, and --json.
 
-    body   its settings, those of its run, and whether JSON is wanted -> the exit status and the report.
+    body    its settings, those of its run, and whether JSON is wanted -> the exit status and the report;
+    words   what --help says of it.
     """
     own, running = list(options_of(kind)), running_options(kind)
 
     def command(*, as_json: bool, **values: Any) -> None:
         settings = settings_from(kind, {option.name: values[option.field] for option in own})
         how = settings_from(RunSettings, {option.name: values[option.field] for option in running})
-        code, report = body(settings, how, as_json=as_json)
-        finish(code, report, as_json)
+        finish(*body(settings, how, as_json=as_json), as_json)
 
-    json = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
-    parameters = [*map(_parameter, [*own, *running]), json]
+    json_option = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
+    parameters = [*map(_parameter, [*own, *running]), json_option]
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    app.command(name, cls=ListCommand, help=help)(command)
+    app.command(name, cls=ListCommand, help=words)(command)
 
 
 def _parameter(option: Option) -> inspect.Parameter:

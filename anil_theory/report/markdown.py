@@ -24,16 +24,16 @@ from anil_theory.report.rows import (
 
 READING = """\
 *measured* is the largest value that any search found: a lower bound of the true constant. CONSISTENT means that no
-point exceeds the bound (a search can refute a bound, never confirm it); REFUTED that a point does, beyond rounding;
-CONFIRMED that a certified upper bound or an exact value lies below it; INCONCLUSIVE that the estimate cannot tell;
-NOT_APPLICABLE that a hypothesis fails, with the amount. *tightness* is measured/smallest bound. *notices x f* is the
-power of a row: had its smallest bound been f times what it is, or less, the row would say REFUTED; of an identity there
-is no such factor. *order* is the printed order with its hidden factor poly(L, M, rho, tau) set to 1: for comparison,
-never judged. Blocks of Propositions 2 and 3 are judged by the worst instance known, *sampled* is what the tasks of the
-row's own population reach. *rounding* says what the rounding in the slack is: *derived* from the program that was
-measured, to first order and doubled, or a *heuristic*, a count of roundings that knows nothing of the loss and is no
-bound; a dash where there is none (an exact number, a certificate). *left out* counts the samples that are not
-finite."""
+point exceeds the bound (a search can refute a bound, never confirm it); REFUTED that what was measured does, by more
+than its error; CONFIRMED that a certified upper bound, an exact value, or a mean over seeds with four standard errors
+lies below it; INCONCLUSIVE that the estimate cannot tell; NOT_APPLICABLE that a hypothesis fails, with the amount.
+*tightness* is measured/smallest bound. *notices x f* is the power of a row: had its smallest bound been f times what it
+is, or less, the row would say REFUTED; of an identity there is no such factor. *order* is the printed order with its
+hidden factor poly(L, M, rho, tau) set to 1: for comparison, never judged. Blocks of Propositions 2 and 3 are judged by
+the worst instance known, *sampled* is what the tasks of the row's own population reach. *rounding* says what the
+rounding in the slack is: *derived* from the program that was measured, to first order and doubled, or a *heuristic*, a
+count of roundings that knows nothing of the loss and is no bound; a dash where there is none (an exact number, a
+certificate). *left out* counts the samples that are not finite."""
 
 UNREPORTED = ("started", "finished")
 

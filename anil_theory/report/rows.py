@@ -82,7 +82,9 @@ def power(row: Row) -> str:
     value = row.get("power", math.nan)
     if math.isnan(value):
         return "-"
-    if 0 < value < LEAST_POWER:
+    if value == 0:
+        return "x0"
+    if value < LEAST_POWER:
         unit = 10.0 ** (math.floor(math.log10(value)) - 1)
         return f"x{math.floor(value / unit) * unit:.1e}"
     return f"x{math.floor(value * 1000) / 1000:.3f}"
@@ -137,9 +139,10 @@ def weakest_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def bound(row: Row, kind: str) -> str:
-    """One bound of a row; in the place of a refined bound that is not there stands one of OTHER_KINDS."""
+    """One bound of a row; where the refined one is not there, one of OTHER_KINDS in its place, with its name."""
     bounds = row["bounds"]
     if kind == "refined" and kind not in bounds:
-        others = [bounds[other] for other in OTHER_KINDS if other in bounds]
-        return number(others[0] if others else None)
+        for other in OTHER_KINDS:
+            if other in bounds:
+                return f"{number(bounds[other])} ({other})"
     return number(bounds.get(kind))

@@ -122,6 +122,8 @@ def _print_power(console: Console, rows: list[Row]) -> None:
     """Print, for each statement, the factor below which a wrong bound would have been noticed in every row."""
     for row in weakest_rows(rows):
         least = f"{row['statement']} would notice, in every row, {row['powered']} bounds {power(row)} or smaller"
+        if row["power"] == 0:
+            least = f"{row['statement']} has a row that would notice no wrong bound"
         where = f"least in {BLOCK_LABELS.get(row['block'], row['block'])} at {row['setting']}"
         console.print(printable(f"{least} ({where})"), markup=False, highlight=False)
 

@@ -146,10 +146,10 @@ def _outcome(outcome: str) -> str:
 
 
 def _value(text: str) -> str:
-    """A number as mathematics: 1.2e-05 becomes 1.2 times a power of ten."""
-    parts = re.fullmatch(r"(x?)(-?[\d.]+)e([+-]\d+)(\*?)", text)
+    """A number as mathematics: 1.2e-05 becomes 1.2 times a power of ten; a kind in brackets stays behind it."""
+    parts = re.fullmatch(r"(x?)(-?[\d.]+)e([+-]\d+)(\*?)( \(\w+\))?", text)
     if parts:
-        return rf"${parts[1]}{parts[2]} \times 10^{{{int(parts[3])}}}{parts[4]}$"
+        return rf"${parts[1]}{parts[2]} \times 10^{{{int(parts[3])}}}{parts[4]}${parts[5] or ''}"
     return "--" if text == "-" else escaped(text)
 
 

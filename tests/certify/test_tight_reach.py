@@ -56,6 +56,16 @@ def test_short_steps_from_a_ball_go_hardly_beyond_it(n_phi: int) -> None:
     assert enclosed_reach(tasks, 0, Schedule(1e-4, 5), box, 1) >= 0.5 * np.sqrt(n)
 
 
+@pytest.mark.parametrize("alpha", [0.02, 0.3])
+def test_steps_that_leave_the_ball_are_enclosed(alpha: float) -> None:
+    """Uphill: every iterate goes farther out than its start."""
+    tasks = population(lambda w, phi, c: c * w[0] - w[0] ** 2 / 2 + w[0] * phi[0] / 10)
+    schedule = Schedule(alpha, 4)
+    reach = enclosed_reach(tasks, 0, schedule, Boxes.of([-0.5] * 2, [0.5] * 2), 1, within=0.5)
+    farthest = sampled_reach(tasks, schedule, 0.5)
+    assert 0.5 * (1 + alpha) < farthest <= reach <= 1.4 * farthest
+
+
 def test_a_gradient_that_jumps_has_no_mean_value_form() -> None:
     """Steps of relu: no derivative shows the jump at 0, so the form of either side would miss the other's iterates."""
     tasks = population(lambda w, phi, c: jnp.maximum(w[0], 0.0) + w[0] ** 2 / 2 + phi[0] ** 2)

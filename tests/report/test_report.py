@@ -15,7 +15,7 @@ from anil_theory.report import (
     tightest_rows,
     write_markdown,
 )
-from anil_theory.report.rows import number, power, tightness, weakest_rows
+from anil_theory.report.rows import bound, number, power, tightness, weakest_rows
 
 
 def record(
@@ -94,8 +94,27 @@ def test_the_power_is_rounded_down_and_the_weakest_row_of_a_statement_is_named()
 
 
 def test_a_power_that_is_small_keeps_two_digits() -> None:
-    values = {0.0003219: "x3.2e-04", 2e-15: "x2.0e-15", 0.00999: "x9.9e-03", 0.0101: "x0.010", 0.0: "x0.000"}
+    values = {0.0003219: "x3.2e-04", 2e-15: "x2.0e-15", 0.00999: "x9.9e-03", 0.0101: "x0.010", 0.0: "x0"}
     assert {value: power({"power": value}) for value in values} == values
+
+
+def test_a_row_that_would_notice_nothing_is_said_to() -> None:
+    (row,) = all_rows([record(1, "CONSISTENT", 0.0)])
+    console = Console(record=True, width=140)
+    print_summary(console, [row | {"power": 0.0, "powered": "explicit"}])
+    text = console.export_text()
+    assert "prop2 has a row that would notice no wrong bound (least in w, w at N=1)" in text and "x0" not in text
+
+
+def test_a_bound_in_another_kinds_column_has_its_name() -> None:
+    """Theorem I's bound is certified, and stood under "refined" without a word."""
+    (row,) = all_rows([record(1, "CONSISTENT", 0.9)])
+    for bounds, shown in (
+        ({"certified": 1.5}, "1.5 (certified)"),
+        ({"refined": 2.0, "certified": 1.5}, "2"),
+        ({"explicit": 1.0}, "-"),
+    ):
+        assert bound(row | {"bounds": bounds}, "refined") == shown
 
 
 @pytest.mark.parametrize(

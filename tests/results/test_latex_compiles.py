@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from anil_theory import load_results
-from anil_theory.results.latex_tables import PREAMBLE, setting_in_latex
+from anil_theory.results.latex_tables import PREAMBLE, _value, setting_in_latex
 from anil_theory.statements import STATEMENTS
 from tests.results.small_results import block_record, counted_record, keep
 
@@ -92,3 +92,8 @@ def compiled(source: Path) -> bool:
     ]
     done = subprocess.run([str(PDFLATEX), *options, str(source)], capture_output=True, cwd=source.parent)
     return done.returncode == 0
+
+
+def test_a_kind_behind_a_number_stays_there() -> None:
+    assert _value("1.2e-05 (certified)") == r"$1.2 \times 10^{-5}$ (certified)"
+    assert _value("0.5 (certified)") == "0.5 (certified)"

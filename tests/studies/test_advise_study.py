@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from anil_theory.cli import app
+from anil_theory.studies.advise import trial
 
 ADVISE = ["advise", "--mu", "0.3", "--L", "1", "--rho", "1", "--tau", "0.5", "--M", "1", "--eps", "0.2"]
 
@@ -19,6 +20,17 @@ def test_a_run_beside_the_advice_shows_that_it_holds() -> None:
     for row in trial["rows"].values():
         # The population is far from the worst one.
         assert 0 < row["measured"] + 5 * row["stderr"] < row["bound"] <= trial["eps"] == 0.2
+
+
+def test_a_run_that_fails_costs_the_run_and_not_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: object) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(trial, "trial", fails)
+    failed = CliRunner().invoke(app, [*ADVISE, "--run", "--json"])
+    assert failed.exit_code == 3 and "no such luck" in failed.stderr
+    assert failed.stderr.count("error:") == 1, "and nothing else is wrong"
+    assert json.loads(failed.stdout) == json.loads(CliRunner().invoke(app, [*ADVISE, "--json"]).stdout)
 
 
 def test_the_page_says_which_theorem_and_how_many_tasks_it_saves() -> None:
