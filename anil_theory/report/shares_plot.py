@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 MARKERS = {"strongly-convex": "o", "nonconvex": "^"}
 """The geometries are told apart by their markers, also in grey."""
 
+LEAST = 1e-6
+"""A share below is drawn here and said to be smaller: one of a rounding, as of an idle block, would hide the others."""
+
 
 def plot_shares(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | None":
     """Measured/bound of every row on a logarithmic axis, a column for each block; the dashed line is the bound.
+
+    Those below LEAST stand at the lower end, with a marker of their own.
 
     rows   as `all_rows` gives them, of one statement; those without such a quotient are passed over;
     axes   one; left out: a new figure.
@@ -35,14 +40,18 @@ def plot_shares(rows: Sequence[Row], *, axes: "GivenAxes" = None) -> "Figure | N
         (axis,) = sheet.axes.flat
         handles: dict[str, Any] = {}
         for geometry in dict.fromkeys(row["geometry"] for row in shown):
-            members = [row for row in shown if row["geometry"] == geometry]
+            members = [row for row in shown if row["geometry"] == geometry and row["tightness"] >= LEAST]
             places = [blocks.index(row["block"]) for row in members]
             shares = [row["tightness"] for row in members]
             marker = MARKERS.get(geometry, "s")
             (handles[in_figure(geometry)],) = axis.plot(places, shares, marker, color=BLACK, ms=3.5, mfc="none")
+        smaller = sorted({blocks.index(row["block"]) for row in shown if row["tightness"] < LEAST})
+        if smaller:
+            ends = [LEAST] * len(smaller)
+            (handles["smaller than $10^{-6}$"],) = axis.plot(smaller, ends, "v", color=GREY, ms=3.5)
         axis.axhline(1.0, color=GREY, linestyle="--", linewidth=0.8)
         axis.set_yscale("log")
-        every = [row["tightness"] for row in shown]
+        every = [max(row["tightness"], LEAST) for row in shown]
         axis.set_ylim(min(0.5, min(every) / 1.5), max(1.2, 1.5 * max(every)))
         axis.set_xticks(range(len(blocks)), [in_figure(str(BLOCK_LABELS.get(block, block))) for block in blocks])
         axis.set_xlim(-0.5, len(blocks) - 0.5)
