@@ -1,6 +1,7 @@
 """The inner loop: w_0 = w, w_{m+1} = w_m - alpha D_w L_S(w_m, phi), m = 0..N-1."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Unpack
 
 import jax
@@ -57,17 +58,20 @@ def descend(support: Loss, w: PyTree, phi: PyTree, data: PyTree, loop: UnrolledL
         return descended(current, loop.alpha, slope)
 
     def body(current: PyTree, index: Array) -> tuple[PyTree, PyTree]:
-        return run_if_active(step, current, index, loop.active_steps), current
+        return run_if_active(step, current, index, loop), current
 
     final, iterates = jax.lax.scan(body, w, jnp.arange(loop.inner_steps))
     return InnerLoop(final, iterates)
 
 
-def run_if_active(step: Callable[[PyTree], PyTree], carry: PyTree, index: Array, active: Array | None) -> PyTree:
-    """step(carry), or carry itself when `active` is given and index >= active."""
-    if active is None:
+def run_if_active(step: Callable[[PyTree], PyTree], carry: PyTree, index: Array, loop: UnrolledLoop) -> PyTree:
+    """step(carry), or carry itself where the loop has active steps and index is beyond them."""
+    if loop.active_steps is None:
         return step(carry)
-    return jax.lax.cond(index < active, step, lambda unchanged: unchanged, carry)
+    active = index < loop.active_steps
+    if loop.discard:
+        return jax.tree.map(partial(jnp.where, active), step(carry), carry)
+    return jax.lax.cond(active, step, lambda unchanged: unchanged, carry)
 
 
 def check_point(w: PyTree, phi: PyTree) -> None:

@@ -52,7 +52,7 @@ def by_recursion(losses: Losses, w: PyTree, phi: PyTree, data: PyTree, loop: Unr
             _, curved = jax.jvp(lambda w, phi: gradient(w, phi, data), (iterate, phi), (direction, still))
             return jax.tree.map(jnp.subtract, carry, curved)
 
-        return run_if_active(back, carry, index, loop.active_steps), None
+        return run_if_active(back, carry, index, loop), None
 
     steps = (jnp.arange(loop.inner_steps), adapted.iterates)
     (g_w, g_phi), _ = jax.lax.scan(body, (v, direct), steps, reverse=True)

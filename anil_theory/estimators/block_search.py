@@ -126,6 +126,8 @@ def _search_task(of_task: Searched, loop: UnrolledLoop, iterations: Array, n_w: 
     live = [b for b in SEARCHED if b in live_blocks(n_phi)]
     forms = jnp.stack([jnp.stack([masks[name] for name in BLOCK_DIRECTIONS[b]]) for b in live])
 
+    # Jitted: it is used at two numbers of points, and traced once.
+    @jax.jit
     def norms(z: Array, masks: Array, directions: Array) -> NormAt:
         return norm_at(field, Form(masks), z, tasks.data, directions[1], budget.lanczos_steps)
 

@@ -21,9 +21,12 @@ def meta_field(tasks: TaskSet, template: PyTree, loop: UnrolledLoop) -> Field:
 
     It is the gradient of a function, so its Jacobian and its second derivative are symmetric: forward-mode
     derivatives give every product the searches need, and no residuals of the inner loop are ever stored.
+
+    A program that takes several derivatives of one field traces it once: it is a jitted function.
     """
     _, unravel = ravel_pytree(template)
 
+    @jax.jit
     def field(z: Array, data: PyTree) -> Array:
         w, phi = unravel(z)
         return ravel_pytree(tuple(meta_gradient(tasks.losses, w, phi, data, loop)))[0]
@@ -32,9 +35,10 @@ def meta_field(tasks: TaskSet, template: PyTree, loop: UnrolledLoop) -> Field:
 
 
 def loss_field(loss: Loss, template: PyTree) -> Field:
-    """The gradient of L_S or L_D as a field on flat points."""
+    """The gradient of L_S or L_D as a field on flat points, traced once as `meta_field` is."""
     _, unravel = ravel_pytree(template)
 
+    @jax.jit
     def field(z: Array, data: PyTree) -> Array:
         w, phi = unravel(z)
         ready = admit_loss("task", loss, w, phi, data)

@@ -226,7 +226,7 @@ def mark_roundings(
 
     The number that is measured is that of `certify.replay_witness`: directions count as they are, not as unit vectors.
     """
-    loop = UnrolledLoop.of_schedule(schedule, max_inner_steps)
+    loop = dataclasses.replace(UnrolledLoop.of_schedule(schedule, max_inner_steps), discard=True)
     marked = {block: dict(by_method) for block, by_method in estimates.items()}
     flat = [
         (block, method, e) for block, by_method in estimates.items() for method, e in by_method.items() if e.witness

@@ -25,6 +25,7 @@ Kind: upper bounds. Regime: that of the proposition. Source: derived for this pr
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Self
 
 import numpy as np
@@ -129,20 +130,8 @@ class Form:
             return self.L * joint + self.M * self.alpha * np.sum(weights * own, axis=0)
 
     def slopes(self, which: Which, kappa: float, relative: float = RELATIVE) -> np.ndarray:
-        """log(y/x) at the ends of cells that enclose max F/(x^2 + kappa y^2) within `relative`."""
-        ends = FIRST_SLOPES - np.log(kappa) / 2
-        logs = self.logarithms(which, ends)
-        for _ in range(MOST_ROUNDS):
-            reached = np.max(logs - denominators(kappa, ends))
-            wide = np.flatnonzero(_chords(kappa, ends, logs) > reached + relative)
-            if not len(wide):
-                break
-            shares = np.arange(1, PARTS) / PARTS
-            new = (ends[wide, None] + (ends[wide + 1] - ends[wide])[:, None] * shares).ravel()
-            order = np.argsort(np.concatenate((ends, new)), kind="stable")
-            logs = np.concatenate((logs, self.logarithms(which, new)))[order]
-            ends = np.concatenate((ends, new))[order]
-        return ends
+        """log(y/x) at the ends of cells that enclose max F/(x^2 + kappa y^2) within `relative`; read-only."""
+        return _slopes(self, which, kappa, relative)
 
     def above(self, which: Which, kappa: float, slopes: np.ndarray) -> float:
         """An upper bound of max F/(x^2 + kappa y^2) over unit, from the ends of any cells; F = Q or G."""
@@ -167,6 +156,25 @@ class Form:
         x, y = _directions(slopes)
         with np.errstate(divide="ignore"):
             return np.log(getattr(self, which)(x, y)) - 2 * np.log(x)
+
+
+# Every row of a theorem, and each of its conditions, asks for the same cells.
+@lru_cache(maxsize=4096)
+def _slopes(form: Form, which: Which, kappa: float, relative: float) -> np.ndarray:
+    ends = FIRST_SLOPES - np.log(kappa) / 2
+    logs = form.logarithms(which, ends)
+    for _ in range(MOST_ROUNDS):
+        reached = np.max(logs - denominators(kappa, ends))
+        wide = np.flatnonzero(_chords(kappa, ends, logs) > reached + relative)
+        if not len(wide):
+            break
+        shares = np.arange(1, PARTS) / PARTS
+        new = (ends[wide, None] + (ends[wide + 1] - ends[wide])[:, None] * shares).ravel()
+        order = np.argsort(np.concatenate((ends, new)), kind="stable")
+        logs = np.concatenate((logs, form.logarithms(which, new)))[order]
+        ends = np.concatenate((ends, new))[order]
+    ends.flags.writeable = False
+    return ends
 
 
 def _directions(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

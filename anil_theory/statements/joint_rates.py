@@ -85,7 +85,7 @@ class JointRate:
         best = self._best_ray(row)
         for share in PULLED:
             pair = self._on(best ** (1 - share) * ratio**share)
-            if min(self._kept(pair, self.form)) > LEAST_KEPT:
+            if min(self._kept(self._smallest(pair, self.form), pair)) > LEAST_KEPT:
                 return min(even, pair, key=lambda pair: self._row(row, pair, self.form))
         return even
 
@@ -103,7 +103,8 @@ class JointRate:
     def dominating(self, kappa: float) -> tuple[Scaled, Scaled]:
         """Lam_w and V of the smallest pair with Lam_phi = kappa Lam_w."""
         pair = self._on(kappa)
-        return self._smallest(pair, self.form), self._noise(pair, self.form)
+        lam_w = self._smallest(pair, self.form)
+        return lam_w, self._noise(lam_w, pair, self.form)
 
     def estimates(self, log_kappa: np.ndarray, lam_w: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lam_x beta_x (2, n) and log V (n,) of rays, from what a search estimates of them (`Rays.values`)."""
@@ -124,7 +125,7 @@ class JointRate:
         if row == "phi" and not self.phi:
             raise InvalidParameter("row", "'weighted' or 'w' where phi is empty", row)
         pair = self.pair(row)
-        c_w, c_phi = self._kept(pair, self.form)
+        c_w, c_phi = self._kept(self._smallest(pair, self.form), pair)
         least = min(c_w, c_phi) if self.phi else c_w
         if least <= 0:
             return Bound(np.inf, np.inf, 0.0, "no pair that dominates leaves c_w > 0 and c_phi > 0")
@@ -171,10 +172,9 @@ class JointRate:
         held = margin if margin > tolerance else min(margin, -tolerance)
         return (Hypothesis(f"lam (1 - 1/B) < 2 (lam = {float(lam):.6g})", held),)
 
-    def _kept(self, pair: Pair, form: Form) -> tuple[float, float]:
+    def _kept(self, lam_w: Scaled, pair: Pair) -> tuple[float, float]:
         """c_w and c_phi."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        lam_w = self._smallest(pair, form)
         B = self.schedule.effective_batch
         return (
             formulas.kept_w(B=B, Lambda_w=float(lam_w * beta_w), beta_w=1.0),
@@ -187,20 +187,20 @@ class JointRate:
             return form.unit * _on_axis(form.curvature(*W))
         return form.unit * form.above("curvature", pair.kappa, pair.of_curvature)
 
-    def _noise(self, pair: Pair, form: Form) -> Scaled:
+    def _noise(self, lam_w: Scaled, pair: Pair, form: Form) -> Scaled:
         """V of the pair."""
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
         if self.phi:
             largest = form.above("gradient", (beta_w / beta_phi) ** 2 / pair.kappa, pair.of_gradient)
         else:
             largest = _on_axis(form.gradient(*W))
-        lam_w = self._smallest(pair, form)
         return lam_w * beta_w * beta_w * form.unit * largest * self.constants.M * self.constants.M
 
     def _row(self, row: str, pair: Pair, form: Form) -> Scaled:
         beta_w, beta_phi = betas_of(self.schedule, self.phi)
-        V = self._noise(pair, form)
-        c_w, c_phi = self._kept(pair, form)
+        lam_w = self._smallest(pair, form)
+        V = self._noise(lam_w, pair, form)
+        c_w, c_phi = self._kept(lam_w, pair)
         over = formulas.joint_over(beta_w=beta_w, beta_phi=beta_phi, c_w=c_w, c_phi=c_phi if self.phi else c_w)
         if min(c_w, c_phi if self.phi else c_w) <= 0:
             return BEYOND

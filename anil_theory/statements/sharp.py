@@ -31,6 +31,7 @@ for this project; docs/sharp_bounds.md has the proof in full.
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -124,6 +125,8 @@ def _sign_change(s: np.ndarray, unit: np.ndarray, rho: float, tau: float) -> np.
     return x
 
 
+# The rows of several families and blocks ask for the same four constants.
+@lru_cache(maxsize=4096)
 def sharp_blocks(
     *,
     r: float,

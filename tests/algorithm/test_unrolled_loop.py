@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from anil_theory import InvalidParameter
 from anil_theory._admissible import ConflictingArguments
@@ -66,6 +67,22 @@ def test_first_order_and_active_steps_belong_to_the_loop() -> None:
     assert not np.allclose(first.w, call(LOOP).w)
     shorter = call(UnrolledLoop(0.2, 3, active_steps=jnp.asarray(2)))
     np.testing.assert_allclose(shorter.w, call(UnrolledLoop(0.2, 2)).w, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["meta_gradient", "meta_loss"])
+def test_a_loop_that_discards_its_idle_steps_is_the_one_that_skips_them(name: str) -> None:
+    """In value and derivative."""
+    call, active = CALLS[name], jnp.asarray(2)
+    discarding, skipping = (UnrolledLoop(0.2, 5, active, discard=discard) for discard in (True, False))
+    for one, other in zip(jax.tree.leaves(call(discarding)), jax.tree.leaves(call(skipping)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)
+
+    def of_alpha(alpha: jax.Array, loop: UnrolledLoop) -> jax.Array:
+        return ravel_pytree(call(dataclasses.replace(loop, alpha=alpha)))[0].sum()
+
+    slopes = [float(jax.grad(of_alpha)(jnp.asarray(0.2), loop)) for loop in (discarding, skipping)]
+    assert slopes[0] == pytest.approx(slopes[1], rel=1e-13) and slopes[0] != 0
+    assert "cond" not in str(jax.make_jaxpr(call)(discarding)) and "cond" in str(jax.make_jaxpr(call)(skipping))
 
 
 def test_a_loop_is_frozen_and_its_length_is_looked_at() -> None:
