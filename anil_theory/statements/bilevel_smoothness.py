@@ -1,8 +1,9 @@
 """Statement E: the smoothness of the exact bilevel objective Phi(phi) = L_D(w*(phi), phi).
 
 Claim: ||D^2 Phi|| <= L (1 + k^2) + (M/mu) Y(k), k = sqrt(L^2 - mu^2)/mu, with Y of the sharp constants; as
-1 + k^2 = L^2/mu^2, that is L^3/mu^2 + (M/mu) Y(k). It is the limit N -> infinity of the sharp L_phiphi, hence attained
-(and for rho = tau = 0 by one quadratic). EXPLICIT is the form of Ghadimi and Wang, with the constants of A1 and A2:
+1 + k^2 = L^2/mu^2, that is L^3/mu^2 + (M/mu) Y(k). It is the limit N -> infinity of the sharp L_phiphi, and but for
+rho = 0 < tau one task of 1 + 1 dimensions attains it (`--family exact-objective-witness`). EXPLICIT is the form of
+Ghadimi and Wang, with the constants of A1 and A2:
 
     L + (2 L^2 + tau M)/mu + (rho L M + L^3 + tau M L)/mu^2 + rho L^2 M/mu^3.
 

@@ -4,6 +4,7 @@ from anil_theory._registry import Registry
 from anil_theory.problem import Loss, Losses, Padded, TaskSet, masked_mean
 from anil_theory.tasks.base import Family
 from anil_theory.tasks.cosine import CosineFamily
+from anil_theory.tasks.exact_objective_witness import ExactObjectiveWitness
 from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
@@ -36,6 +37,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         ProximalWitness,
         FirstOrderFloor,
         MamlWitness,
+        ExactObjectiveWitness,
     ),
     classes=True,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "FAMILIES",
     "CosineFamily",
     "DecayFamily",
+    "ExactObjectiveWitness",
     "ExtremalFamily",
     "Family",
     "FirstOrderFloor",

@@ -19,6 +19,7 @@ from anil_theory.tasks import (
     FAMILIES,
     CosineFamily,
     DecayFamily,
+    ExactObjectiveWitness,
     ExtremalFamily,
     Family,
     FirstOrderFloor,
@@ -72,6 +73,9 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     ),
     FirstOrderFloor.name: lambda constants, schedule: FirstOrderFloor(dataclasses.replace(constants, rho=0.0, tau=0.0)),
     MamlWitness.name: lambda constants, schedule: MamlWitness(dataclasses.replace(constants, rho=0.0), schedule),
+    ExactObjectiveWitness.name: lambda constants, schedule: ExactObjectiveWitness(
+        dataclasses.replace(constants, mu=constants.mu or 0.3)
+    ),
     LinearBodyFamily.name: lambda constants, schedule: LinearBodyFamily(
         regularisation=constants.mu if constants.mu else 0.0
     ),

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm.hypergradients import (
@@ -18,12 +20,15 @@ from anil_theory.algorithm.hypergradients import (
     neumann,
 )
 from anil_theory.checks import Row, check, check_by, measurements_of
+from anil_theory.cli import app
 from anil_theory.constants import Constants, Geometry
 from anil_theory.estimators import Direction, Effort
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind, blocks
-from anil_theory.tasks import DecayFamily, FirstOrderWitness, SeparableFamily
+from anil_theory.studies.verify.grid import cells_of
+from anil_theory.studies.verify.settings import VerifySettings
+from anil_theory.tasks import DecayFamily, ExactObjectiveWitness, FirstOrderWitness, SeparableFamily
 
 CONVEX = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 OTHER = Constants(0.13, 1.7, 0.6, 2.3, 0.9)
@@ -88,6 +93,24 @@ def test_a_quadratic_attains_the_smoothness_of_the_exact_objective() -> None:
     row = rows("bilevel_smoothness", near, 1)["phiphi"]
     assert row.outcome == "CONSISTENT" and row.power > 0.9999
     assert rows("bilevel_smoothness", near, 1, broken="phiphi")["phiphi"].outcome == "REFUTED"
+
+
+@pytest.mark.parametrize("constants", [CONVEX, OTHER, FLAT, dataclasses.replace(OTHER, tau=0.0)])
+def test_one_task_attains_the_smoothness_of_the_exact_objective_whatever_rho_and_tau(constants: Constants) -> None:
+    problem = ExactObjectiveWitness(constants).problem(tasks=1)
+    row = rows("bilevel_smoothness", problem, 1)["phiphi"]
+    assert row.outcome == "CONSISTENT" and row.power > 0.9999, row.reason
+    assert rows("bilevel_smoothness", problem, 1, broken="phiphi")["phiphi"].outcome == "REFUTED"
+
+
+def test_the_command_notices_half_the_smoothness_of_the_exact_objective(tmp_path: Path) -> None:
+    (cell,) = (c for c in cells_of(VerifySettings(paper=("ghadimi-wang",))) if c.family == "exact-objective-witness")
+    assert cell.constants.rho > 0 and cell.constants.tau > 0
+    asked = ["verify", "bilevel_smoothness", "--family", "exact-objective-witness", "--geometry", "strongly-convex"]
+    asked += ["--mu", "0.2", "--inner-steps", "1", "--measurement", "exact-objective"]
+    for broken, status in (([], 0), (["--break", "phiphi"], 1)):
+        out = str(tmp_path / str(status))
+        assert CliRunner().invoke(app, [*asked, *broken, "--out", out], catch_exceptions=False).exit_code == status
 
 
 @pytest.mark.parametrize("constants", [CONVEX, OTHER, FLAT])
