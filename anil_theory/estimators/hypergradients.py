@@ -14,7 +14,7 @@ from anil_theory.algorithm.hypergradients import (
     inner_minimum,
     neumann,
 )
-from anil_theory.estimators.base import Direction
+from anil_theory.estimators.base import Direction, Estimate
 from anil_theory.estimators.matrix_norm import spectral_norm
 from anil_theory.estimators.measurement import Effort, Found, Measurement
 from anil_theory.estimators.point_norms import Place, Rows, largest_norms
@@ -27,6 +27,7 @@ STARTS = ("solved", "started")
 
 ERRORS = tuple(f"{way}_error/{start}" for start in STARTS for way in WAYS)
 SMOOTHNESS = "exact_objective_lipschitz/phiphi"
+SOLVED_BY_CG = "cg_error/solved"
 
 SQUARINGS = 40
 """What a norm of a Hessian is then below it, relatively, is less than a rounding."""
@@ -74,7 +75,7 @@ def _conditioned(power: int) -> Rows:
     return Rows(quantities, norms, condition)
 
 
-def _measured(rows: Rows, problem: Problem, schedule: Schedule, effort: Effort) -> Found:
+def _measured(rows: Rows, problem: Problem, schedule: Schedule, effort: Effort) -> dict[str, Estimate]:
     constants = problem.constants
     assert constants.mu is not None, "refused before"
     return largest_norms(
@@ -88,8 +89,15 @@ def _measured(rows: Rows, problem: Problem, schedule: Schedule, effort: Effort) 
 
 
 def measure_errors(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
-    """The largest errors over random phi of every task; with as many terms of a series as there are inner steps."""
-    return _measured(_conditioned(2), problem, schedule, effort)
+    """The largest errors over random phi of every task; with as many terms of a series as there are inner steps.
+
+    Conjugate gradients end with the solution after n_w steps: what is then left from w* is rounding, and no estimate.
+    """
+    estimates = _measured(_conditioned(2), problem, schedule, effort)
+    left = estimates[SOLVED_BY_CG]
+    if problem.n_w <= schedule.inner_steps and 0 < left.value < left.rounding:
+        del estimates[SOLVED_BY_CG]
+    return estimates
 
 
 def measure_smoothness(problem: Problem, schedule: Schedule, effort: Effort) -> Found:

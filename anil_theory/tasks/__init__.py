@@ -8,6 +8,7 @@ from anil_theory.tasks.exact_objective_witness import ExactObjectiveWitness
 from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
+from anil_theory.tasks.hypergradient_witness import HypergradientWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
 from anil_theory.tasks.mirrored import MirroredFamily
@@ -38,6 +39,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         FirstOrderFloor,
         MamlWitness,
         ExactObjectiveWitness,
+        HypergradientWitness,
     ),
     classes=True,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "Family",
     "FirstOrderFloor",
     "FirstOrderWitness",
+    "HypergradientWitness",
     "LinearBodyFamily",
     "Loss",
     "Losses",

@@ -24,6 +24,7 @@ from anil_theory.tasks import (
     Family,
     FirstOrderFloor,
     FirstOrderWitness,
+    HypergradientWitness,
     LinearBodyFamily,
     MamlWitness,
     MirroredFamily,
@@ -75,6 +76,9 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     MamlWitness.name: lambda constants, schedule: MamlWitness(dataclasses.replace(constants, rho=0.0), schedule),
     ExactObjectiveWitness.name: lambda constants, schedule: ExactObjectiveWitness(
         dataclasses.replace(constants, mu=constants.mu or 0.3)
+    ),
+    HypergradientWitness.name: lambda constants, schedule: HypergradientWitness(
+        dataclasses.replace(constants, mu=constants.mu or 0.3), Schedule(0.5 / constants.L, schedule.inner_steps)
     ),
     LinearBodyFamily.name: lambda constants, schedule: LinearBodyFamily(
         regularisation=constants.mu if constants.mu else 0.0
