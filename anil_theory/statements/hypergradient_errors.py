@@ -10,6 +10,7 @@ from anil_theory.schedule import Schedule
 from anil_theory.statements import prop2_strongly_convex
 from anil_theory.statements.base import Bound, Claim, Kind, MissingFact
 from anil_theory.statements.contraction import contraction_factor, mixed_norm, roundings
+from anil_theory.statements.generated import formulas
 from anil_theory.statements.generated.latex import CLAIMS
 from anil_theory.statements.scaled import RoundingRange, Scaled, scaled
 
@@ -25,6 +26,12 @@ def numbers(constants: Constants) -> dict[str, Scaled]:
     cbar = mixed_norm(constants, Geometry.STRONGLY_CONVEX, Kind.REFINED)
     known = {"L": constants.L, "M": constants.M, "mu": constants.mu or math.nan, "cbar": cbar}
     return {name: scaled(number) for name, number in known.items()}
+
+
+def apart(constants: Constants) -> Scaled:
+    """2 M L/mu: each of two hypergradients is q less a vector of length at most cbar/mu |p|; |p|^2 + |q|^2 <= M^2."""
+    known = numbers(constants)
+    return formulas.hypergradients_apart(**{name: known[name] for name in ("L", "M", "mu")})
 
 
 def error_claim(

@@ -5,19 +5,25 @@ Claim: with N inner steps, and x from Q = N terms of the Neumann series of step 
     |D_phi L_D - C x - D Phi| <= [L^2/mu + M (tau/mu + rho cbar/mu^2)] r^N d_0 + cbar M/mu q^N,   q = 1 - mu/L,
 
 at w_N; conjugate gradients have q = (sqrt(kappa) - 1)/(sqrt(kappa) + 1), kappa = L/mu, and 2 sqrt(kappa) before it.
-Q = N, so that C and D cost equal numbers of Hessian-vector products. Kind: SHARP for the Neumann series at d_0 = 0,
-attained by a quadratic; EXPLICIT otherwise. Regime, units: those of statement C. Source: the shape of K. Ji, J. Yang,
-Y. Liang 2020 (AID-BiO), constants derived here; docs/next_statements.md.
+Q = N, so that C and D cost equal numbers of Hessian-vector products. REFINED: X(cbar/mu) of the sharp constants in
+place of tau + rho cbar/mu, and 2 M L/mu at most.
+
+Kind: SHARP for the Neumann series at d_0 = 0, attained by a quadratic; upper bounds otherwise. Regime, units: those of
+statement C. Source: the shape of K. Ji, J. Yang, Y. Liang 2020 (AID-BiO), constants derived here;
+docs/next_statements.md.
 """
 
 import math
+
+import numpy as np
 
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Claim, Kind, Statement
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.hypergradient_errors import OfFactor, error_claim, numbers
+from anil_theory.statements.hypergradient_errors import OfFactor, apart, error_claim, numbers
 from anil_theory.statements.scaled import Scaled, scaled
+from anil_theory.statements.sharp import cross_sensitivity
 
 NAME = "implicit"
 SOLVERS = ("neumann", "cg")
@@ -58,6 +64,25 @@ def _started(solver: str) -> OfFactor:
     return value
 
 
+def _refined(solver: str) -> OfFactor:
+    def value(constants: Constants, schedule: Schedule, r: float, d0: float) -> Scaled:
+        known = numbers(constants)
+        k = np.array([float(known["cbar"] / known["mu"])])
+        X = float(cross_sensitivity(k, np.ones(1), constants.rho, constants.tau)[0])
+        of_start = formulas.implicit_moved(
+            L=known["L"],
+            M=known["M"],
+            N=schedule.inner_steps,
+            X=scaled(X),
+            d_0=scaled(d0),
+            mu=known["mu"],
+            r=scaled(r),
+        )
+        return min(of_start + _solved(solver)(constants, schedule, r, d0), apart(constants))
+
+    return value
+
+
 def claims(d0: float | None = None) -> tuple[Claim, ...]:
     """The claims for a start at the distance d0 >= 0 from w*(phi)."""
     claims_made = []
@@ -67,6 +92,7 @@ def claims(d0: float | None = None) -> tuple[Claim, ...]:
         claims_made += [
             error_claim(NAME, f"{solver} solved", solved, kind, _solved(solver), d0, needs=False),
             error_claim(NAME, f"{solver} started", started, Kind.EXPLICIT, _started(solver), d0, needs=True),
+            error_claim(NAME, f"{solver} started", started, Kind.REFINED, _refined(solver), d0, needs=True),
         ]
     return tuple(claims_made)
 

@@ -6,18 +6,25 @@ Claim: let Phi(phi) = L_D(w*(phi), phi) and d_0 = |w_0 - w*(phi)|. With r = 1 - 
                        + M cbar/mu r^N.
 
 Terms: the outer gradient (sqrt(1 + (cbar/mu)^2) = L/mu), the mixed block, the product, the tail of the Neumann series.
-Kind: SHARP for d_0 = 0, attained by a quadratic; EXPLICIT otherwise. Regime: Definition 2, 0 < alpha <= 1/L. Units:
+REFINED: min(L_phiw d_0 + M cbar/mu r^N, 2 M L/mu), L_phiw the sharp cross constant, for g_phi is D_phi L_meta at
+(w_0, phi). Loops that start between w_0 and w* may leave a ball: where constants hold on a ball only, the explicit
+bound takes the place of the first.
+
+Kind: SHARP for d_0 = 0, attained by a quadratic; upper bounds otherwise. Regime: Definition 2, 0 < alpha <= 1/L. Units:
 those of D L_D; the fact d0 in those of w. Source: the shape of K. Ji, J. Yang, Y. Liang 2020 (ITD-BiO), constants
 derived here; docs/next_statements.md.
 """
+
+import math
 
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Claim, Kind, Statement
 from anil_theory.statements.generated import formulas
-from anil_theory.statements.hypergradient_errors import error_claim, numbers
+from anil_theory.statements.hypergradient_errors import apart, error_claim, numbers
 from anil_theory.statements.scaled import Scaled, scaled
 from anil_theory.statements.sequences import InnerLoop
+from anil_theory.statements.sharp import sharp_blocks
 
 NAME = "unrolled"
 
@@ -42,11 +49,31 @@ def _started(constants: Constants, schedule: Schedule, r: float, d0: float) -> S
     )
 
 
+def _refined(constants: Constants, schedule: Schedule, r: float, d0: float) -> Scaled:
+    known = numbers(constants)
+    if math.isfinite(constants.region.radius):
+        return min(_started(constants, schedule, r, d0), apart(constants))
+    blocks = sharp_blocks(
+        r=r,
+        alpha=schedule.one_alpha,
+        inner_steps=schedule.inner_steps,
+        L=constants.L,
+        rho=constants.rho,
+        tau=constants.tau,
+        M=constants.M,
+        cbar=float(known["cbar"]),
+        contracts=True,
+    )
+    moved = formulas.unrolled_moved(L_phiw=blocks.cross, d_0=scaled(d0))
+    return min(moved + _solved(constants, schedule, r, d0), apart(constants))
+
+
 def claims(d0: float | None = None) -> tuple[Claim, ...]:
     """The claims for a start at the distance d0 >= 0 from w*(phi)."""
     return (
         error_claim(NAME, "solved", "unrolled_error/solved", Kind.SHARP, _solved, d0, needs=False),
         error_claim(NAME, "started", "unrolled_error/started", Kind.EXPLICIT, _started, d0, needs=True),
+        error_claim(NAME, "started", "unrolled_error/started", Kind.REFINED, _refined, d0, needs=True),
     )
 
 

@@ -248,6 +248,18 @@ const formulas = {
   implicit_started({ L, M, N, cbar, d_0, mu, r, rho, tau }) {
     return times(d_0, Math.pow(r, N), (Math.pow(L, 2) / mu) + (times(cbar, rho, M) / Math.pow(mu, 2)) + (times(tau, M) / mu));
   },
+  /* What ITD changes by with d_0. */
+  unrolled_moved({ L_phiw, d_0 }) {
+    return times(d_0, L_phiw);
+  },
+  /* What AID changes by with d_0. */
+  implicit_moved({ L, M, N, X, d_0, mu, r }) {
+    return times(d_0, Math.pow(r, N), (Math.pow(L, 2) / mu) + (times(X, M) / mu));
+  },
+  /* How far apart two hypergradients are at most. */
+  hypergradients_apart({ L, M, mu }) {
+    return (times(2, L, M) / mu);
+  },
   /* What AID errs by for the series. */
   neumann_series({ M, N, cbar, mu, q }) {
     return (times(cbar, M, Math.pow(q, N)) / mu);

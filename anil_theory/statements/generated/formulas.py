@@ -368,6 +368,21 @@ def implicit_started(
     return d_0 * r**N * (L**2 / mu + cbar * rho * M / mu**2 + tau * M / mu)
 
 
+def unrolled_moved(*, L_phiw: Scaled, d_0: Scaled) -> Scaled:
+    """What ITD changes by with d_0."""
+    return d_0 * L_phiw
+
+
+def implicit_moved(*, L: Scaled, M: Scaled, N: int, X: Scaled, d_0: Scaled, mu: Scaled, r: Scaled) -> Scaled:
+    """What AID changes by with d_0."""
+    return d_0 * r**N * (L**2 / mu + X * M / mu)
+
+
+def hypergradients_apart(*, L: Scaled, M: Scaled, mu: Scaled) -> Scaled:
+    """How far apart two hypergradients are at most."""
+    return 2 * L * M / mu
+
+
 def neumann_series(*, M: Scaled, N: int, cbar: Scaled, mu: Scaled, q: Scaled) -> Scaled:
     """What AID errs by for the series."""
     return cbar * M * q**N / mu

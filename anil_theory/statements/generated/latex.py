@@ -400,6 +400,11 @@ CLAIMS: dict[str, str] = {
         r"\alpha^{2} d_{0} r^{N - 1} \rho \sum_{m=0}^{N - 1} {S}_{m} + \frac{M \bar{c} r^{N}}{\mu},\quad r = 1 - "
         r"\alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad {S}_{m} = \sum_{j=0}^{m - 1} r^{j}"
     ),
+    "unrolled/started/refined": (
+        r"\|g_\phi - \nabla \Phi\| \le \min\left(\frac{2 L M}{\mu}, L_{\phi w} d_{0} + \frac{M \bar{c} "
+        r"r^{N}}{\mu}\right),\quad r = 1 - \alpha \mu,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad L_{\phi w}\ "
+        r"\text{of the sharp constants}"
+    ),
     "implicit/neumann solved/sharp": (
         r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} q^{N}}{\mu},\quad q = - \frac{\mu}{L} + 1,\quad \bar{c} = "
         r"\sqrt{L^{2} - \mu^{2}}"
@@ -408,6 +413,12 @@ CLAIMS: dict[str, str] = {
         r"\|g_\phi - \nabla \Phi\| \le \frac{M \bar{c} q^{N}}{\mu} + d_{0} r^{N} \left(\frac{L^{2}}{\mu} + \frac{M "
         r"\bar{c} \rho}{\mu^{2}} + \frac{M \tau}{\mu}\right),\quad r = 1 - \alpha \mu,\quad q = - \frac{\mu}{L} + "
         r"1,\quad \bar{c} = \sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/neumann started/refined": (
+        r"\|g_\phi - \nabla \Phi\| \le \min\left(\frac{2 L M}{\mu}, \frac{M \bar{c} q^{N}}{\mu} + d_{0} r^{N} "
+        r"\left(\frac{L^{2}}{\mu} + \frac{M X}{\mu}\right)\right),\quad r = 1 - \alpha \mu,\quad q = - \frac{\mu}{L} +"
+        r" 1,\quad k = \frac{\bar{c}}{\mu},\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad X = \max_{a^{2} + b^{2} \le "
+        r"\rho^{2},\ b^{2} \le \tau^{2}} (a {k} + b)"
     ),
     "implicit/cg solved/explicit": (
         r"\|g_\phi - \nabla \Phi\| \le \frac{2 \sqrt{L} M \bar{c} q^{N}}{\mu^{\frac{3}{2}}},\quad q = \frac{-1 + "
@@ -418,6 +429,13 @@ CLAIMS: dict[str, str] = {
         r"\left(\frac{L^{2}}{\mu} + \frac{M \bar{c} \rho}{\mu^{2}} + \frac{M \tau}{\mu}\right),\quad r = 1 - \alpha "
         r"\mu,\quad q = \frac{-1 + \frac{\sqrt{L}}{\sqrt{\mu}}}{1 + \frac{\sqrt{L}}{\sqrt{\mu}}},\quad \bar{c} = "
         r"\sqrt{L^{2} - \mu^{2}}"
+    ),
+    "implicit/cg started/refined": (
+        r"\|g_\phi - \nabla \Phi\| \le \min\left(\frac{2 L M}{\mu}, \frac{2 \sqrt{L} M \bar{c} "
+        r"q^{N}}{\mu^{\frac{3}{2}}} + d_{0} r^{N} \left(\frac{L^{2}}{\mu} + \frac{M X}{\mu}\right)\right),\quad r = 1 "
+        r"- \alpha \mu,\quad q = \frac{-1 + \frac{\sqrt{L}}{\sqrt{\mu}}}{1 + \frac{\sqrt{L}}{\sqrt{\mu}}},\quad k = "
+        r"\frac{\bar{c}}{\mu},\quad \bar{c} = \sqrt{L^{2} - \mu^{2}},\quad X = \max_{a^{2} + b^{2} \le \rho^{2},\ "
+        r"b^{2} \le \tau^{2}} (a {k} + b)"
     ),
     "bilevel_smoothness/phiphi/explicit": (
         r"\|\nabla^{2} \Phi\| \le \frac{L^{2} M \rho}{\mu^{3}} + L + \frac{2 L^{2} + M \tau}{\mu} + \frac{L^{3} + L M "
