@@ -97,6 +97,27 @@ def _below_printed() -> Fact:
     )
 
 
+def _commuting() -> Fact:
+    """The slices of a symmetric tensor commute: it is a sum over orthonormal eigenvectors of theirs."""
+    a, b, d = sp.symbols("a b d", positive=True)
+
+    def prove(claimed: Expr):
+        of_w, of_phi = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[b, d], [d, claimed]])
+        return identity((of_w * of_phi - of_phi * of_w)[0, 1], sp.Integer(0))
+
+    claimed = (b**2 + d**2 - a * d) / b
+    return Fact(
+        name="6/two directions of the witness of statement E",
+        statement="for one third derivative in phi the slices [[a, b], [b, d]] and [[b, d], [d, e]] commute",
+        section="6",
+        assumptions=("b > 0",),
+        claimed=claimed,
+        prove=prove,
+        latex=f"e = {sp.latex(claimed)}",
+        controls={"the sign": -claimed, "without the product": (b**2 + d**2) / b},
+    )
+
+
 def _one_step() -> Fact:
     """The one-step form from the N-step one at alpha = 1/(L + x)."""
     at_one = MULTI_STEP.subs(N, 1).subs(S[1], 1).subs(r, 1 + alpha * L)
@@ -216,6 +237,7 @@ FACTS = (
     _outer(),
     _without_replacement(),
     _below_printed(),
+    _commuting(),
     _one_step(),
     _apart(),
     _kept_curvature(),
