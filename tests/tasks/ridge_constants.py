@@ -1,4 +1,4 @@
-"""The constants of tasks in one dimension of w and one of phi, by their derivatives at many points."""
+"""The constants of tasks of ridges, by their derivatives at many points."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from anil_theory.constants import Constants
 from anil_theory.problem import TaskSet
+from anil_theory.tasks.ridges import RidgeTask, query_loss, support_loss
 
 
 class Derivatives(NamedTuple):
@@ -18,14 +19,24 @@ class Derivatives(NamedTuple):
     tau: np.ndarray
 
 
+@jax.jit
+def _dense(data: RidgeTask, points: jax.Array) -> tuple[jax.Array, ...]:
+    """The Hessian of L_S and its derivative, the gradient of L_D and its Hessian; one program for all tasks."""
+
+    def support(z):
+        return support_loss(z[:1], z[1:], data)
+
+    def query(z):
+        return query_loss(z[:1], z[1:], data)
+
+    hessian = jax.hessian(support)
+    each = (hessian, jax.jacfwd(hessian), jax.grad(query), jax.hessian(query))
+    return tuple(jax.vmap(derivative)(points) for derivative in each)
+
+
 def third_derivatives(tasks: TaskSet, points: np.ndarray, task: int = 0) -> Derivatives:
     """Those of one task."""
-
-    def value(z):
-        return tasks.support(z[:1], z[1:], tasks.task(task))
-
-    hessian = jax.hessian(value)
-    H, T = (np.asarray(each) for each in jax.jit(jax.vmap(lambda z: (hessian(z), jax.jacfwd(hessian)(z))))(points))
+    H, T, _, _ = map(np.asarray, _dense(tasks.task(task), points))
     norm = np.linalg.norm(H, 2, axis=(1, 2))
     return Derivatives(H[:, 0, 0], norm, np.linalg.norm(T[:, 0, 0], axis=-1), np.linalg.norm(T[:, 0, 1], axis=-1))
 
@@ -36,11 +47,6 @@ def assert_constants_hold(tasks: TaskSet, constants: Constants, points: np.ndarr
     assert constants.mu is not None and found.curvature.min() >= constants.mu * (1 - 1e-12)
     assert found.norm.max() <= constants.L * (1 + 1e-12)
     assert found.rho.max() <= constants.rho * (1 + 1e-12) and found.tau.max() <= constants.tau * (1 + 1e-12)
-
-    def value(z):
-        return tasks.query(z[:1], z[1:], tasks.task(task))
-
-    both = jax.jit(jax.vmap(lambda z: (jax.grad(value)(z), jax.hessian(value)(z))))(points)
-    gradient, hessian = (np.asarray(each) for each in both)
+    _, _, gradient, hessian = map(np.asarray, _dense(tasks.task(task), points))
     assert np.linalg.norm(gradient, axis=-1).max() <= constants.M * (1 + 1e-12)
     assert np.linalg.norm(hessian, 2, axis=(1, 2)).max() <= constants.L * (1 + 1e-12)

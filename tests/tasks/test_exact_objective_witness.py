@@ -32,7 +32,7 @@ def test_the_constants_hold_everywhere_and_are_attained(constants: Constants) ->
     corners = np.linalg.inv(family.directions) @ np.stack(np.meshgrid(*[np.linspace(-0.5, 2.5, 13)] * 2)).reshape(2, -1)
     steps = family.height / max(abs(jerk) for jerk in family.jerks)
     assert_constants_hold(tasks, constants, np.concatenate([everywhere, steps * corners.T]))
-    found = third_derivatives(tasks, np.asarray(family.points(generator, (50,))))
+    found = third_derivatives(tasks, np.asarray(family.points(generator, (len(everywhere) + corners.shape[1],))))
     assert found.rho.min() > constants.rho * (1 - 1e-9) and found.tau.min() >= constants.tau * (1 - 1e-9)
     assert constants.mu is not None and found.norm.max() > constants.L * (1 - 2 * MARGIN)
     assert found.curvature.min() < constants.mu * (1 + 2 * MARGIN)
