@@ -18,11 +18,14 @@ from tests.tasks.ridge_constants import assert_constants_hold, third_derivatives
 
 CONVEX = Constants(0.3, 1.0, 1.0, 0.5, 1.0)
 OTHER = Constants(0.13, 1.7, 0.6, 2.3, 0.9)
+FALLING = Constants(0.85, 1.0, 1.0, 0.05, 1.0)
+"""One of the two third derivatives is negative."""
 
 
-@pytest.mark.parametrize("constants", [CONVEX, OTHER, dataclasses.replace(CONVEX, tau=0.0)])
+@pytest.mark.parametrize("constants", [CONVEX, OTHER, FALLING, dataclasses.replace(CONVEX, tau=0.0)])
 def test_the_constants_hold_everywhere_and_are_attained(constants: Constants) -> None:
     family = ExactObjectiveWitness(constants)
+    assert (min(family.jerks) < 0) == (constants == FALLING)
     tasks = family.sample(jax.random.key(0), 1)
     # Points in every piece of both tents and of the query's, and far from all of them.
     generator = np.random.default_rng(0)
