@@ -31,8 +31,8 @@ def study_hypergradients(problem: Problem, schedule: Schedule, radius: float, *,
     kinds += [_proximal] if schedule.lam is not None else []
     rows, remarks = [], []
     for of_kind in kinds:
-        found, remark = of_kind(problem, schedule, radius, seed=seed)
-        rows += found
+        of_this, remark = of_kind(problem, schedule, radius, seed=seed)
+        rows += of_this
         remarks += [remark] if remark else []
     return rows, "; ".join(remarks)
 
