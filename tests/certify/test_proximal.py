@@ -17,9 +17,13 @@ from anil_theory.algorithm.implicit_maml import (
     proximal_steps,
     shifted_hessian,
 )
-from anil_theory.certify import PhiBall, certify_implicit_maml
+from anil_theory.certify import Boxes, PhiBall, certify_implicit_maml, proximal
 from anil_theory.certify.bilevel_measurements import DISTANCE, PROXIMAL_MEASUREMENT
+from anil_theory.certify.exact_objective import BilevelTask
+from anil_theory.certify.inner_minima import Code
+from anil_theory.certify.intervals.outward import Intervals
 from anil_theory.certify.proximal import QUANTITIES
+from anil_theory.certify.task_programs import TaskPrograms
 from anil_theory.checks import MEASUREMENTS, Row
 from anil_theory.checks.checking import check_by
 from anil_theory.constants import Constants, Knowledge, Region
@@ -100,8 +104,55 @@ def test_every_quantity_is_enclosed_and_tightly_in_one_dimension() -> None:
         assert value <= certificate.upper * (1 + 1e-12), quantity
         assert certificate.lower <= certificate.upper
         assert certificate.upper <= 1.03 * value + 1e-12, (quantity, certificate.upper, value)
-        # |(w, phi)|: the minimum, and the starts where they are looked at, and not w_0 in phi's place.
-        assert PHI < certificate.reach < math.hypot(2.0, PHI)
+
+
+def test_how_far_w_goes_is_said_of_w_and_phi() -> None:
+    """Starts reach |w_0| = 1.2, minima and what lies 0.3 from them less; phi counts, and w_0 not in its place."""
+    phi = jnp.array([PHI])
+    minima = [proximal_minimum(support, jnp.array([w_0]), phi, DATA, lam=LAM, rho=1.0) for w_0 in (-0.8, 1.2)]
+    farthest = max(abs(float(each[0])) for each in minima)
+    expected = dict.fromkeys(QUANTITIES, farthest) | {"imaml_error/steps": 1.2, "imaml_error/distance": farthest + 0.3}
+    for quantity, certificate in certified().items():
+        length = math.hypot(expected[quantity], PHI)
+        assert length <= certificate.reach <= 1.06 * length, quantity
+        assert certificate.reached <= length * (1 + 1e-9), quantity
+
+
+def norms_of_steps(n_w: int, steps: int, low: list[float], high: list[float]) -> tuple[float, float]:
+    """The enclosure of the steps' quotient over one box of w_0, and the largest of random w_0 there."""
+    at = Schedule(0.3, steps, lam=LAM)
+    losses = proximal._regularised(LOSSES, np.array([PHI]), LAM)
+    ball = PhiBall((0.2,) * n_w, 2.0)
+    norms = proximal._Norms(BilevelTask(losses, DATA, n_w, ball, None, None), at, np.array([PHI]), 1 + LAM, 0.3)
+    box = Boxes.of(low, high)
+    known = norms.steps(box, box.lower / 2 + box.upper / 2)
+    assert known.code[0] == Code.ENCLOSED
+    phi = jnp.array([PHI])
+
+    @jax.jit
+    @jax.vmap
+    def quotient(w_0: Any) -> Any:
+        best = proximal_minimum(support, w_0, phi, DATA, lam=LAM, rho=1.0)
+        end = proximal_steps(support, w_0, phi, DATA, lam=LAM, alpha=0.3, steps=steps)
+        ends = [implicit_meta_gradient(LOSSES, w, phi, DATA, lam=LAM) for w in (end, best)]
+        return jnp.linalg.norm(ends[0] - ends[1]) / jnp.linalg.norm(jax.grad(support)(w_0, phi, DATA))
+
+    drawn = np.random.default_rng(1).uniform(low, high, (2000, n_w))
+    return float(known.high[0]), float(jnp.max(quotient(jnp.asarray(drawn))))
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_quotient_stays_finite_about_a_start_that_is_its_own_minimum(steps: int) -> None:
+    """There D_w L_S(w_0) = 0: the means of Hessians alone bound the quotient, tightly in a small box."""
+    still = float(proximal_minimum(support, jnp.zeros(1), jnp.array([PHI]), DATA, lam=1e-9, rho=1.0)[0])
+    for half, loose in ((1e-4, 1.001), (0.3, 2.0)):
+        above, largest = norms_of_steps(1, steps, [still - half], [still + half])
+        assert largest * (1 - 1e-6) <= above <= loose * largest, half
+
+
+def test_the_factors_of_two_dimensions_do_not_commute_and_keep_their_order() -> None:
+    above, largest = norms_of_steps(2, 2, [0.6, -0.5], [0.6 + 1e-7, -0.5 + 1e-7])
+    assert largest * (1 - 1e-5) <= above <= 1.02 * largest
 
 
 @pytest.mark.slow
@@ -111,6 +162,29 @@ def test_two_dimensions_are_enclosed_too() -> None:
         assert largest[quantity] <= certificate.upper * (1 + 1e-12), quantity
         loose = 8.0 if quantity in ("imaml_error/steps", "imaml_error/distance") else 1.1
         assert certificate.upper <= loose * largest[quantity] + 1e-12, quantity
+
+
+def test_the_drift_is_the_derivative_of_the_implicit_hypergradient() -> None:
+    """By central differences, with a query loss that depends on phi and a mixed block of its own."""
+    mixed = Losses(
+        lambda w, phi, data: w @ w / 2 + jnp.sum(jnp.cosh(w / 2)) * phi[0] + w[0] * w[1] * phi[0] / 3,
+        lambda w, phi, data: jnp.sum(jnp.sin(w + phi)) * phi[0],
+    )
+    programs = TaskPrograms(mixed, np.zeros(1), 2, 1)
+
+    def implicit(z: np.ndarray) -> np.ndarray:
+        w, phi = z[:2], z[2:]
+        H = np.asarray(jax.hessian(mixed.support)(w, phi, 0.0))
+        C = np.asarray(jax.jacfwd(jax.grad(mixed.support), 1)(w, phi, 0.0)).T
+        p, q = (np.asarray(jax.grad(mixed.query, i)(w, phi, 0.0)) for i in (0, 1))
+        return q - C @ np.linalg.solve(H, p)
+
+    z = np.array([0.3, -0.5, 0.4])
+    h = 1e-5
+    differences = [(implicit(z + h * e) - implicit(z - h * e)) / (2 * h) for e in np.eye(3)[:2]]
+    values = programs.over("drift", Intervals.exact(z[None])).values
+    np.testing.assert_allclose(values.lo[0], np.stack(differences, axis=1), atol=1e-8)
+    assert np.max(values.hi - values.lo) < 1e-11
 
 
 def test_a_quadratic_has_the_closed_forms() -> None:
