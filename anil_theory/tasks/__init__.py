@@ -7,6 +7,7 @@ from anil_theory.tasks.cosine import CosineFamily
 from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
+from anil_theory.tasks.krylov_witness import KrylovWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
 from anil_theory.tasks.mirrored import MirroredFamily
@@ -34,6 +35,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         MirroredFamily,
         FirstOrderWitness,
         ProximalWitness,
+        KrylovWitness,
         FirstOrderFloor,
         MamlWitness,
     ),
@@ -48,6 +50,7 @@ __all__ = [
     "Family",
     "FirstOrderFloor",
     "FirstOrderWitness",
+    "KrylovWitness",
     "LinearBodyFamily",
     "Loss",
     "Losses",
