@@ -10,7 +10,7 @@ pi(A_i), l_i the Lagrange polynomials at 0. So no pi is below 1/sum |l_i| on all
 
 none makes the error smaller than that, relative to |e|_A. It is 1/T_N at 0: the bound 2 q^N of Chebyshev, but for a
 factor of 1 + q^(2N). Statements D and F have sqrt(kappa) more, to pass from |.|_A to |.|. They are attained as
-kappa -> 1, and reached to a half and more up to kappa = 2 (F) and 1.8 (D).
+kappa -> 1, and reached to a half and more up to kappa = 2 (F) and 1.7 (D).
 
 c is the mixed block that carries most of the error of the solve: c_i in proportion to (L^2 - H_i^2) e_i, as long as
 H^2 + c c^T <= L^2 allows; f makes the norm of the whole Hessian L (Parrott's theorem). Constants: exact, but for rho
@@ -29,7 +29,7 @@ from anil_theory._admissible import InvalidParameter, count, nonnegative
 from anil_theory.constants import Constants
 from anil_theory.tasks.base import Family, Setting, TaskSet, check_num_tasks
 
-TILT = 0.1
+TILT = 0.25
 """At 0 the slope of L_D is cos(TILT) M, and its curvature sin(TILT) L: errors that come from it are not 0."""
 
 NEAR = 1e-3
