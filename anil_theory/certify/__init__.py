@@ -25,6 +25,7 @@ from anil_theory.certify.general_blocks import certify_hessian_blocks_general
 from anil_theory.certify.hessian_blocks import certify_blocks
 from anil_theory.certify.hypergradient_errors import certify_hypergradient_errors
 from anil_theory.certify.phi_search import BilevelCertificate, PhiBall
+from anil_theory.certify.proximal import certify_implicit_maml
 from anil_theory.certify.search.branch_and_bound import BoxBounds, Boxes, ClosingStatus, Maximum, maximise
 from anil_theory.certify.witness import replay_witness
 
@@ -47,6 +48,7 @@ __all__ = [
     "certify_exact_objective",
     "certify_hessian_blocks_general",
     "certify_hypergradient_errors",
+    "certify_implicit_maml",
     "evaluate",
     "float_error",
     "maximise",

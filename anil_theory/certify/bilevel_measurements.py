@@ -1,7 +1,8 @@
-"""Certified estimates for statements C, D and E: upper ones, with which `check` and `verify` can say CONFIRMED.
+"""Certified estimates for statements C to F: upper ones, with which `check` and `verify` can say CONFIRMED.
 
 They hold for the tasks of the problem and over a ball of phi: of SPREAD length scales, as wide as points are drawn,
-about the origin where the constants hold on a ball, about the start elsewhere. Whether every w that is looked at lies
+about the origin where the constants hold on a ball, about the start elsewhere. Those of F hold over such a ball of w_0,
+with phi held at its centre. Whether every w that is looked at lies
 where the constants hold is enclosed too: `Estimate.outside`.
 """
 
@@ -14,8 +15,10 @@ import numpy as np
 from anil_theory.certify.exact_objective import certify_exact_objective
 from anil_theory.certify.hypergradient_errors import certify_hypergradient_errors
 from anil_theory.certify.phi_search import BilevelCertificate, PhiBall
+from anil_theory.certify.proximal import QUANTITIES, certify_implicit_maml
 from anil_theory.estimators.base import Direction
 from anil_theory.estimators.hypergradients import ERRORS, SMOOTHNESS, without_minimum
+from anil_theory.estimators.imaml import not_convex
 from anil_theory.estimators.measurement import Effort, Finding, Found, Measurement
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
@@ -25,6 +28,9 @@ SPREAD = 4.0
 
 LARGEST = 3
 """n_w + n_phi at most: boxes grow exponentially."""
+
+LARGEST_W = 1
+"""n_w at most in F, where w_0 is searched over."""
 
 DISTANCE = 0.25
 """d_0 of the errors that are measured from a distance: the balls of the families have no room for 1."""
@@ -43,18 +49,22 @@ OfTask = Callable[[int, PhiBall, list[float]], Mapping[str, BilevelCertificate]]
 
 def ball_of(problem: Problem) -> PhiBall:
     """The ball of phi over which a problem is certified."""
-    centre = np.zeros(problem.n_phi)
-    if math.isinf(problem.constants.region.radius):
-        centre = np.asarray(problem.start)[problem.n_w :]
-    return PhiBall(tuple(centre), SPREAD * problem.length_scale)
+    return PhiBall(tuple(_centre(problem)[problem.n_w :]), SPREAD * problem.length_scale)
 
 
-def findings_over_tasks(problem: Problem, of_task: OfTask) -> dict[str, Finding]:
-    """The largest upper bounds over all tasks; no estimate, and why, where one of them has none."""
-    ball = ball_of(problem)
-    start = np.zeros(problem.n_w)
-    if math.isinf(problem.constants.region.radius):
-        start = np.asarray(problem.start)[: problem.n_w]
+def _centre(problem: Problem) -> np.ndarray:
+    """(w, phi): the origin where the constants hold on a ball, the start elsewhere."""
+    start = np.asarray(problem.start)
+    return start if math.isinf(problem.constants.region.radius) else np.zeros_like(start)
+
+
+def findings_over_tasks(problem: Problem, of_task: OfTask, ball: PhiBall | None = None) -> dict[str, Finding]:
+    """The largest upper bounds over all tasks; no estimate, and why, where one of them has none.
+
+    ball   that of the search; left out: `ball_of(problem)`.
+    """
+    ball = ball_of(problem) if ball is None else ball
+    start = _centre(problem)[: problem.n_w]
     every: dict[str, list[BilevelCertificate]] = {}
     for task in range(len(problem.tasks)):
         for quantity, certificate in of_task(task, ball, start.tolist()).items():
@@ -123,9 +133,51 @@ def enclose_errors(problem: Problem, schedule: Schedule, distance: float = DISTA
     return findings_over_tasks(problem, of_task)
 
 
+def enclose_proximal(problem: Problem, schedule: Schedule, distance: float = DISTANCE) -> Found:
+    """The errors and the curvature of iMAML over a ball of w_0, in all tasks: at least the truth."""
+    if schedule.proximal_weight + problem.constants.lowest_curvature <= 0:
+        return not_convex(QUANTITIES, problem, schedule)
+    centre = _centre(problem)
+    ball = PhiBall(tuple(centre[: problem.n_w]), SPREAD * problem.length_scale, "w_0")
+
+    def of_task(task: int, ball: PhiBall, start: list[float]) -> dict[str, BilevelCertificate]:
+        return certify_implicit_maml(
+            problem.tasks.losses,
+            problem.tasks.task(task),
+            schedule,
+            ball,
+            phi=centre[problem.n_w :].tolist(),
+            L=problem.constants.L,
+            distance=distance,
+            gap=GAP,
+            operations=WORK,
+            seconds=SECONDS,
+        )
+
+    return findings_over_tasks(problem, of_task, ball)
+
+
+def _refusal_of_proximal(problem: Problem, schedule: Schedule) -> str:
+    if schedule.lam is None:
+        return "the schedule has no lam, the weight of iMAML's proximal term"
+    low, high = schedule.alpha_range
+    if low != high:
+        return "parts of w have inner step sizes of their own"
+    large = problem.n_w > LARGEST_W
+    return _joints(problem) or (f"enclosures of iMAML are for n_w <= {LARGEST_W}" if large else "")
+
+
+def _joints(problem: Problem) -> str:
+    return "its losses are pieces with joints, where enclosures stay undecided" if problem.in_pieces else ""
+
+
 def _refusal(problem: Problem, schedule: Schedule) -> str:
     large = problem.n_w + problem.n_phi > LARGEST
-    return without_minimum(problem) or (f"enclosures are for n_w + n_phi <= {LARGEST}" if large else "")
+    return (
+        without_minimum(problem)
+        or _joints(problem)
+        or (f"enclosures are for n_w + n_phi <= {LARGEST}" if large else "")
+    )
 
 
 OBJECTIVE_MEASUREMENT = Measurement(
@@ -148,4 +200,15 @@ ERROR_MEASUREMENT = Measurement(
     needs_phi=True,
     costly=True,
     units={"d0": DISTANCE},
+)
+
+PROXIMAL_MEASUREMENT = Measurement(
+    name="enclosed-imaml",
+    quantities=QUANTITIES,
+    direction=Direction.UPPER,
+    measure=lambda problem, schedule, effort: enclose_proximal(problem, schedule),
+    refusal=_refusal_of_proximal,
+    depends_on=("constants", "alpha", "inner_steps", "shape", "lam"),
+    costly=True,
+    units={"d": DISTANCE, "slope": 1.0},
 )

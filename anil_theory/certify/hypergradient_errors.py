@@ -76,8 +76,8 @@ def certify_hypergradient_errors(
             reason = f"no enclosure of N = {schedule.inner_steps} < n_w = {n_w} conjugate gradient steps"
             certificates[quantity] = refused(quantity, ball, reason)
             continue
-        errors = _Errors(task, schedule, way, L)
-        cube = _sphere(n_w, ball) if where == "started" else ball.box
+        errors = Errors(task, way, steps=schedule.inner_steps, alpha=schedule.one_alpha, L=L)
+        cube = directions(n_w, ball) if where == "started" else ball.box
         enclose = partial(errors.started, distance) if where == "started" else errors.solved
         try:
             certificates[quantity] = certified(quantity, enclose, ball, cube, limits, cost=errors.cost)
@@ -86,7 +86,7 @@ def certify_hypergradient_errors(
     return certificates
 
 
-def _sphere(n_w: int, ball: PhiBall) -> Boxes:
+def directions(n_w: int, ball: PhiBall) -> Boxes:
     """The surface of the cube [-1, 1]^n_w, face by face, times the cube about the ball."""
     lower, upper = [], []
     for axis in range(n_w):
@@ -98,19 +98,19 @@ def _sphere(n_w: int, ball: PhiBall) -> Boxes:
     return Boxes.of(np.array(lower), np.array(upper))
 
 
-class _Second(NamedTuple):
+class Second(NamedTuple):
     """H and C over boxes of (w, phi)."""
 
     H: Intervals
     C: Intervals
 
 
-class _Point(NamedTuple):
+class Point(NamedTuple):
     """p, q, H and C over boxes of (w, phi), and where a branch is undecided."""
 
     p: Intervals
     q: Intervals
-    second: _Second
+    second: Second
     undecided: np.ndarray
 
     def solution(self) -> Intervals:
@@ -124,22 +124,27 @@ class _Point(NamedTuple):
         return self.q - times(self.second.C, x)
 
 
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
     """An inner loop: the boxes of (w_m, phi) for m = 0..N, H and C at the first N, where a branch is undecided."""
 
     points: list[Intervals]
-    seconds: list[_Second]
+    seconds: list[Second]
     undecided: np.ndarray
 
 
-class _Errors:
-    """One way to a hypergradient, and its error over boxes."""
+class Errors:
+    """One way to a hypergradient, and its error over boxes.
 
-    def __init__(self, task: BilevelTask, schedule: Schedule, way: str, L: float):
+    way     "unrolled", "neumann" or "cg";
+    steps   of the inner loop, and of the solver; 0: a start is where the loop ends;
+    alpha   step size of the inner loop;  L   the series has the step 1/L.
+    """
+
+    def __init__(self, task: BilevelTask, way: str, *, steps: int, alpha: float, L: float):
         self.task = task
         self.way = way
-        self.N = schedule.inner_steps
-        self.alpha = Intervals.exact(np.array([[schedule.one_alpha]]))
+        self.N = steps
+        self.alpha = Intervals.exact(np.array([[alpha]]))
         self.step = Intervals.exact(np.ones((1, 1))) / Intervals.exact(np.array([[L]]))
 
     @property
@@ -152,15 +157,15 @@ class _Errors:
         """From w*: boxes of phi."""
         lower, upper = np.concatenate([boxes.lower, points]), np.concatenate([boxes.upper, points])
         _, z, code = self.task.minima(lower, upper)
-        at = self._at(z)
+        at = self.at(z)
         if self.way == "cg":
             nothing = Intervals.exact(np.zeros(len(lower)))
-            return _norms(nothing, norm(z), code, at.undecided)
-        contraction = _contraction(at.second.H, self.alpha if self.way == "unrolled" else self.step)
+            return norms_of(nothing, norm(z), code, at.undecided)
+        factor = contraction(at.second.H, self.alpha if self.way == "unrolled" else self.step)
         x = at.solution()
         for _ in range(self.N):
-            x = times(contraction, x)
-        return _norms(norm(times(at.second.C, x)), norm(z), code, at.undecided)
+            x = times(factor, x)
+        return norms_of(norm(times(at.second.C, x)), norm(z), code, at.undecided)
 
     @np.errstate(all="ignore")
     def started(self, distance: float, boxes: Boxes, points: np.ndarray) -> Norms:
@@ -170,9 +175,9 @@ class _Errors:
         y, phi = (Intervals(lower[:, part], upper[:, part]) for part in (slice(0, n_w), slice(n_w, None)))
         best, z, code = self.task.minima(phi.lo, phi.hi)
         unit = y / norm(y).rearranged(lambda e: e[:, None])
-        walk = self._walk(best + Intervals.exact(np.array([[distance]])) * unit, phi)
-        end = self._at(walk.points[-1])
-        exact = self._at(z)
+        walk = self.walk(best + Intervals.exact(np.array([[distance]])) * unit, phi)
+        end = self.at(walk.points[-1])
+        exact = self.at(z)
         error = norm(self._hypergradient(walk, end) - exact.implicit(exact.solution()))
         if self.way == "cg":
             # Conjugate gradients solve H x = p where H is positive definite, and w_N lies outside the box of w*.
@@ -180,62 +185,64 @@ class _Errors:
             error = Intervals(np.where(solves, error.lo, -np.inf), np.where(solves, error.hi, np.inf))
         lengths = [norm(each) for each in (z, *walk.points)]
         reach = Intervals(*(np.max([getattr(x, side) for x in lengths], axis=0) for side in ("lo", "hi")))
-        return _norms(error, reach, code, walk.undecided | end.undecided | exact.undecided)
+        return norms_of(error, reach, code, walk.undecided | end.undecided | exact.undecided)
 
-    def _at(self, z: Intervals) -> _Point:
+    def at(self, z: Intervals) -> Point:
+        """The derivatives over boxes of (w, phi)."""
         n_w = self.task.n_w
         query = self.task.programs.over("query", z)
-        second, undecided = self._second(z)
+        second, undecided = self.second(z)
         p, q = (query.values.rearranged(lambda e, at=at: e[:, at]) for at in (slice(0, n_w), slice(n_w, None)))
-        return _Point(p, q, second, query.undecided | undecided)
+        return Point(p, q, second, query.undecided | undecided)
 
-    def _second(self, z: Intervals) -> tuple[_Second, np.ndarray]:
+    def second(self, z: Intervals) -> tuple[Second, np.ndarray]:
+        """H and C over boxes of (w, phi), and where a branch is undecided."""
         n_w = self.task.n_w
         curved = self.task.programs.over("curved", z)
         H = curved.values.rearranged(lambda e: e[:, :, :n_w])
         C = curved.values.rearranged(lambda e: e[:, :, n_w:].swapaxes(1, 2))
-        return _Second(H, C), curved.undecided | self.task.programs.over("slope", z).undecided
+        return Second(H, C), curved.undecided | self.task.programs.over("slope", z).undecided
 
-    def _walk(self, w: Intervals, phi: Intervals) -> _Walk:
-        """The iterates, each from the middle of the box of the one before."""
+    def walk(self, w: Intervals, phi: Intervals) -> Walk:
+        """The iterates from boxes of w over those of phi, each from the middle of the box of the one before."""
         phi_c = Intervals.exact(middle(phi))
         spread = phi - phi_c
         points, seconds, undecided = [joined(w, phi)], [], np.zeros(len(phi.lo), bool)
         for _ in range(self.N):
-            second, undecided_there = self._second(points[-1])
+            second, undecided_there = self.second(points[-1])
             centre = Intervals.exact(middle(w))
             slope = self.task.programs.over("slope", joined(centre, phi_c)).values
             mixed = second.C.rearranged(lambda e: e.swapaxes(1, 2))
-            moved = times(_contraction(second.H, self.alpha), w - centre) - self.alpha * times(mixed, spread)
+            moved = times(contraction(second.H, self.alpha), w - centre) - self.alpha * times(mixed, spread)
             w = centre - self.alpha * slope + moved
             seconds.append(second)
             points.append(joined(w, phi))
             undecided |= undecided_there
-        return _Walk(points, seconds, undecided)
+        return Walk(points, seconds, undecided)
 
-    def _hypergradient(self, walk: _Walk, end: _Point) -> Intervals:
+    def _hypergradient(self, walk: Walk, end: Point) -> Intervals:
         if self.way == "unrolled":
             v, g = end.p, end.q
             for second in reversed(walk.seconds):
                 g = g - self.alpha * times(second.C, v)
-                v = times(_contraction(second.H, self.alpha), v)
+                v = times(contraction(second.H, self.alpha), v)
             return g
         if self.way == "cg":
             return end.implicit(end.solution())
-        contraction = _contraction(end.second.H, self.step)
+        factor = contraction(end.second.H, self.step)
         x = Intervals.exact(np.zeros_like(end.p.lo))
         for _ in range(self.N):
-            x = times(contraction, x) + self.step * end.p
+            x = times(factor, x) + self.step * end.p
         return end.implicit(x)
 
 
-def _contraction(H: Intervals, step: Intervals) -> Intervals:
+def contraction(H: Intervals, step: Intervals) -> Intervals:
     """I - step H."""
     eye = Intervals.exact(np.eye(H.lo.shape[1])[None])
     return eye - step.rearranged(lambda e: e[:, :, None]) * H
 
 
-def _norms(sizes: Intervals, reach: Intervals, code: np.ndarray, undecided: np.ndarray) -> Norms:
+def norms_of(sizes: Intervals, reach: Intervals, code: np.ndarray, undecided: np.ndarray) -> Norms:
     """The norms over boxes, and at the points that come behind them."""
     number = len(code) // 2
     code = np.where(undecided & (code == Code.ENCLOSED), Code.UNDECIDED, code)

@@ -45,10 +45,11 @@ FIRST_BATCH = 256
 
 @dataclass(frozen=True)
 class PhiBall:
-    """The ball of phi over which is searched."""
+    """The ball of phi over which is searched, or of w_0 in its place; `variable` is its name in reports."""
 
     centre: tuple[float, ...]
     radius: float
+    variable: str = "phi"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "centre", tuple(map(float, self.centre)))
@@ -58,7 +59,7 @@ class PhiBall:
 
     def __str__(self) -> str:
         about = ", ".join(f"{x:g}" for x in self.centre)
-        return f"|phi - ({about})| <= {self.radius:g}"
+        return f"|{self.variable} - ({about})| <= {self.radius:g}"
 
     @property
     def box(self) -> Boxes:
@@ -240,6 +241,7 @@ class _Search:
 
     def __init__(self, enclose: Enclose, ball: PhiBall):
         self.enclose = enclose
+        self.ball = ball
         self.centre = np.array(ball.centre)
         self.square = ball.radius**2
         self.first: dict[bytes, Norms] = {}
@@ -310,7 +312,9 @@ class _Search:
         if sizes.min() < self.finest:
             self.finest = float(sizes.min())
             at = ", ".join(f"{x:.4g}" for x in boxes.lower[i, -n_phi:] / 2 + boxes.upper[i, -n_phi:] / 2)
-            self.obstacle = f"{REASONS[Code(code[i])]} near phi = ({at}), in a box {self.finest:.2g} wide"
+            self.obstacle = (
+                f"{REASONS[Code(code[i])]} near {self.ball.variable} = ({at}), in a box {self.finest:.2g} wide"
+            )
 
     def reason(self, maximum: Maximum) -> str:
         """The reason of a search; the obstacle where there is no bound."""

@@ -4,7 +4,8 @@
     curved   D_z D_w L_S: the rows of (H, C^T), H = D_w^2 L_S and C = D_phi D_w L_S;
     bend     D^2 Phi, the Hessian of the exact bilevel objective, wherever w = w*(phi):
              E^T [D^2 L_D - sum_i x_i D^2 (D_w L_S)_i] E,  x = H^(-1) D_w L_D,  E = (-H^(-1) C^T, I);
-    turn     how that moves along (w*(phi), phi): its derivative in z, along E.
+    turn     how that moves along (w*(phi), phi): its derivative in z, along E;
+    drift    the derivative in w of the implicit hypergradient D_phi L_D - C H^(-1) D_w L_D.
 
 `bend` is the formula of the proof of statement E (docs/next_statements.md). H is eliminated without pivoting, so that
 an enclosure is infinite where a pivot may be 0.
@@ -116,6 +117,14 @@ class TaskPrograms:
         inner = jax.jacfwd(self._query_of)(z) - jax.jacfwd(lambda y: x @ self._curved_of(y))(z)
         lifted = self._lifted(z)
         return lifted.T @ inner @ lifted
+
+    def _drift_of(self, z: Array) -> Array:
+        def implicit(z: Array) -> Array:
+            curved, query = self._curved_of(z), self._query_of(z)
+            x = solved(curved[:, : self.n_w], query[: self.n_w, None])[:, 0]
+            return query[self.n_w :] - curved[:, self.n_w :].T @ x
+
+        return jax.jacfwd(implicit)(z)[:, : self.n_w]
 
     def _turn_of(self, z: Array) -> Array:
         return jax.jacfwd(self._bend_of)(z) @ self._lifted(z)

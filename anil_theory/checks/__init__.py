@@ -14,6 +14,7 @@ with registering_from(BUILT_IN):
     MEASUREMENTS.register(population_rate.MEASUREMENT)
     MEASUREMENTS.register(bilevel_measurements.OBJECTIVE_MEASUREMENT)
     MEASUREMENTS.register(bilevel_measurements.ERROR_MEASUREMENT)
+    MEASUREMENTS.register(bilevel_measurements.PROXIMAL_MEASUREMENT)
 
 __all__ = [
     "MEASUREMENTS",

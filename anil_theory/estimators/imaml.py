@@ -104,7 +104,8 @@ def _condition(power: int) -> Callable[[Problem, Schedule], float]:
     return condition
 
 
-def _not_convex(quantities: tuple[str, ...], problem: Problem, schedule: Schedule) -> Found:
+def not_convex(quantities: tuple[str, ...], problem: Problem, schedule: Schedule) -> Found:
+    """No estimates where lam is too small, and by how much."""
     short = -_margin(problem, schedule)
     reason = f"L_S + lam/2 |w - w_0|^2 may be concave by {short:.3g} somewhere: w*(w_0) need not be one point"
     return {quantity: Finding((), reason) for quantity in quantities}
@@ -113,7 +114,7 @@ def _not_convex(quantities: tuple[str, ...], problem: Problem, schedule: Schedul
 def measure_near_minimum(problem: Problem, schedule: Schedule, effort: Effort) -> Found:
     """The largest of AT_POINT over random w_0 and phi of every task; nothing where lam is too small."""
     if _margin(problem, schedule) <= 0:
-        return _not_convex(AT_POINT, problem, schedule)
+        return not_convex(AT_POINT, problem, schedule)
     rows = Rows(AT_POINT, near_minimum, _condition(3))
     dials = (schedule.proximal_weight, problem.constants.rho)
     alone = dataclasses.replace(schedule, inner_steps=1)
@@ -126,7 +127,7 @@ def measure_after_steps(problem: Problem, schedule: Schedule, effort: Effort) ->
     Conjugate gradients are left out where they have as many steps as dimensions, and end with the exact solution.
     """
     if _margin(problem, schedule) <= 0:
-        return _not_convex((STEPS, SERIES, CONJUGATE), problem, schedule)
+        return not_convex((STEPS, SERIES, CONJUGATE), problem, schedule)
     constants = problem.constants
     estimates = largest_norms(
         Rows((SERIES, CONJUGATE, *PER_SLOPE), after_steps, _condition(2)),

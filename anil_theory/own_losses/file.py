@@ -3,8 +3,8 @@
     support, query   `loss(w, phi, data) -> scalar`; or `loss`, one for both;
     w, phi           where training starts, trees of floats; phi may be left out: MAML;
     data             the tasks, with a leading axis in every leaf, or a list with one tree per task;
-    settings         a mapping of further arguments of `study_losses`: region, constants, alpha, inner_steps, beta_w,
-                     beta_phi, batch, outer_steps, query_infimum, accuracy, eps, certify, name.
+    settings         a mapping of further arguments of `study_losses`: region, constants, alpha, inner_steps, lam,
+                     beta_w, beta_phi, batch, outer_steps, query_infimum, accuracy, eps, certify, name.
 
 `region` and `constants` may also stand by themselves. `start = (w, phi)` may stand in place of w and phi.
 """

@@ -48,6 +48,7 @@ def study_losses(
     region: float | None = None,
     alpha: float | None = None,
     inner_steps: int = 5,
+    lam: float | None = None,
     beta_w: float | None = None,
     beta_phi: float | None = None,
     batch: int | None = None,
@@ -76,6 +77,8 @@ def study_losses(
     region      radius of the ball about the start on which constants are audited; left out: what the run needs;
     alpha, inner_steps, beta_w, beta_phi, batch, outer_steps   of the run. alpha left out: 1/L for the run, and the
                 paper's (mu/L^2, or 0.7/(N L)) where bounds are judged;
+    lam         weight of iMAML's proximal term lam/2 |w - w_0|^2; with certify=True and one entry of w the errors and
+                the curvature of its gradient are certified too (statement F);
     query_infimum   a number below which no query loss falls; left out, D0 is estimated;
     accuracy    eps of the advice, as a share of the squared meta-gradient at the start; or eps itself;
     certify     whether constants and blocks are certified; left out: where n_w + n_phi is at most 3. Asked for with
@@ -94,6 +97,7 @@ def study_losses(
     count("inner_steps", inner_steps)
     within("accuracy", accuracy, 1e-12, 1.0, "in (0, 1]")
     chosen_eps = None if eps is None else positive("eps", eps)
+    weight = None if lam is None else positive("lam", lam)
     infimum = None if query_infimum is None else real("query_infimum", query_infimum)
     on_progress("tracing the losses")
     admitted = _thinned(admit(support, query, w, phi, data, pad=pad))
@@ -157,9 +161,10 @@ def study_losses(
     on_progress("measuring the blocks of the meta-gradient")
     blocks = study_blocks(problem, schedule, run.radius, certify=proving, effort=work, seed=seed)
     hypergradients, remark = [], ""
-    if certify and problem.n_phi:
+    if certify:
         on_progress("enclosing the hypergradients")
-        hypergradients, remark = study_hypergradients(problem, schedule, run.radius, seed=seed)
+        with_lam = replace(schedule, lam=weight)
+        hypergradients, remark = study_hypergradients(problem, with_lam, run.radius, seed=seed)
     on_progress("trying the advice")
     advice, own_rows = advise_own(
         problem,

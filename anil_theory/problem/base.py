@@ -56,7 +56,8 @@ class Problem(Displayed):
     lowest_query     data -> a lower bound of L_D over all points for each task; None: not known, and D0 with it;
     facts            what else a bound may need, by name: these numbers go before those that would be computed;
     attaining_point  z where the one task of the problem attains a block constant; None for a problem that was not made
-                     to attain one.
+                     to attain one;
+    in_pieces        whether its losses are pieces with joints, about which no enclosure says which piece holds.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Problem(Displayed):
     lowest_query: Callable[[PyTree], Array] | None = None
     facts: Mapping[str, float | int] = field(default_factory=dict)
     attaining_point: Float[Array, " n"] | None = None
+    in_pieces: bool = False
 
     @classmethod
     def from_losses(

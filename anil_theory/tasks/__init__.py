@@ -9,6 +9,7 @@ from anil_theory.tasks.extremal import ExtremalFamily
 from anil_theory.tasks.first_order_floor import FirstOrderFloor
 from anil_theory.tasks.first_order_witness import FirstOrderWitness
 from anil_theory.tasks.hypergradient_witness import HypergradientWitness
+from anil_theory.tasks.krylov_witness import KrylovWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
 from anil_theory.tasks.mirrored import MirroredFamily
@@ -36,6 +37,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         MirroredFamily,
         FirstOrderWitness,
         ProximalWitness,
+        KrylovWitness,
         FirstOrderFloor,
         MamlWitness,
         ExactObjectiveWitness,
@@ -54,6 +56,7 @@ __all__ = [
     "FirstOrderFloor",
     "FirstOrderWitness",
     "HypergradientWitness",
+    "KrylovWitness",
     "LinearBodyFamily",
     "Loss",
     "Losses",

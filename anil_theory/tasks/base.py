@@ -43,13 +43,15 @@ class Family(abc.ABC):
     name             how commands call it;
     takes_constants  whether `at` makes it for any constants (it may refuse some); otherwise it has its own;
     is_witness       whether it is one task made to attain a constant: a grid leaves it out where it does not exist;
-    on_ball          whether its constants hold on a ball only, so that a certificate of them is worth having.
+    on_ball          whether its constants hold on a ball only, so that a certificate of them is worth having;
+    in_pieces        whether its losses are pieces with joints, about which no enclosure says which piece holds.
     """
 
     name: ClassVar[str]
     takes_constants: ClassVar[bool] = False
     is_witness: ClassVar[bool] = False
     on_ball: ClassVar[bool] = False
+    in_pieces: ClassVar[bool] = False
     constants: Constants
     n_w: int
     n_phi: int
@@ -115,6 +117,7 @@ class Family(abc.ABC):
             length_scale=self.length_scale,
             lowest_query=self.query_infimum,
             attaining_point=self.attaining_point(),
+            in_pieces=self.in_pieces,
         )
 
     def attaining_point(self) -> Array | None:

@@ -64,6 +64,7 @@ class ExtremalFamily(Family):
     name: ClassVar[str] = "extremal"
     takes_constants: ClassVar[bool] = True
     is_witness: ClassVar[bool] = True
+    in_pieces: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, schedule: Schedule, max_inner_steps: int | None = None):
         if constants.rho == 0:

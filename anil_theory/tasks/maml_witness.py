@@ -71,6 +71,7 @@ class MamlWitness(Family):
 
     name: ClassVar[str] = "maml-witness"
     takes_constants: ClassVar[bool] = True
+    in_pieces: ClassVar[bool] = True
 
     def __init__(
         self,

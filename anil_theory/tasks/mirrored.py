@@ -80,6 +80,7 @@ class MirroredFamily(Family):
     name: ClassVar[str] = "mirrored"
     takes_constants: ClassVar[bool] = True
     is_witness: ClassVar[bool] = True
+    in_pieces: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, schedule: Schedule, mean: float | None = None, delta: float | None = None):
         if constants.rho == 0:

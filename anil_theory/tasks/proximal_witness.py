@@ -46,6 +46,7 @@ class ProximalWitness(Family):
 
     name: ClassVar[str] = "proximal-witness"
     takes_constants: ClassVar[bool] = True
+    in_pieces: ClassVar[bool] = True
 
     def __init__(self, constants: Constants):
         self.constants = constants

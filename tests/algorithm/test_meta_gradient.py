@@ -25,6 +25,7 @@ from anil_theory.tasks import (
     FirstOrderFloor,
     FirstOrderWitness,
     HypergradientWitness,
+    KrylovWitness,
     LinearBodyFamily,
     MamlWitness,
     MirroredFamily,
@@ -65,6 +66,7 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     PairDecayFamily.name: lambda constants, schedule: PairDecayFamily(
         dataclasses.replace(constants, rho=0.0, tau=0.0), with_steps(schedule)
     ),
+    KrylovWitness.name: lambda constants, schedule: KrylovWitness(constants, schedule.inner_steps, 2 * constants.L),
     ProximalWitness.name: lambda constants, schedule: ProximalWitness(constants),
     MirroredFamily.name: lambda constants, schedule: MirroredFamily(
         dataclasses.replace(constants, tau=0.0), with_steps(schedule)

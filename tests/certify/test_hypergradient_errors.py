@@ -91,12 +91,12 @@ def test_a_planted_fault_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     quantity = ("unrolled_error/solved",)
     assert largest <= certified(arrays(PLANE), 2, quantities=quantity)[quantity[0]].upper
 
-    class Longer(hypergradient_errors._Errors):
-        def __init__(self, *arguments: Any):
-            super().__init__(*arguments)
+    class Longer(hypergradient_errors.Errors):
+        def __init__(self, *arguments: Any, **options: Any):
+            super().__init__(*arguments, **options)
             self.N += 3
 
-    monkeypatch.setattr(hypergradient_errors, "_Errors", Longer)
+    monkeypatch.setattr(hypergradient_errors, "Errors", Longer)
     assert largest > certified(arrays(PLANE), 2, quantities=quantity, gap=0.02)[quantity[0]].upper
 
 
@@ -123,7 +123,7 @@ def test_a_quadratic_has_the_closed_form() -> None:
 def test_every_start_on_the_sphere_is_covered() -> None:
     generator = np.random.default_rng(0)
     for n_w in (1, 2, 3):
-        faces = hypergradient_errors._sphere(n_w, BALL)
+        faces = hypergradient_errors.directions(n_w, BALL)
         assert len(faces.lower) == 2 * n_w
         units = generator.standard_normal((500, n_w))
         on_cube = units / np.max(np.abs(units), axis=1, keepdims=True)
@@ -165,14 +165,14 @@ def test_bad_input_is_named() -> None:
 
 def test_a_contraction_holds_its_matrices() -> None:
     H = Intervals(np.array([[[0.5]]]), np.array([[[1.0]]]))
-    found = hypergradient_errors._contraction(H, Intervals.exact(np.array([[0.5]])))
+    found = hypergradient_errors.contraction(H, Intervals.exact(np.array([[0.5]])))
     assert found.lo[0, 0, 0] <= 0.5 and 0.75 <= found.hi[0, 0, 0] <= 0.75 + 1e-12
 
 
 def test_the_iterates_over_a_box_of_phi_hold_those_of_every_phi() -> None:
     """In one box, which no search has cut: what the mixed block moves belongs to the enclosure."""
     task = BilevelTask(LOSSES, arrays(LINE), 1, BALL, None, None)
-    walk = hypergradient_errors._Errors(task, SCHEDULE, "unrolled", L)._walk
+    walk = hypergradient_errors.Errors(task, "unrolled", steps=2, alpha=SCHEDULE.one_alpha, L=L).walk
     phi = np.linspace(0.1, 0.3, 41)[:, None]
     w = np.full_like(phi, 0.7)
     boxes = walk(Intervals.exact(w[:1]), Intervals(phi[:1], phi[-1:])).points

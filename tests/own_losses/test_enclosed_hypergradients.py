@@ -41,6 +41,19 @@ def test_the_rows_of_three_statements_are_confirmed() -> None:
     assert started.verdicts[0]["bound"]["note"] == f"d0 = {SHARE * RADIUS:g}"
 
 
+def test_with_a_lam_statement_F_is_confirmed_too() -> None:
+    rows, remark = study_hypergradients(problem(), Schedule(0.5, 2, lam=0.5), RADIUS, seed=0)
+    of_imaml = {row.block: row for row in rows if row.statement == "imaml"}
+    assert remark == "" and len(rows) == 13 and len(of_imaml) == 6
+    assert {row.outcome for row in of_imaml.values()} == {Outcome.CONFIRMED.value}
+    assert of_imaml["distance"].verdicts[0]["bound"]["note"] == f"d = {SHARE * RADIUS:g}"
+    # It needs no strong convexity: lam above the negative curvature is enough, and below it nothing holds.
+    for lam, outcome in ((2.0, Outcome.CONFIRMED), (0.5, Outcome.NOT_APPLICABLE)):
+        rows, remark = study_hypergradients(problem(mu=None), Schedule(0.5, 2, lam=lam), RADIUS, seed=0)
+        assert "not strongly" in remark and {row.statement for row in rows} == {"imaml"}
+        assert {row.outcome for row in rows} == {outcome.value}
+
+
 def test_without_a_strong_convexity_there_is_a_reason() -> None:
     rows, remark = study_hypergradients(problem(mu=None), Schedule(0.5, 2), RADIUS, seed=0)
     assert rows == [] and remark.startswith("no enclosure of the hypergradients: the inner problem is not strongly")

@@ -29,6 +29,7 @@ class OwnLossesSettings(Options):
     M: float | None = option(None, "Declared Lipschitz constant of L_D.", flag="--M")
     alpha: float | None = option(None, "Inner step size; of the run 1/L and of the bounds the paper's, if left out.")
     inner_steps: int | None = option(None, "N; 5, if left out here and in the file.")
+    lam: float | None = option(None, "Weight of iMAML's proximal term; with --certify statement F is judged too.")
     beta_w: float | None = option(None, "Outer step size of w in the run.")
     beta_phi: float | None = option(None, "Outer step size of phi in the run.")
     batch: int | None = option(None, "Tasks per outer step of the run.")

@@ -19,17 +19,8 @@ from anil_theory.record import Record
 from anil_theory.studies.own_losses.settings import OwnLossesSettings
 from anil_theory.study import CellStudy, Hand, Page, Result
 
-PASSED_ON = (
-    "region",
-    "alpha",
-    "inner_steps",
-    "beta_w",
-    "beta_phi",
-    "batch",
-    "outer_steps",
-    "query_infimum",
-    "eps",
-)
+RUN = ("alpha", "inner_steps", "beta_w", "beta_phi", "batch", "outer_steps")
+PASSED_ON = ("region", *RUN, "lam", "query_infimum", "eps")
 """Settings of the command that are arguments of `study_losses`."""
 
 
