@@ -1,8 +1,8 @@
-"""The tables of docs/next_statements.md: what the witnesses of statements A, B, F and G reach, and the forms of E.
+"""The tables of docs/next_statements.md: what the witnesses of statements A to D, F and G reach, and the forms of E.
 
 Claim: each printed row stands on that page as it is here, up to the last digit of what is measured.
 
-    python experiments/next_statements.py [A B E F G]
+    python experiments/next_statements.py [A B D E F G]
 """
 
 import argparse
@@ -11,14 +11,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from anil_theory import Constants, enable_float64
-from anil_theory.checks import Row, check
+from anil_theory.checks import MEASUREMENTS, Row, check, check_by
 from anil_theory.estimators import Effort
 from anil_theory.problem import Problem
 from anil_theory.schedule import Schedule
 from anil_theory.statements import STATEMENTS, Kind
 from anil_theory.statements.biased_descent import FirstOrderRun
 from anil_theory.statements.forms.names import FIRST_ORDER, FIRST_ORDER_DESCENT, MAML
-from anil_theory.tasks import FirstOrderFloor, FirstOrderWitness, MamlWitness, ProximalWitness
+from anil_theory.tasks import FirstOrderFloor, FirstOrderWitness, HypergradientWitness, MamlWitness, ProximalWitness
 
 LOOPS = (1, 4, 13)
 """N. Everything is compiled for the last one."""
@@ -93,6 +93,30 @@ def floor() -> Iterator[str]:
             yield line([first, str(N), *numbers, f"{row.tightness:.3f}"])
 
 
+def hypergradients() -> Iterator[str]:
+    """C and D from a distance of 1: measured over the refined bound, unrolled, Neumann and conjugate gradients."""
+    loops = (1, 5, 20, 60)
+    effort = Effort(max_inner_steps=loops[-1])
+    for rho, tau in ((0.0, 0.0), (0.1, 0.05), (1.0, 0.5)):
+        constants = Constants(0.2, 1.0, rho, tau, 1.0)
+        for alpha in (0.2, 0.7, 1.0):
+            cells = []
+            for N in loops:
+                at = Schedule(alpha, N)
+                problem = HypergradientWitness(constants, at).problem(tasks=3)
+                shares = []
+                for name, block in (
+                    ("unrolled", "started"),
+                    ("implicit", "neumann started"),
+                    ("implicit", "cg started"),
+                ):
+                    judged = check_by(STATEMENTS[name], MEASUREMENTS["hypergradient-error"], problem, at, effort=effort)
+                    (row,) = (row for row in judged if row.block == block)
+                    shares.append(f"{row.measured / row.bounds['refined']:.2f}")
+                cells.append(", ".join(shares))
+            yield line([f"({rho:g}, {tau:g})" if alpha == 0.2 else "", f"{alpha:g}", *cells])
+
+
 def objective() -> Iterator[str]:
     """E: the sharp form and that of Ghadimi and Wang."""
     statement = STATEMENTS["bilevel_smoothness"]
@@ -154,7 +178,14 @@ def reached(name: str, constants: Constants, at: Schedule, share: float) -> tupl
     return row.measured / min(row.bounds.values()), row.measured / row.bounds.get("explicit", math.nan)
 
 
-TABLES: dict[str, Callable[[], Iterator[str]]] = {"A": bias, "B": floor, "E": objective, "F": proximal, "G": maml}
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "A": bias,
+    "B": floor,
+    "D": hypergradients,
+    "E": objective,
+    "F": proximal,
+    "G": maml,
+}
 
 
 def main() -> None:
