@@ -8,7 +8,7 @@ average of beta_w |D_w|^2 + beta_phi |D_phi|^2 and the covariance of the iterate
 Source: derived for this project; docs/theorem_bounds.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,15 +50,21 @@ class SharedDerivatives:
         return np.array(powers)
 
     @cached_property
-    def hessian(self) -> np.ndarray:
-        """D^2 L_meta at z = 0."""
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """D^2 L_meta at z = 0 is the first and p times the second: what L_D is curved, and what L_S turns."""
         kept = 1 - self.schedule.one_alpha * self.h
         turned = np.array([[self.a, self.b], [self.b, self.d]])
         bent = np.zeros((2, 2))
         for Z in self.carried[:-1]:
             bent = kept * bent + self.schedule.one_alpha * Z.T @ turned @ Z
         last = self.carried[-1]
-        return self.constants.L * last.T @ last + self.constants.M * self.outer[0] * bent
+        return self.constants.L * last.T @ last, self.constants.M * bent
+
+    @property
+    def hessian(self) -> np.ndarray:
+        """D^2 L_meta at z = 0."""
+        plain, turned = self._parts
+        return plain + self.outer[0] * turned
 
     @property
     def steps(self) -> np.ndarray:
@@ -86,8 +92,28 @@ class SharedDerivatives:
     @property
     def floor(self) -> float:
         """B times the average of the weighted squares; 0 where SGD is unstable."""
-        values, _, noise = self._modes
-        return float(np.sum(noise**2 * values / (2 - values))) if self.stable else 0.0
+        return float(self.floors(self.outer[None])[0])
+
+    def floors(self, outers: np.ndarray) -> np.ndarray:
+        """`floor` for other gradients (p, q) of L_D, shape (n, 2): n^T A (2 - A)^-1 n, in the units of the steps."""
+        root = np.sqrt(self.steps)
+        plain, turned = self._parts
+        A = root[:, None] * (plain + outers[:, :1, None] * turned) * root
+        noise = self.constants.M * root * (outers @ self.carried[-1])
+        rest = 2 * np.eye(2) - A
+        sums = [each[:, 0, 0] + each[:, 1, 1] for each in (A, rest)]
+        products = [each[:, 0, 0] * each[:, 1, 1] - each[:, 0, 1] ** 2 for each in (A, rest)]
+        stable = np.min([*sums, *products], axis=0) > 0
+        # The inverse of a matrix of order 2 by its adjugate.
+        swapped = np.stack(
+            [
+                rest[:, 1, 1] * noise[:, 0] - rest[:, 0, 1] * noise[:, 1],
+                rest[:, 0, 0] * noise[:, 1] - rest[:, 0, 1] * noise[:, 0],
+            ],
+            axis=1,
+        )
+        values = np.einsum("ki,kij,kj->k", noise, A, swapped) / np.where(stable, products[1], 1.0)
+        return np.where(stable, values, 0.0)
 
     def spreads(self, direction: np.ndarray) -> np.ndarray:
         """Standard deviations of (w_m, phi) along a direction, for m = 0 .. N, at the batch of the schedule."""
@@ -109,23 +135,31 @@ def derivatives_at(constants: Constants, schedule: Schedule, angle: float, share
     if constants.mu is not None:
         h, c = constants.mu, float(np.sqrt(L - constants.mu) * np.sqrt(L + constants.mu))
     else:
-        h, c = -L * direction[0], L * direction[1]
+        h, c = (float(entry) for entry in L * direction * [-1, 1])
     a, b, d = own_maximiser(direction[0] / direction[1], constants.rho, constants.tau)
-    outer = np.array([np.cos(share), np.sin(share)])
-    return SharedDerivatives(h, c, a, b, d, outer, constants, schedule)
+    return SharedDerivatives(h, c, a, b, d, _unit(share), constants, schedule)
+
+
+def _unit(angle: float | np.ndarray) -> np.ndarray:
+    """Unit vectors, along a last axis."""
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
 def best_derivatives(constants: Constants, schedule: Schedule) -> SharedDerivatives:
     """The choice with the largest `floor` at the outer steps of the schedule."""
     best = derivatives_at(constants, schedule, np.pi / 4, 0.0)
+    largest = best.floor
     middle, reach = np.full(2, np.pi / 4), np.pi / 4
     lowest, highest = np.array([LEAST_ANGLE, 0.0]), np.array([np.pi / 2 - LEAST_ANGLE, np.pi / 2])
     for _ in range(SCANS):
         low, high = np.maximum(middle - reach, lowest), np.minimum(middle + reach, highest)
+        shares = np.linspace(low[1], high[1], SCANNED)
         for angle in np.linspace(low[0], high[0], SCANNED):
-            for share in np.linspace(low[1], high[1], SCANNED):
-                tried = derivatives_at(constants, schedule, float(angle), float(share))
-                if tried.floor > best.floor:
-                    best, middle = tried, np.array([angle, share])
+            tried = derivatives_at(constants, schedule, float(angle), 0.0)
+            floors = tried.floors(_unit(shares))
+            k = int(np.argmax(floors))
+            if floors[k] > largest:
+                best, largest = replace(tried, outer=_unit(shares[k])), floors[k]
+                middle = np.array([angle, shares[k]])
         reach /= 4
     return best
