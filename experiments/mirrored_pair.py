@@ -1,7 +1,7 @@
 """How far a mirrored pair of tasks with phi, and with rho, tau > 0, reaches Theorem J.
 
-Claim: at the explicit outer steps the share of the weighted row that runs of Algorithm 1 reach grows with B towards that
-of linear SGD on the pair, in the last column. D0 = 0, so there is no decay.
+Claim: at the explicit outer steps the share of the weighted row that runs of Algorithm 1 reach grows with B, towards
+that of linear SGD on the pair in the last column. D0 = 0, so there is no decay.
 
     python experiments/mirrored_pair.py [--outer-steps 400] [--seeds 64]
 """

@@ -54,6 +54,9 @@ Found by a search, as CUT: the optimum is flat.
 CUT = 0.87
 """1 - mean in standard deviations of the slope of L_D along u, over M, per unit of the same root."""
 
+LEAST_LOGARITHM = 1.0
+"""What log B (2 - lam)/lam counts as where it is smaller: without any breadth nothing would turn."""
+
 SMALLEST_MEAN = 0.05
 """The least `mean`."""
 
@@ -121,7 +124,7 @@ class MirroredPairFamily(Family):
         self.direction = np.array([chosen.b, chosen.d]) / math.hypot(chosen.b, chosen.d)
         # The iterate varies as it would at lam = 1 with this batch.
         draws = schedule.batch * (2 - chosen.lam) / chosen.lam
-        breadth = math.sqrt(max(math.log(draws), 0.0))
+        breadth = math.sqrt(max(math.log(draws), LEAST_LOGARITHM))
         spreads = chosen.spreads(self.direction), chosen.spreads(np.array([1.0, 0.0]))
         self.length_scale = float(spreads[1][0])
         self.along, self.own = self._ridges(spreads, breadth)

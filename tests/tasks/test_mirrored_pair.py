@@ -41,13 +41,17 @@ def schedule_of(constants: Constants, N: int, *, batch: int, outer_steps: int = 
 
 @st.composite
 def families(draw: st.DrawFn) -> MirroredPairFamily:
-    """Any constants with rho, tau > 0 and mu at most 0.8 L, alpha at most 0.8/L, and any batch."""
+    """Any constants with rho, tau > 0 and mu at most 0.8 L, alpha at most 0.8/L, any batch, short and long steps."""
     L, rho, tau, M = (draw(SIZES) for _ in range(4))
     mu = L * draw(FRACTIONS) * 0.8 if draw(st.booleans()) else None
     constants = Constants(mu, L, rho, tau, M)
     plain = Schedule(0.8 * draw(FRACTIONS) / L, draw(st.integers(1, LONGEST)), batch=2 ** draw(st.integers(0, 24)))
+    # At the explicit limits lam is at most 1, and SGD is stable below 2.
+    times = draw(st.sampled_from([0.1, 1.0, 1.9]))
     steps = step_sizes(constants, plain, constants.geometry, Kind.EXPLICIT)
-    return MirroredPairFamily(constants, steps, LONGEST)
+    assert steps.beta_w is not None and steps.beta_phi is not None
+    scaled = dataclasses.replace(steps, beta_w=times * steps.beta_w, beta_phi=times * steps.beta_phi)
+    return MirroredPairFamily(constants, scaled, LONGEST)
 
 
 def flat(loss: Any, task: Any) -> Any:
@@ -170,6 +174,15 @@ def test_runs_come_close_to_theorem_J_and_halved_it_is_refuted(
     assert weighted.powered == "sharp" and reached <= weighted.tightness <= 1
     broken = check_by(statement, rate, problem, schedule, effort=effort, broken="weighted", findings=lambda: findings)
     assert [row.outcome for row in broken if row.block == "weighted"] == ["REFUTED"]
+
+
+def test_one_draw_and_long_steps_turn_as_well() -> None:
+    """There B (2 - lam)/lam is below 1, and its logarithm is no breadth."""
+    schedule = schedule_of(CONVEX, 2, batch=1)
+    assert schedule.beta_w is not None
+    long = 1.9 * schedule.beta_w / MirroredPairFamily(CONVEX, schedule).chosen.lam
+    family = MirroredPairFamily(CONVEX, dataclasses.replace(schedule, beta_w=long, beta_phi=long))
+    assert family.chosen.lam > 1.5 and family.along.right.min() > 0 and family.own.left.min() > 0
 
 
 def test_where_there_is_none() -> None:
