@@ -15,7 +15,7 @@ from anil_theory._admissible import InvalidParameter
 from anil_theory.algorithm._inner_loop import inner_loop
 from anil_theory.algorithm.population import meta_loss
 from anil_theory.algorithm.unrolled_loop import UnrolledLoop
-from anil_theory.checks import MEASUREMENTS, check_by
+from anil_theory.checks import MEASUREMENTS, check, check_by
 from anil_theory.constants import Constants
 from anil_theory.estimators import Effort
 from anil_theory.schedule import Schedule
@@ -98,6 +98,16 @@ def test_the_constants_are_exact_on_the_whole_space(family: MirroredPairFamily) 
     assert math.isclose(np.linalg.norm(turned[:, 0, 1], axis=1).max(), constants.tau, rel_tol=1e-6)
     assert math.isclose(np.linalg.norm(slopes, axis=1).max(), constants.M, rel_tol=1e-12)
     assert np.abs(np.linalg.eigvalsh(query)).max() <= constants.L * (1 + 1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constants", [CONVEX, NONCONVEX])
+def test_the_audit_of_the_constants_agrees(constants: Constants) -> None:
+    schedule = schedule_of(constants, 2, batch=2**15)
+    rows = check("assumptions", MirroredPairFamily(constants, schedule).problem(), schedule)
+    assert {row.block for row in rows} == {"L - mu", "L", "M", "rho", "tau"}
+    for row in rows:
+        assert row.outcome == "CONSISTENT" and 0.99 <= row.tightness <= 1 + 1e-12
 
 
 @jax.jit
