@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree, UInt32
 
 from anil_theory.algorithm._inner_loop import InnerLoop, inner_loop
 from anil_theory.algorithm._meta_gradient import meta_gradient
@@ -47,9 +47,39 @@ def task_indices(
     replace   False: a uniform subset of `batch` <= T different tasks, a new one at every step.
     """
     of_step = jax.random.fold_in(key, step)
+    if replace and drawn_by_bits(batch, num_tasks):
+        places = jnp.arange(BITS, dtype=jnp.uint32)
+        return ((_words(of_step, batch)[:, None] >> places) & 1).reshape(-1)[:batch].astype(int)
     if replace:
         return jax.random.randint(of_step, (batch,), 0, num_tasks)
     return jax.random.permutation(of_step, num_tasks)[:batch]
+
+
+BITS = 32
+"""Bits of a random word."""
+
+MANY_DRAWS = 2**15
+"""From here on a batch of two tasks is drawn as bits, 32 to a word."""
+
+
+def drawn_by_bits(batch: int, num_tasks: int) -> bool:
+    """Whether each independent draw of a batch is one random bit: where there are two tasks and many draws."""
+    return num_tasks == 2 and batch >= MANY_DRAWS
+
+
+def task_counts(key: Array, step: int | Array, batch: int) -> Float[Array, "2"]:
+    """How often `task_indices` draws each of two tasks where a draw is a bit, without the indices."""
+    words = _words(jax.random.fold_in(key, step), batch)
+    # The bits of the last word beyond the batch are no draws.
+    last = jnp.uint32((1 << (batch - BITS * (words.size - 1))) - 1)
+    words = words.at[-1].set(words[-1] & last)
+    ones = jnp.sum(jax.lax.population_count(words)).astype(jnp.float64)
+    return jnp.stack([batch - ones, ones])
+
+
+def _words(of_step: Array, batch: int) -> UInt32[Array, " words"]:
+    """Random words with a bit for every draw."""
+    return jax.random.bits(of_step, (-(-batch // BITS),), jnp.uint32)
 
 
 def squared_norm(tree: PyTree) -> Float[Array, ""]:
@@ -131,6 +161,10 @@ class Population:
         if len(indices) <= len(self.tasks):
             return Drawn(self.gradients(w, phi, indices, first_order=first_order), None)
         counts = jnp.sum(indices == self._all[:, None], axis=1).astype(jnp.float64)
+        return self.counted(w, phi, counts, first_order=first_order)
+
+    def counted(self, w: PyTree, phi: PyTree, counts: Float[Array, " T"], *, first_order: bool = False) -> Drawn:
+        """The same of a batch that holds each task so many times."""
         return Drawn(self.gradients(w, phi, self._all, first_order=first_order), counts)
 
     def squares(self, w: PyTree, phi: PyTree) -> Float[Array, "2"]:
@@ -211,8 +245,7 @@ def outer_step(
     drawn_step: Int[Array, ""],
 ) -> State:
     """Step k of one seed, from the tasks that its key draws."""
-    drawn_tasks = task_indices(key, k, rule.batch, len(population.tasks), replace=rule.replace)
-    each = population.drawn(state.w, state.phi, drawn_tasks, first_order=rule.first_order)
+    each = _drawn(population, rule, k, state, key)
     g_w, g_phi = each.mean(rule.batch)
     moved = (
         jax.tree.map(lambda x, g: x - rule.beta_w * g, state.w, g_w),
@@ -231,6 +264,16 @@ def outer_step(
         lowest=jax.tree.map(jnp.minimum, state.lowest, (state.w, state.phi)),
         highest=jax.tree.map(jnp.maximum, state.highest, (state.w, state.phi)),
     )
+
+
+def _drawn(population: Population, rule: Rule, k: Int[Array, ""], state: State, key: Array) -> Drawn:
+    """The gradients of the tasks that a step draws."""
+    num_tasks = len(population.tasks)
+    if rule.replace and drawn_by_bits(rule.batch, num_tasks):
+        counts = task_counts(key, k, rule.batch)
+        return population.counted(state.w, state.phi, counts, first_order=rule.first_order)
+    indices = task_indices(key, k, rule.batch, num_tasks, replace=rule.replace)
+    return population.drawn(state.w, state.phi, indices, first_order=rule.first_order)
 
 
 def _squares(population: Population, rule: Rule, state: State, each: Drawn) -> Float[Array, "2"]:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from anil_theory.constants import Constants
-from anil_theory.estimators.local_witness import own_maximiser
 from anil_theory.schedule import Schedule
+from anil_theory.tasks.third_derivatives import own_maximiser
 
 SCANNED = 17
 """Points of each scan over the angle of the direction, and over that of c."""

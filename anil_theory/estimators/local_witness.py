@@ -28,6 +28,7 @@ from anil_theory.constants import Constants
 from anil_theory.estimators.local_program import BLOCKS
 from anil_theory.estimators.tensor_norms import spectral_norms
 from anil_theory.schedule import Schedule
+from anil_theory.tasks.third_derivatives import own_maximiser
 
 
 class TensorChoice(NamedTuple):
@@ -198,18 +199,6 @@ def _tensor(block: str, s: float, rho: float, tau: float) -> np.ndarray:
 
 
 _PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-
-
-def own_maximiser(s: float, rho: float, tau: float) -> tuple[float, float, float]:
-    """(a, b, d) that maximises a s^2 + 2 b s + d: concave in b, so its derivative is bisected."""
-    low, high = 0.0, min(rho, tau)
-    for _ in range(200):
-        b = (low + high) / 2
-        a, d = math.sqrt(max(rho**2 - b**2, 0.0)), math.sqrt(max(tau**2 - b**2, 0.0))
-        # The derivative 2 s - s^2 b/a - b/d, times a d.
-        rising = 2 * s * a * d - s**2 * b * d - b * a > 0
-        low, high = (b, high) if rising else (low, b)
-    return a, b, d
 
 
 def _reflection(x: np.ndarray, y: np.ndarray) -> np.ndarray:

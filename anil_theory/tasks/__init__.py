@@ -13,6 +13,7 @@ from anil_theory.tasks.krylov_witness import KrylovWitness
 from anil_theory.tasks.linear_body import LinearBodyFamily
 from anil_theory.tasks.maml_witness import MamlWitness
 from anil_theory.tasks.mirrored import MirroredFamily
+from anil_theory.tasks.mirrored_pair import MirroredPairFamily
 from anil_theory.tasks.orthogonal_noise import DecayFamily, OrthogonalNoiseFamily
 from anil_theory.tasks.population_witness import PairDecayFamily, PairNoiseFamily
 from anil_theory.tasks.proximal_witness import ProximalWitness
@@ -35,6 +36,7 @@ FAMILIES: Registry[type[Family]] = Registry(
         PairNoiseFamily,
         PairDecayFamily,
         MirroredFamily,
+        MirroredPairFamily,
         FirstOrderWitness,
         ProximalWitness,
         KrylovWitness,
@@ -62,6 +64,7 @@ __all__ = [
     "Losses",
     "MamlWitness",
     "MirroredFamily",
+    "MirroredPairFamily",
     "OrthogonalNoiseFamily",
     "Padded",
     "PairDecayFamily",

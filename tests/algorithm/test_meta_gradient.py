@@ -29,6 +29,7 @@ from anil_theory.tasks import (
     LinearBodyFamily,
     MamlWitness,
     MirroredFamily,
+    MirroredPairFamily,
     OrthogonalNoiseFamily,
     PairDecayFamily,
     PairNoiseFamily,
@@ -71,6 +72,7 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
     MirroredFamily.name: lambda constants, schedule: MirroredFamily(
         dataclasses.replace(constants, tau=0.0), with_steps(schedule)
     ),
+    MirroredPairFamily.name: lambda constants, schedule: MirroredPairFamily(constants, with_steps(schedule)),
     FirstOrderWitness.name: lambda constants, schedule: FirstOrderWitness(
         dataclasses.replace(constants, rho=0.0, tau=0.0), schedule
     ),
