@@ -17,7 +17,7 @@ def measurements_of(statement: Statement) -> tuple[Measurement, ...]:
     quantities = dict.fromkeys(claim.quantity for claim in statement.claims if claim.kind is not Kind.ORDER)
     for quantity in quantities:
         if not any(measurement.measures(quantity) for measurement in MEASUREMENTS.values()):
-            known = ", ".join(q for measurement in MEASUREMENTS.values() for q in measurement.quantities)
+            known = ", ".join(dict.fromkeys(q for m in MEASUREMENTS.values() for q in m.quantities))
             raise Unmeasured(f"statement {statement.name!r} bounds {quantity!r}, which nothing measures ({known} are)")
     serving = [m for m in MEASUREMENTS.values() if any(m.measures(quantity) for quantity in quantities)]
     return tuple(serving)

@@ -53,7 +53,7 @@ app = typer.Typer(
 cache = CompileCache()
 """The compiled programs of this process."""
 
-COMPILING = {*STUDIES, "run"} - {"ledger", "advise"}
+COMPILING = {*STUDIES, "run"} - {"ledger"}
 """The commands that compile: the others have no use for a folder of programs."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="The results as JSON on standard output.")]

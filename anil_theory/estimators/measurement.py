@@ -3,7 +3,7 @@
 Measurements are registered, like statements and families. A claim is paired with every measurement of its quantity.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -201,7 +201,10 @@ class Measurement:
         remark = value.remark if isinstance(value, Finding) else ""
         facts = value.facts if isinstance(value, Finding) else ()
         offered = value.estimates if isinstance(value, Finding) else value
-        estimates = (offered,) if isinstance(offered, Estimate) else tuple(offered)
+        estimates = (offered,) if isinstance(offered, Estimate) else offered
+        if not isinstance(estimates, Iterable):
+            raise NotOfTheKind(f"measurement {self.name!r} must return Estimates of {quantity!r}; got {offered!r}")
+        estimates = tuple(estimates)
         for estimate in estimates:
             if not isinstance(estimate, Estimate) or estimate.quantity != quantity:
                 raise NotOfTheKind(f"measurement {self.name!r} must return Estimates of {quantity!r}; got {estimate!r}")

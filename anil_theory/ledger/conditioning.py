@@ -55,7 +55,7 @@ def _true_constant() -> Fact:
         assumptions=("the example", "L_D = M w (so its L term is 0)"),
         claimed=alpha * rho * M,
         prove=prove,
-        latex=r"\alpha \rho M",
+        latex=sp.latex(alpha * rho * M),
         controls={
             "q^N in place of q^(N-1)": alpha * rho * M * (1 - alpha * mu),
             "alpha dropped": rho * M,
@@ -78,7 +78,7 @@ def _no_uniform_factor() -> Fact:
         assumptions=("alpha = mu/L^2", "poly(L, M, rho, tau) does not see mu"),
         claimed=M * rho / 2,
         prove=prove,
-        latex=r"\lim_{\varepsilon \to 0} \varepsilon \cdot \text{true}/\text{printed} = \frac{M \rho}{2}",
+        latex=rf"\lim_{{\varepsilon \to 0}} \varepsilon \cdot \text{{true}}/\text{{printed}} = {sp.latex(M * rho / 2)}",
         controls={"bounded ratio": sp.Integer(0), "twice": M * rho},
     )
 

@@ -6,12 +6,14 @@ from anil_theory.constants import Geometry
 from anil_theory.ledger.base import Fact
 from anil_theory.ledger.proofs import Expr, all_of, limit, nonnegative, recursion
 from anil_theory.statements.forms.block_constants import CLOSED_FORMS, CONTRACTION_FACTOR
-from anil_theory.statements.forms.symbols import L, N, alpha, cbar, mu, r
+from anil_theory.statements.forms.symbols import L, N, alpha, cbar, latex, mu, r
 
 h = sp.Symbol("h", real=True)
 """An eigenvalue of D_w^2 L_S."""
 x, y, t = sp.symbols("x y t", nonnegative=True)
 d_w, d_phi = sp.symbols("d_w d_phi", nonnegative=True)
+
+delta = sp.Symbol("delta_m", nonnegative=True)
 
 S_N = CLOSED_FORMS["S_N"].closed
 s_N = alpha * cbar * S_N
@@ -64,7 +66,7 @@ def _drift() -> Fact:
         assumptions=("||I - alpha H|| <= r", "||C|| <= cbar", "mean value theorem on one step"),
         claimed=claimed,
         prove=lambda claimed: recursion(claimed, d_w, lambda f: r * f + alpha * cbar * d_phi),
-        latex=r"\delta_{m+1} = r \delta_m + \alpha \bar{c}\, d_\phi \Rightarrow \delta_N = r^N d_w + s_N d_\phi",
+        latex=rf"\delta_{{m+1}} = {latex(r * delta + alpha * cbar * d_phi)} \Rightarrow \delta_N = {latex(claimed)}",
         controls={
             "one power too few": r ** (N - 1) * d_w + s_N * d_phi,
             "alpha dropped": r**N * d_w + cbar * S_N * d_phi,
@@ -86,7 +88,7 @@ def _saturation() -> Fact:
             limit(at.subs((1 - alpha * mu) ** N, q_N), q_N, sp.Integer(0), claimed)
             & nonnegative(claimed - at.subs((1 - alpha * mu) ** N, q_N))
         ),
-        latex=r"s_N \le \bar{c} / \mu,\quad \lim_N s_N = \bar{c} / \mu",
+        latex=rf"s_N \le {latex(cbar / mu)},\quad \lim_N s_N = {latex(cbar / mu)}",
         controls={"the step size left in": alpha * cbar / mu, "half": cbar / (2 * mu), "twice": 2 * cbar / mu},
     )
 

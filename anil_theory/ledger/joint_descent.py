@@ -60,7 +60,7 @@ def _axis() -> Fact:
         assumptions=("t_m = r^m x", "Y(t, 0) = rho t^2"),
         claimed=claimed,
         prove=prove,
-        latex=rf"Q(x, 0) = {latex(plain_block('ww'))} x^2",
+        latex=rf"Q(x, 0) = \left({latex(plain_block('ww'))}\right) x^2",
         controls={"not squared": plain_block("ww") * x, "rho left out": plain_block("ww").subs(rho, 1) * x**2},
     )
 

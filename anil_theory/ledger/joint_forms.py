@@ -72,7 +72,7 @@ def _concave() -> Fact:
         assumptions=("X, Y > 0",),
         claimed=claimed,
         prove=prove,
-        latex=r"\operatorname{tr} D^2 \sqrt{XY} = -\frac{X^2 + Y^2}{4 (XY)^{3/2}}",
+        latex=rf"\operatorname{{tr}} D^2 {sp.latex(sp.sqrt(X * Y))} = {sp.latex(claimed)}",
         controls={"convex": -claimed, "half": claimed / 2},
     )
 
@@ -97,7 +97,7 @@ def _one_draw() -> Fact:
         assumptions=("MAML, N = 1, B = 1, beta = 1/L_ww", "L r^2/L_ww -> 0"),
         claimed=claimed,
         prove=prove,
-        latex=r"9 y - 2 \sqrt{y} - 3 = 0",
+        latex=f"{sp.latex(claimed.subs(q, sp.sqrt(sp.Symbol('y'))))} = 0",
         controls={"theorem J": 8 * q**2 - 4, "not squared": 7 * q**2 + 2 * q - 4},
     )
 
@@ -118,7 +118,7 @@ def _one_share() -> Fact:
         assumptions=("E c sqrt(1 - c^2) <= sqrt(u (1 - u)), u = E c^2",),
         claimed=claimed,
         prove=prove,
-        latex=r"(s_N \sqrt{u} + \sqrt{1 - u})^2 = s_N^2 u + 1 - u + 2 s_N \sqrt{u (1 - u)}",
+        latex=f"{sp.latex((move * sp.sqrt(u) + sp.sqrt(rest)) ** 2)} = {sp.latex(claimed)}",
         controls={"mixed term once": move**2 * u + rest + move * sp.sqrt(u * rest), "none": move**2 * u + rest},
     )
 

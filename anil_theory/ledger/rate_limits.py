@@ -188,7 +188,7 @@ def _room() -> Fact:
         assumptions=("alpha = mu/L^2", "q <= e^(-alpha mu)"),
         claimed=sp.E,
         prove=prove,
-        latex=r"N q^{N/2} \le \frac{2 L^2}{e \mu^2}",
+        latex=rf"{latex(N * q ** (N / 2))} \le {latex(2 * L**2 / (sp.E * mu**2))}",
         controls={"3 in place of e": sp.Integer(3), "2 in place of e": sp.Integer(2)},
     )
 

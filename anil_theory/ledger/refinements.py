@@ -42,7 +42,7 @@ def _moves() -> Fact:
         assumptions=("s_m >= 0", "refined s_m <= explicit s_m"),
         claimed=n,
         prove=prove,
-        latex=r"\sqrt{1 + s_m^2} \le 1 + s_m",
+        latex=rf"{sp.latex(n)} \le {sp.latex(1 + s)}",
         controls={"root forgotten": 1 + s**2, "both twice": 2 * n},
     )
 

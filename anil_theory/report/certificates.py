@@ -96,7 +96,7 @@ def _factor(row: CertificateRow, kind: str) -> str:
     low, _ = row["factors"].get(kind, (math.inf, math.inf))
     if not 0 < low < math.inf:
         return "-"
-    return f"{low:.3g}" if low < 1000 else f"{low:.0f}"
+    return f"{low:.0f}" if 1000 <= low < 1e6 else f"{low:.3g}"
 
 
 def _remarks(row: CertificateRow) -> list[str]:

@@ -25,6 +25,7 @@ def test_every_search_of_a_program_shares_one_trace_of_the_meta_gradient(monkeyp
     family = SeparableFamily(Constants(0.3, 1.0, 0.5, 0.5, 1.0), 3, 2)
     tasks = family.sample(jax.random.key(0), 2)
     calls = {"support": 0, "query": 0}
+    programs = []
 
     def support(w: Any, phi: Any, data: Any) -> Any:
         calls["support"] += 1
@@ -37,10 +38,14 @@ def test_every_search_of_a_program_shares_one_trace_of_the_meta_gradient(monkeyp
     def trace_alone(searched: Any, loop: Any, n_w: int, budget: Any) -> None:
         calls.update(support=0, query=0)
         program: Any = block_search._search
-        program.trace(searched, loop, jnp.asarray(budget.iterations), n_w, budget.shapes)
+        traced = program.trace(searched, loop, jnp.asarray(budget.iterations), n_w, budget.shapes)
+        programs.append(str(traced.jaxpr))
         raise Traced
 
     monkeypatch.setattr(block_lipschitz, "search_blocks", trace_alone)
     with pytest.raises(Traced):
         measure_block_lipschitz(family, TaskSet(support, query, tasks.data), Schedule(0.1, 3), max_inner_steps=5)
     assert calls == {"support": 3, "query": 2}
+    (program,) = programs
+    assert program.count("name=norms") == 2, "the norms at both numbers of points are one jitted function"
+    assert program.count("while[") == 1, "one ascent for all blocks"

@@ -35,7 +35,8 @@ def test_the_default_grid_covers_what_the_documentation_says(quick: bool) -> Non
     of_paper = {c.compiled_shape for c in others if STATEMENTS[c.statement].paper == ANIL}
     assert len(of_paper) <= (4 if quick else 21), "few shapes, so few compilations"
     further = {c.compiled_shape for c in cells} - of_paper
-    assert len(further) <= 2 * len([s for s in STATEMENTS.values() if s.paper != ANIL])
+    # Of each of the eleven statements: random tasks, the task that attains it, and for some of them enclosures.
+    assert len(further) <= 25
 
 
 @given(

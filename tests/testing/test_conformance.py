@@ -182,6 +182,7 @@ MEASUREMENT_FAULTS: dict[str, tuple[Any, str]] = {
     "another name": (returning({"q": estimate("r")}), "must return Estimates of 'q'"),
     "another direction": (returning({"q": estimate(direction=Direction.EXACT)}), "promises lower estimates"),
     "a number": (returning({"q": [1.0]}), "must return Estimates of 'q'"),
+    "one number": (returning({"q": 3}), "must return Estimates of 'q'; got 3"),
     "no mapping": (returning([estimate()]), "must return a mapping"),
     "nothing": (returning({}), "returns nothing"),
     "no estimate and no remark": (returning({"q": []}), "neither an estimate of q nor a remark"),
