@@ -80,7 +80,8 @@ def test_no_random_task_exceeds_the_bounds(constants: Constants) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("constants", [CONVEX, OTHER])
 def test_no_random_task_of_many_exceeds_the_bounds(constants: Constants) -> None:
-    instances(constants, ((1, 1), (2, 3), (5, 3)), tasks=100)
+    # 128 points of each task, three N and two sets of constants: a million.
+    instances(constants, ((1, 1), (2, 3), (5, 3)), tasks=450)
 
 
 @pytest.mark.parametrize("N", [1, 4, LONGEST])

@@ -52,6 +52,42 @@ def test_a_noisy_quadratic_never_exceeds_it(lam, noise, start, share, batch, out
     assert math.isclose(rate.bound("w").value * beta, bound.value)
 
 
+def instances(count: int, seed: int) -> None:
+    """So many random noisy quadratics of two uncoupled blocks, each with steps of its own, stay below the bound."""
+    generator = np.random.default_rng(seed)
+
+    def between(low: float, high: float) -> np.ndarray:
+        return np.exp(generator.uniform(math.log(low), math.log(high), (2, count)))
+
+    curvatures, noises, starts = between(0.1, 10), between(1e-2, 10), between(1e-2, 10)
+    # lam is that of the longer step, below 2.
+    steps = generator.uniform(0.05, 1.9, (2, count)) / curvatures
+    batches, outer_steps = generator.choice([1, 2, 8, 1000], count), 20
+    second, largest = starts**2, starts
+    squares = np.zeros(count)
+    for _ in range(outer_steps):
+        squares += np.sum(steps * curvatures**2 * second, axis=0) / outer_steps
+        second = (1 - steps * curvatures) ** 2 * second + steps**2 * noises**2 / batches
+        largest = np.maximum(np.abs(1 - steps * curvatures) * largest + steps * noises, largest)
+    lam = np.max(steps * curvatures, axis=0)
+    V = np.sum(steps * ((curvatures * largest) ** 2 + noises**2), axis=0)
+    D0 = np.sum(curvatures * starts**2, axis=0) / 2
+    schedule = Schedule(0.1, 1, 1.0, 1.0, 1, outer_steps)
+    for i in range(count):
+        numbers = PopulationNumbers(float(lam[i]), float(V[i]), float(D0[i]), Knowledge.CERTIFIED)
+        rate = PopulationRate(numbers, dataclasses.replace(schedule, batch=int(batches[i])))
+        assert squares[i] <= rate.bound("weighted").value * (1 + 1e-12), i
+
+
+def test_ten_thousand_random_quadratics_stay_below() -> None:
+    instances(10_000, 0)
+
+
+@pytest.mark.slow
+def test_a_million_random_quadratics_stay_below() -> None:
+    instances(1_000_000, 1)
+
+
 def test_it_is_attained_by_orthogonal_noise() -> None:
     """Noise orthogonal to the iterate: every |g_i|^2 is |D|^2 + noise^2, and a long run has average = bound.
 
