@@ -39,9 +39,14 @@ def at_zero(forms: LogCutForms) -> LogCutForms:
     return LogCutForms(slope=jnp.zeros(3), centres=jnp.zeros((1, 3)), **first, **plain)
 
 
-@pytest.mark.parametrize("tau", [0.4, 0.0])
-@pytest.mark.parametrize("mu", [0.2, None])
-@pytest.mark.parametrize("block", ["ww", "wphi", "phiphi"])
+BY_DEFAULT = ((0.2, "ww", 0.4), (None, "wphi", 0.4), (0.2, "phiphi", 0.0), (None, "phiphi", 0.4))
+EVERY = tuple((mu, block, tau) for mu in (0.2, None) for block in ("ww", "wphi", "phiphi") for tau in (0.4, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("mu", "block", "tau"),
+    [case if case in BY_DEFAULT else pytest.param(*case, marks=pytest.mark.slow) for case in EVERY],
+)
 def test_the_realised_losses_keep_the_assumptions_everywhere(mu: float | None, block: str, tau: float) -> None:
     """Derivatives by autodiff of the loss itself, at directions x distances from far inside to far outside.
 

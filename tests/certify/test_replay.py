@@ -51,7 +51,7 @@ def test_cancellation_is_seen_through() -> None:
     assert float_error(jnp.sin, np.float64(1.0)) < 1e-15
 
 
-@pytest.mark.parametrize("query", ["sine", "log-cosh"])
+@pytest.mark.parametrize("query", ["sine", pytest.param("log-cosh", marks=pytest.mark.slow)])
 def test_every_witness_is_reproduced_within_its_rounding(query: str) -> None:
     constants = Constants(0.2, 1.0, 1.0, 0.5, 1.0)
     family = SeparableFamily(constants, 2, 3, query=query)
