@@ -143,10 +143,11 @@ def roundings(N: int) -> int:
 
 def blocks(constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind) -> Blocks:
     """The block constants of a family under a schedule, in one geometry; REFINED and SHARP have one cross constant."""
-    return _blocks_at(contraction_factor(constants, schedule, geometry), constants, schedule, geometry, kind)
+    return blocks_at(contraction_factor(constants, schedule, geometry), constants, schedule, geometry, kind)
 
 
-def _blocks_at(r: float, constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind) -> Blocks:
+def blocks_at(r: float, constants: Constants, schedule: Schedule, geometry: Geometry, kind: Kind) -> Blocks:
+    """`blocks` at a contraction factor of its own: what the rounding of r is propagated through."""
     ingredients = {
         "r": r,
         "alpha": schedule.one_alpha,
@@ -170,7 +171,7 @@ def block_bound(
     """One block constant as a Bound, its rounding computed. `block` is one of BLOCKS, or "cross", or "smoothness"."""
 
     def at(r: float) -> Scaled:
-        four = _blocks_at(r, constants, schedule, geometry, kind)
+        four = blocks_at(r, constants, schedule, geometry, kind)
         return four.smoothness() if block == "smoothness" else getattr(four, block)
 
     r = contraction_factor(constants, schedule, geometry)

@@ -20,11 +20,11 @@ import math
 from anil_theory.constants import Constants, Geometry
 from anil_theory.schedule import Schedule
 from anil_theory.statements.base import Claim, Kind, Statement
+from anil_theory.statements.contraction import blocks_at
 from anil_theory.statements.generated import formulas
 from anil_theory.statements.hypergradient_errors import apart, error_claim, numbers
 from anil_theory.statements.scaled import Scaled, scaled
 from anil_theory.statements.sequences import InnerLoop
-from anil_theory.statements.sharp import sharp_blocks
 
 NAME = "unrolled"
 
@@ -50,21 +50,10 @@ def _started(constants: Constants, schedule: Schedule, r: float, d0: float) -> S
 
 
 def _refined(constants: Constants, schedule: Schedule, r: float, d0: float) -> Scaled:
-    known = numbers(constants)
     if math.isfinite(constants.region.radius):
         return min(_started(constants, schedule, r, d0), apart(constants))
-    blocks = sharp_blocks(
-        r=r,
-        alpha=schedule.one_alpha,
-        inner_steps=schedule.inner_steps,
-        L=constants.L,
-        rho=constants.rho,
-        tau=constants.tau,
-        M=constants.M,
-        cbar=float(known["cbar"]),
-        contracts=True,
-    )
-    moved = formulas.unrolled_moved(L_phiw=blocks.cross, d_0=scaled(d0))
+    sharp = blocks_at(r, constants, schedule, Geometry.STRONGLY_CONVEX, Kind.SHARP)
+    moved = formulas.unrolled_moved(L_phiw=sharp.cross, d_0=scaled(d0))
     return min(moved + _solved(constants, schedule, r, d0), apart(constants))
 
 

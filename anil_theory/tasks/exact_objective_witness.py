@@ -47,6 +47,7 @@ class ExactObjectiveWitness(Family):
 
     name: ClassVar[str] = "exact-objective-witness"
     takes_constants: ClassVar[bool] = True
+    in_pieces: ClassVar[bool] = True
     is_witness: ClassVar[bool] = True
 
     def __init__(self, constants: Constants):

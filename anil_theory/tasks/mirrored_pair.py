@@ -109,6 +109,7 @@ class MirroredPairFamily(Family):
 
     name: ClassVar[str] = "mirrored-pair"
     takes_constants: ClassVar[bool] = True
+    in_pieces: ClassVar[bool] = True
     is_witness: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, schedule: Schedule, max_inner_steps: int | None = None):

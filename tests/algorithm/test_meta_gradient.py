@@ -39,6 +39,7 @@ from anil_theory.tasks import (
     TwoLayerHeadFamily,
 )
 from anil_theory.tasks.base import Losses
+from anil_theory.tasks.piecewise import PiecewiseCubic
 from tests.algorithm.nested_task import LOSSES, flat, point, rounding
 
 CONVEX, NONCONVEX = Constants(0.3, 2.0, 0.7, 0.5, 1.5), Constants(None, 2.0, 0.7, 0.5, 1.5)
@@ -93,6 +94,15 @@ EXAMPLES: dict[str, Callable[[Constants, Schedule], Family]] = {
 
 def test_every_family_has_an_example() -> None:
     assert EXAMPLES.keys() == FAMILIES.keys()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_family_made_of_pieces_says_so(name: str) -> None:
+    """No enclosure over a box about a joint says which piece holds: such families are not enclosed."""
+    family = EXAMPLES[name](Constants(0.3, 1.0, 1.0, 0.5, 1.0), Schedule(0.3, 2))
+    data = family.sample(jax.random.key(0), 2).data
+    nodes = jax.tree.leaves(data, is_leaf=lambda node: isinstance(node, PiecewiseCubic))
+    assert type(family).in_pieces == any(isinstance(node, PiecewiseCubic) for node in nodes)
 
 
 @partial(jax.jit, static_argnames=("losses", "inner_steps", "first_order"))
