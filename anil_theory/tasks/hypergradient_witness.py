@@ -54,6 +54,7 @@ class HypergradientWitness(Family):
 
     name: ClassVar[str] = "hypergradient-witness"
     takes_constants: ClassVar[bool] = True
+    is_witness: ClassVar[bool] = True
     in_pieces: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, schedule: Schedule):

@@ -68,6 +68,7 @@ class KrylovWitness(Family):
 
     name: ClassVar[str] = "krylov-witness"
     takes_constants: ClassVar[bool] = True
+    is_witness: ClassVar[bool] = True
 
     def __init__(self, constants: Constants, steps: int, lam: float = 0.0):
         low = constants.lowest_curvature
