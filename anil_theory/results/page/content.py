@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +105,8 @@ class Content:
 
     guarantees   two lines, measured and claimed; empty where nothing was measured beside a bound;
     commands     what was typed, by run;
-    origin       versions, sources and machine of the records.
+    origin       versions, sources and machine of the records;
+    broken       for each block whose bounds a run halved on purpose, how many records are of such runs.
     """
 
     title: str
@@ -115,6 +117,7 @@ class Content:
     commands: list[str]
     origin: dict[str, str]
     records: int
+    broken: dict[str, int]
 
 
 def content_of(results: Results) -> Content:
@@ -131,6 +134,7 @@ def content_of(results: Results) -> Content:
         commands=list(dict.fromkeys(note.command for _, note in results.notes)),
         origin=_origin(records),
         records=len(records),
+        broken=dict(Counter(record.cell["broken"] for record in records if record.cell.get("broken"))),
     )
 
 

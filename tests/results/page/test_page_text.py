@@ -1,5 +1,6 @@
 """The HTML page says what the records say, holds all it needs, and takes nothing from them but text."""
 
+import dataclasses
 import html.parser
 import re
 from pathlib import Path
@@ -51,6 +52,15 @@ def outline(text: str) -> Outline:
     found = Outline()
     found.feed(text)
     return found
+
+
+def test_records_of_halved_bounds_are_said_to_be_so(tmp_path: Path) -> None:
+    """Their refutations stand beside the rows of sound runs in the same folder."""
+    sound, other = block_record(1), block_record(3, outcome="REFUTED")
+    halved = dataclasses.replace(other, cell={**other.cell, "broken": EVIL})
+    text = page_of(load_results(keep(tmp_path / "both", sound, halved)))
+    assert re.search(r"1 of the records are of runs in which the bounds of\s+&lt;/script&gt;", text)
+    assert "halved on purpose" not in page_of(load_results(keep(tmp_path / "sound", sound)))
 
 
 @pytest.fixture(scope="module")
